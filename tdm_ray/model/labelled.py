@@ -1,0 +1,39 @@
+"""Labelled papers -> what the shortlist can learn from them: their word vectors and their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from tdm_ray.model.neighbours import Neighbours, new_vectorizer, telling_words
+from tdm_ray.model.tokens import tokens
+from tdm_ray.premise.passages import passages
+from tdm_ray.records import Paper
+from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.taxonomy.labels import Taxonomy
+
+
+def label_matrix(paper_ids: Sequence[str], gold: Gold, taxonomy: Taxonomy) -> sp.csr_matrix:
+    """Which paper reports which label, 0 or 1; shape (papers, labels)."""
+    pairs = [
+        (row, taxonomy.index[tdm])
+        for row, paper_id in enumerate(paper_ids)
+        for tdm in gold.results.get(paper_id, ())
+        if tdm in taxonomy.index
+    ]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(paper_ids), len(taxonomy)))
+
+
+def labelled_neighbours(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> tuple[Neighbours, TfidfVectorizer]:
+    """The neighbours' index over `papers`, row i being paper i, and the vectorizer to query it with."""
+    words = []
+    for paper in papers:
+        found = passages(paper)
+        words.append(telling_words(found, [tokens(p.text) for p in found]))
+    vectorizer = new_vectorizer()
+    vectors = sp.csr_matrix(vectorizer.fit_transform(words))
+    return Neighbours(vectors, label_matrix([p.paper_id for p in papers], gold, taxonomy)), vectorizer

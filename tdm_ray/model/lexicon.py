@@ -1,0 +1,78 @@
+"""How much of a TDM's names stands in which passage: one sparse product serves shortlist, features and evidence.
+
+The coverage of a name by a passage is the share of the name's words, weighted by inverse document frequency, that
+the passage holds. An element (one task, dataset or metric) is covered as well as its best alias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from tdm_ray.model.tokens import tokens
+from tdm_ray.premise.passages import FIELDS, Passage
+from tdm_ray.taxonomy.labels import Taxonomy
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+PARTS = ("task", "dataset", "metric")
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """What one paper shows of every element: `matrix[element, passage]` in [0, 1], and where the passages stand."""
+
+    matrix: Floats
+    fields: Ints  # index into FIELDS, per passage
+    tables: Ints  # table number or -1, per passage
+
+
+class Lexicon:
+    """The names of a taxonomy as a sparse matrix, ready to be held against passages."""
+
+    def __init__(self, taxonomy: Taxonomy, document_frequency: Mapping[str, int], documents: int) -> None:
+        elements: dict[tuple[str, str], int] = {}
+        variants: list[list[str]] = []
+        for label in taxonomy.labels:
+            for part in PARTS:
+                key = (part, getattr(label.tdm, part))
+                if key not in elements:
+                    elements[key] = len(elements)
+                    variants.append([])
+                variants[elements[key]] += label.names(part)
+        self.label_elements: Ints = np.array(
+            [[elements[part, getattr(label.tdm, part)] for part in PARTS] for label in taxonomy.labels]
+        )
+        """Shape (labels, 3): the elements of each label, in the order of `PARTS`."""
+        bags = [[sorted(set(tokens(name))) for name in dict.fromkeys(names)] for names in variants]
+        self._vocabulary = {w: i for i, w in enumerate(sorted({w for bag in bags for ws in bag for w in ws}))}
+        idf = {w: np.log((documents + 1) / (document_frequency.get(w, 0) + 1)) + 0.1 for w in self._vocabulary}
+        self._starts: Ints = np.cumsum([0, *(len(bag) for bag in bags)])[:-1]
+        self._names = self._matrix([ws for bag in bags for ws in bag], idf)
+        self.weight: Floats = np.array([max(sum(idf[w] for w in ws) for ws in bag) for bag in bags], np.float32)
+        """Shape (elements,): the information in a name, the sum of its words' idf; `the dataset` has little."""
+
+    def _matrix(self, bags: Sequence[Sequence[str]], idf: Mapping[str, float]) -> sp.csr_matrix:
+        rows = np.repeat(np.arange(len(bags)), [len(ws) for ws in bags])
+        columns = [self._vocabulary[w] for ws in bags for w in ws]
+        values = [idf[w] / sum(idf[v] for v in ws) for ws in bags for w in ws]
+        return sp.csr_matrix((values, (rows, columns)), (len(bags), len(self._vocabulary)), dtype=np.float32)
+
+    def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
+        """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""
+        bags = [sorted({self._vocabulary[w] for w in ws if w in self._vocabulary}) for ws in words]
+        indices = np.array([w for bag in bags for w in bag], np.int32)
+        pointers = np.cumsum([0, *map(len, bags)])
+        shape = (len(bags), len(self._vocabulary))
+        held = sp.csr_matrix((np.ones(len(indices), np.float32), indices, pointers), shape)
+        names = (self._names @ held.T).toarray()
+        matrix = np.minimum(np.maximum.reduceat(names, self._starts, axis=0), 1.0)
+        return Coverage(
+            matrix.astype(np.float32),
+            np.array([FIELDS.index(p.field) for p in found], np.int64),
+            np.array([p.table for p in found], np.int64),
+        )

@@ -1,0 +1,29 @@
+"""The words by which names are found in papers: folded so that CIFAR-10, CIFAR10 and "Cifar 10" are one word."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# A run of letters, and the digits after it where at most one of - _ @ or a space stands between.
+_WORD = re.compile(r"(?P<letters>[^\W\d_]+)(?:[-_@ ]?(?P<digits>\d+))?|(?P<number>\d+)")
+
+
+def tokens(text: str) -> list[str]:
+    """The folded words of `text`: "CIFAR-10" -> cifar10, cifar, 10; "F1" -> f1; "WMT 2014" -> wmt2014, wmt, 2014.
+
+    The parts of a joined word count too, so that "CoNLL" finds half of "CoNLL 2003"; one- and two-letter parts do
+    not ("f" and "1" stand everywhere).
+    """
+    found: list[str] = []
+    folded = unicodedata.normalize("NFKD", text).lower()
+    for letters, digits, number in _WORD.findall(folded):
+        if number:
+            found.append(number)
+        elif not digits:
+            found.append(letters)
+        else:
+            found.append(letters + digits)
+            if len(letters) > 2:
+                found += (letters, digits)
+    return found

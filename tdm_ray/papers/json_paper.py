@@ -1,0 +1,73 @@
+"""JSON lines -> papers. One object a line, with the keys of the papers table:
+
+    {"paper_id": "1512.03385", "title": "...", "abstract": "...", "published": "2015-12-10",
+     "categories": ["cs.CV"], "sections": [{"heading": "Experiments", "text": "..."}],
+     "tables": [{"caption": "...", "cells": [{"value": "3.57", "bold": true,
+                 "row_headers": ["ResNet"], "column_headers": ["top-5 err."]}]}]}
+
+Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row first)
+instead of `cells`.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.clean import clean
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.records import Cell, Paper, PaperTable, Section
+
+_FORM = 'a paper is an object with "paper_id", "title", "abstract", "sections", "tables"'
+
+
+def read_json_paper(line: str | bytes) -> Paper:
+    """The paper of one line. Raises `PaperError`: malformed_json, not_a_paper, no_text."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise PaperError("malformed_json", str(error)) from None
+    if not isinstance(data, dict) or not data.get("paper_id"):
+        raise PaperError("not_a_paper", f"no paper_id; {_FORM}")
+    try:
+        paper = _paper(data)
+    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        raise PaperError("not_a_paper", f"{error}; {_FORM}") from None
+    if not paper.abstract and not any(s.text for s in paper.sections):
+        raise PaperError("no_text", "neither an abstract nor a section with text")
+    return paper
+
+
+def paper_id_of(line: str | bytes) -> str:
+    """The `paper_id` of a line that is no paper, where it can be told; else empty."""
+    try:
+        return str(json.loads(line).get("paper_id") or "")
+    except (ValueError, AttributeError, RecursionError):
+        return ""
+
+
+def _paper(data: dict[str, Any]) -> Paper:
+    return Paper(
+        paper_id=str(data["paper_id"]),
+        title=clean(data.get("title")),
+        abstract=clean(data.get("abstract")),
+        sections=[Section(clean(s.get("heading")), clean(s.get("text"))) for s in data.get("sections") or ()],
+        tables=[_table(t) for t in data.get("tables") or ()],
+        published=date.fromisoformat(data["published"]) if data.get("published") else None,
+        categories=[str(c) for c in data.get("categories") or ()],
+        source="jsonl",
+    )
+
+
+def _table(table: dict[str, Any]) -> PaperTable:
+    caption = clean(table.get("caption"))
+    if "rows" in table:
+        return table_of_grid(caption, [[clean(str(c)) for c in row] for row in table["rows"]])
+    return PaperTable(caption, [_cell(c) for c in table.get("cells") or ()])
+
+
+def _cell(cell: dict[str, Any]) -> Cell:
+    headers = ([clean(str(h)) for h in cell.get(k) or ()] for k in ("row_headers", "column_headers"))
+    return Cell(clean(str(cell["value"])), bool(cell.get("bold")), *headers)

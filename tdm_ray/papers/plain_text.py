@@ -1,0 +1,117 @@
+"""Plain text and Markdown -> paper.
+
+Title on top; headings marked with `#`, numbered ("3.1 Data sets") or one of the usual names on a line of its own;
+an abstract under its heading, or between the title and the first heading. Markdown tables are read with their
+caption: a paragraph beside them that begins with "Table".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.clean import clean
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.records import Paper, PaperTable, Section
+
+_NUMBERED = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,4}\.)\s+(?P<name>[A-Z][^.!?]{0,80})$")
+_USUAL = re.compile(
+    r"^(abstract|introduction|related work|background|methods?|model|approach|data(sets?)?|experiments?"
+    r"|experimental (setup|results)|evaluation|results|discussion|conclusions?|acknowledge?ments?|appendix)[.:]?$",
+    re.IGNORECASE,
+)
+_ABSTRACT = re.compile(r"^abstract\s*[.:—–-]?\s*", re.IGNORECASE)
+_CAPTION = re.compile(r"^table\b", re.IGNORECASE)
+
+
+@dataclass
+class _Block:
+    kind: str  # "heading", "text" or "table"
+    text: str = ""
+    grid: list[list[str]] = field(default_factory=list)
+    bold: list[list[bool]] = field(default_factory=list)
+
+
+def read_plain_text(paper_id: str, text: str, *, markdown: bool = False) -> Paper:
+    """The paper of one text file. Raises `PaperError`: empty, no_text."""
+    if not text.strip():
+        raise PaperError("empty", "the file holds no text")
+    blocks = list(_markdown_blocks(text) if markdown else _text_blocks(text))
+    title, rest = (blocks[0].text, blocks[1:]) if blocks and blocks[0].kind != "table" else ("", blocks)
+    abstract, sections = _split(rest)
+    if not abstract and not any(s.text for s in sections):
+        raise PaperError("no_text", "only a title was found: an abstract or sections must follow it")
+    return Paper(paper_id, title, abstract, sections, _tables(rest), source="markdown" if markdown else "text")
+
+
+def _text_blocks(text: str) -> Iterator[_Block]:
+    for chunk in re.split(r"\n\s*\n", text):
+        lines = [line.strip() for line in chunk.strip().splitlines()]
+        while lines and (name := _heading(lines[0])):
+            yield _Block("heading", name)
+            lines = lines[1:]
+        if lines:
+            yield _Block("text", clean(" ".join(lines)))
+
+
+def _heading(line: str) -> str | None:
+    if line.startswith("#"):
+        return clean(line.lstrip("# "))
+    numbered = _NUMBERED.match(line)
+    return numbered["name"] if numbered else line.rstrip(".:") if _USUAL.match(line) else None
+
+
+def _markdown_blocks(text: str) -> Iterator[_Block]:
+    tokens = MarkdownIt("commonmark").enable("table").parse(text)
+    block: _Block | None = None
+    for before, token in zip([None, *tokens], tokens, strict=False):
+        if token.type == "table_open":
+            block = _Block("table")
+        elif token.type == "table_close" and block:
+            yield block
+            block = None
+        elif token.type == "tr_open" and block:
+            block.grid.append([])
+            block.bold.append([])
+        elif token.type == "inline" and block:
+            block.grid[-1].append(_plain(token))
+            block.bold[-1].append(any(c.type == "strong_open" for c in token.children or ()))
+        elif token.type in ("inline", "fence", "code_block"):
+            heading = before is not None and before.type == "heading_open"
+            name = None if heading else _heading(token.content)
+            yield _Block("heading" if heading or name else "text", name or _plain(token))
+
+
+def _plain(token: Token) -> str:
+    if token.children is None:
+        return clean(token.content)
+    return clean("".join(c.content if c.content else " " if "break" in c.type else "" for c in token.children))
+
+
+def _split(blocks: list[_Block]) -> tuple[str, list[Section]]:
+    """The abstract, and the sections after it."""
+    heading, sections, texts = "", [], []
+    for block in [*blocks, _Block("heading")]:
+        if block.kind == "text":
+            texts.append(block.text)
+        elif block.kind == "heading":
+            sections.append(Section(heading, " ".join(texts)))
+            heading, texts = block.text, []
+    before, rest = sections[0], [s for s in sections[1:] if s.heading or s.text]
+    if rest and _ABSTRACT.sub("", rest[0].heading) == "":  # what stands before the word are the authors
+        return rest[0].text, rest[1:]
+    return _ABSTRACT.sub("", before.text), rest
+
+
+def _tables(blocks: list[_Block]) -> list[PaperTable]:
+    tables = []
+    for i, block in enumerate(blocks):
+        if block.kind == "table":
+            beside = [blocks[j].text for j in (i - 1, i + 1) if 0 <= j < len(blocks) and _CAPTION.match(blocks[j].text)]
+            tables.append(table_of_grid(beside[0] if beside else "", block.grid, bold=block.bold))
+    return tables

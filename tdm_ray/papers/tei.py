@@ -1,0 +1,94 @@
+"""GROBID TEI XML -> paper. Format: https://grobid.readthedocs.io/en/latest/TEI-encoding-of-results/"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from lxml import etree
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.clean import clean
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.pdf_tables import read_pdf_tables
+from tdm_ray.records import Paper, PaperTable, Section
+
+_TEI = {"t": "http://www.tei-c.org/ns/1.0"}
+_WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}
+
+
+def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Paper:
+    """The paper of one TEI document.
+
+    `tables` is the JSON of a PDF table parser (see `pdf_tables`); without it the tables are the TEI's own
+    `<figure type="table">`. Raises `PaperError`: empty, malformed_xml, not_a_paper, no_text, malformed_json.
+    """
+    root = _parse(tei)
+    paper = Paper(
+        paper_id=paper_id,
+        title=_text(root.find(".//t:titleStmt/t:title", _TEI)),
+        abstract=" ".join(filter(None, map(_text, root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)))),
+        sections=_sections(root),
+        tables=read_pdf_tables(tables) if tables else _tables(root),
+        published=_published(root),
+        source="tei",
+    )
+    if not paper.abstract and not any(s.text for s in paper.sections):
+        raise PaperError("no_text", "the TEI has neither an abstract nor a body with text")
+    return paper
+
+
+def _parse(tei: str | bytes) -> etree._Element:
+    data = tei.encode("utf-8", "replace") if isinstance(tei, str) else tei
+    if not data.strip():
+        raise PaperError("empty", "the TEI document is empty")
+    try:
+        # No entity expansion, no network, no depth beyond libxml2's limits: papers come from strangers.
+        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+    except etree.XMLSyntaxError as error:
+        raise PaperError("malformed_xml", str(error)) from None
+    if etree.QName(root).localname != "TEI":
+        raise PaperError("not_a_paper", f"the root element is <{etree.QName(root).localname}>, not <TEI>")
+    return root
+
+
+def _text(node: etree._Element | None) -> str:
+    return clean(" ".join(node.itertext())) if node is not None else ""
+
+
+def _running_text(node: etree._Element) -> str:
+    """The text of a `<div>` without its heading, figures and notes."""
+    if node.tag in _WITHOUT_TEXT:
+        return ""
+    parts = [node.text or ""]
+    for child in node:
+        if isinstance(child.tag, str) and etree.QName(child).localname != "head":
+            parts.append(_running_text(child))
+            parts.append(" " if etree.QName(child).localname in ("p", "formula", "item", "div") else "")
+        parts.append(child.tail or "")
+    return "".join(parts)
+
+
+def _sections(root: etree._Element) -> list[Section]:
+    path = ".//t:text/t:body//t:div | .//t:text/t:back/t:div[@type='annex']//t:div"
+    divs = root.xpath(path, namespaces=_TEI)
+    sections = [Section(_text(d.find("t:head", _TEI)), clean(_running_text(d))) for d in divs if d.find("t:div", _TEI) is None]  # fmt: skip
+    loose = clean(" ".join(_running_text(p) for p in root.iterfind("t:text/t:body/t:p", _TEI)))
+    return [s for s in [Section("", loose), *sections] if s.heading or s.text]
+
+
+def _tables(root: etree._Element) -> list[PaperTable]:
+    return [_table(figure) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
+
+
+def _table(figure: etree._Element) -> PaperTable:
+    caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
+    grid = [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in figure.iterfind(".//t:row", _TEI)]
+    return table_of_grid(caption, grid)
+
+
+def _published(root: etree._Element) -> date | None:
+    node = root.find(".//t:publicationStmt/t:date[@when]", _TEI)
+    try:
+        return date.fromisoformat(node.get("when", "")[:10]) if node is not None else None
+    except ValueError:
+        return None  # GROBID also prints "2019" or "2019-02": a year is no day

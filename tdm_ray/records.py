@@ -1,0 +1,241 @@
+"""The tables that cross room borders: Arrow schemas, and a frozen dataclass for one row where code holds one.
+
+Contracts are those of the design; a column is never renamed, only added.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+STRINGS = pa.list_(pa.string())
+CELL = pa.struct([("value", pa.string()), ("bold", pa.bool_()), ("row_headers", STRINGS), ("column_headers", STRINGS)])
+TABLE = pa.struct([("caption", pa.string()), ("cells", pa.list_(CELL))])
+SECTION = pa.struct([("heading", pa.string()), ("text", pa.string())])
+EVIDENCE = pa.struct(
+    [
+        ("kind", pa.string()),  # "cell", "caption" or "sentence"
+        ("table", pa.int32()),
+        ("caption", pa.string()),
+        ("row_headers", STRINGS),
+        ("column_headers", STRINGS),
+        ("text", pa.string()),
+    ]
+)
+INSTANT = pa.timestamp("us", tz="UTC")
+
+PAPERS = pa.schema(
+    [
+        ("paper_id", pa.string()),
+        ("title", pa.string()),
+        ("abstract", pa.string()),
+        ("published", pa.date32()),
+        ("categories", STRINGS),
+        ("sections", pa.list_(SECTION)),
+        ("tables", pa.list_(TABLE)),
+        ("source", pa.string()),
+        ("content_hash", pa.string()),
+    ]
+)
+REJECTS = pa.schema(
+    [
+        ("paper_id", pa.string()),
+        ("source", pa.string()),
+        ("location", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("seen_at", INSTANT),
+    ]
+)
+# What a reader emits: a paper, or the reason why there is none; `location` (file and row) is unique.
+READINGS = pa.schema(
+    [*PAPERS, pa.field("location", pa.string()), pa.field("reason", pa.string()), pa.field("detail", pa.string())]
+)
+TDM_FIELDS = [("task", pa.string()), ("dataset", pa.string()), ("metric", pa.string())]
+# What a prediction knows of itself; the run's columns (ids, hash, time) are added at commit.
+DECISION = pa.struct(
+    [
+        *TDM_FIELDS,
+        ("probability", pa.float32()),
+        ("score", pa.float64()),
+        ("score_text", pa.string()),
+        ("evidence", EVIDENCE),
+    ]
+)
+PREDICTIONS = pa.schema(
+    [
+        ("paper_id", pa.string()),
+        *DECISION,
+        ("model_id", pa.string()),
+        ("taxonomy_id", pa.string()),
+        ("content_hash", pa.string()),
+        ("scored_at", INSTANT),
+    ]
+)
+SCORED = pa.schema(
+    [
+        ("paper_id", pa.string()),
+        ("content_hash", pa.string()),
+        ("model_id", pa.string()),
+        ("taxonomy_id", pa.string()),
+        ("hypotheses", pa.int32()),
+        ("predictions", pa.int32()),
+        ("unknown", pa.bool_()),
+        ("scored_at", INSTANT),
+        # Beyond the contract: what a leaderboard shows of a paper, so that it can be built from DIR alone.
+        ("title", pa.string()),
+        ("published", pa.date32()),
+    ]
+)
+# In flight: one row a paper, with its predictions nested, or with the reason of its reject.
+OUTCOMES = pa.schema(
+    [
+        ("location", pa.string()),
+        ("paper_id", pa.string()),
+        ("title", pa.string()),
+        ("published", pa.date32()),
+        ("source", pa.string()),
+        ("content_hash", pa.string()),
+        ("hypotheses", pa.int32()),
+        ("decisions", pa.list_(DECISION)),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("seen_at", INSTANT),
+    ]
+)
+LEADERBOARDS = pa.schema(
+    [
+        *TDM_FIELDS,
+        ("direction", pa.string()),
+        ("rank", pa.int32()),
+        ("paper_id", pa.string()),
+        ("title", pa.string()),
+        ("published", pa.date32()),
+        ("score", pa.float64()),
+        ("score_text", pa.string()),
+        ("probability", pa.float32()),
+        ("evidence", EVIDENCE),
+    ]
+)
+TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
+ANNOTATIONS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, ("score", pa.string())])
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A table cell with a value: its text, whether it is bold, and the headers above and beside it."""
+
+    value: str
+    bold: bool = False
+    row_headers: Sequence[str] = ()
+    column_headers: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class PaperTable:
+    """A table of a paper."""
+
+    caption: str
+    cells: Sequence[Cell] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section: its heading (may be empty) and its running text."""
+
+    heading: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Paper:
+    """One article, as a reader makes it; `content_hash` is derived, never given."""
+
+    paper_id: str
+    title: str
+    abstract: str
+    sections: Sequence[Section] = ()
+    tables: Sequence[PaperTable] = ()
+    published: date | None = None
+    categories: Sequence[str] = ()
+    source: str = ""
+
+    @property
+    def content_hash(self) -> str:
+        """BLAKE2b-128, in hex, of the text that is scored: the same text gives the same hash everywhere."""
+        text = [
+            self.title,
+            self.abstract,
+            [[s.heading, s.text] for s in self.sections],
+            [[t.caption, [[c.value, c.bold, *map(list, (c.row_headers, c.column_headers))] for c in t.cells]]
+             for t in self.tables],
+        ]  # fmt: skip
+        canonical = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
+        return hashlib.blake2b(canonical.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+    def row(self) -> dict[str, Any]:
+        """The paper as a row of `PAPERS`."""
+        return {**asdict(self), "content_hash": self.content_hash}
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Paper:
+        """The paper of a row of `PAPERS`; null strings and lists read as empty."""
+        return cls(
+            paper_id=row["paper_id"],
+            title=row["title"] or "",
+            abstract=row["abstract"] or "",
+            sections=[Section(s["heading"] or "", s["text"] or "") for s in row["sections"] or ()],
+            tables=[
+                PaperTable(
+                    t["caption"] or "",
+                    [
+                        Cell(c["value"] or "", bool(c["bold"]), c["row_headers"] or (), c["column_headers"] or ())
+                        for c in t["cells"] or ()
+                    ],
+                )
+                for t in row["tables"] or ()
+            ],
+            published=row["published"],
+            categories=row["categories"] or (),
+            source=row["source"] or "",
+        )
+
+
+@dataclass(frozen=True, order=True)
+class TDM:
+    """A label: a task, a dataset and a metric; written `task#dataset#metric` in the files of the field."""
+
+    task: str
+    dataset: str
+    metric: str
+
+    def __str__(self) -> str:
+        return f"{self.task}#{self.dataset}#{self.metric}"
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a reader made of one item: a paper, or the reason (a key of `errors.REASONS`) why there is none."""
+
+    location: str
+    paper: Paper | None = None
+    paper_id: str = ""
+    source: str = ""
+    reason: str | None = None
+    detail: str | None = None
+
+    def row(self) -> dict[str, Any]:
+        """The reading as a row of `READINGS`."""
+        paper = self.paper.row() if self.paper else {"paper_id": self.paper_id, "source": self.source}
+        return {**paper, "location": self.location, "reason": self.reason, "detail": self.detail}
+
+
+def readings_table(readings: Iterable[Reading]) -> pa.Table:
+    """Readings as an Arrow table of schema `READINGS`."""
+    return pa.Table.from_pylist([r.row() for r in readings], schema=READINGS)

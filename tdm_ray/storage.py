@@ -1,0 +1,117 @@
+"""Paths: a folder here or anywhere fsspec reaches; files told apart by name, not by guess."""
+
+from __future__ import annotations
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
+
+import fsspec
+import pyarrow as pa
+import pyarrow.dataset as pads
+import pyarrow.parquet as pq
+
+from tdm_ray.errors import InputError
+
+
+def open_file(path: str, mode: str = "rb") -> IO[Any]:
+    """The file at a path or URL; `.gz` is decompressed while it is read."""
+    return cast(IO[Any], fsspec.open(path, mode, compression="infer" if mode == "rb" else None).open())
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file or folder at `path`."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    return bool(fs.exists(inner))
+
+
+def join(folder: str, *names: str) -> str:
+    """`folder/name/...`, for a path or a URL."""
+    return "/".join([folder.rstrip("/"), *names])
+
+
+def list_files(path: str) -> list[str]:
+    """The files of a file, a folder (recursively, hidden ones left out) or a glob, sorted.
+
+    Raises `InputError` where there is nothing at `path`.
+    """
+    fs, inner = fsspec.core.url_to_fs(path)
+    if fs.isfile(inner):
+        return [path]
+    found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
+    base = len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1  # of a glob's finds only the name counts
+    visible = sorted(f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:]))
+    if not visible and not fs.exists(inner):
+        raise InputError(f"{path}: no such file or folder; give a file, a folder or a quoted glob")
+    return [cast(str, f) if "file" in fs.protocol else fs.unstrip_protocol(f) for f in visible]
+
+
+def make_folder(path: str) -> None:
+    """Create `path` and its parents where they are missing."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    fs.makedirs(inner, exist_ok=True)
+
+
+def remove_folder(path: str) -> None:
+    """Remove `path` and what is in it, if it is there."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    if fs.exists(inner):
+        fs.rm(inner, recursive=True)
+
+
+def write_table(table: pa.Table, path: str) -> None:
+    """Write one Parquet file so that a reader sees the whole file or none."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    fs.makedirs(os.path.dirname(inner), exist_ok=True)
+    with fs.open(f"{inner}.part", "wb") as file:
+        pq.write_table(table, file, compression="zstd")
+    fs.mv(f"{inner}.part", inner)
+
+
+def read_table(path: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    """The Parquet file or folder at `path`, with the columns of `schema` (missing ones null)."""
+    return scan_table(path, schema).to_table(columns=columns)
+
+
+def scan_table(path: str, schema: pa.Schema) -> pads.Dataset:
+    """The Parquet file or folder at `path` as a dataset that is read piece by piece."""
+    fs, _ = fsspec.core.url_to_fs(path)
+    files = [fs._strip_protocol(f) for f in list_files(path) if f.endswith(".parquet")]
+    return pads.dataset(files, schema=schema, format="parquet", filesystem=fs)
+
+
+def write_json(path: str, value: Any) -> None:
+    """Write `value` as indented JSON."""
+    with open_file(path, "wb") as file:
+        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def read_json(path: str) -> Any:
+    """The value of a JSON file. Raises `InputError` where it is missing or no JSON."""
+    try:
+        with open_file(path) as file:
+            return json.load(file)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except ValueError as error:
+        raise InputError(f"{path}: not valid JSON ({error})") from None
+
+
+def digest(chunks: Iterable[bytes]) -> str:
+    """BLAKE2b-64 of the chunks, in hex: short, and enough to tell two models or taxonomies apart."""
+    state = hashlib.blake2b(digest_size=8)
+    for chunk in chunks:
+        state.update(chunk)
+    return state.hexdigest()
+
+
+def file_bytes(paths: Iterable[str]) -> Iterator[bytes]:
+    """The files' contents, in pieces of a MiB."""
+    for path in paths:
+        with fsspec.open(path, "rb") as file:
+            while chunk := file.read(1 << 20):
+                yield chunk

@@ -1,0 +1,107 @@
+"""Annotation files -> gold: which paper reports which TDM, with which score; and the sides papers stand on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+
+from tdm_ray.errors import TaxonomyError
+from tdm_ray.records import ANNOTATIONS, TDM
+from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
+
+_VERSION = re.compile(r"v\d+$")
+_PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
+
+
+@dataclass(frozen=True)
+class Gold:
+    """`results[paper_id][TDM]` = scores as printed; `broken` names every line or field that broke the form."""
+
+    results: dict[str, dict[TDM, tuple[str, ...]]]
+    broken: tuple[str, ...] = field(default=())
+
+    def table(self) -> pa.Table:
+        """The annotations as a table of schema `ANNOTATIONS`."""
+        rows = [
+            {"paper_id": paper, "task": t.task, "dataset": t.dataset, "metric": t.metric, "score": score}
+            for paper, results in self.results.items()
+            for t, scores in results.items()
+            for score in scores
+        ]
+        return pa.Table.from_pylist(rows, schema=ANNOTATIONS)
+
+
+def read_gold(path: str) -> Gold:
+    """The gold of a `resultsAnnotation.tsv`, of JSON lines (`paper_id`, `results`), or of `evaluation-tables.json`.
+
+    TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
+    fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
+    """
+    try:
+        with open_file(path) as file:
+            text = file.read().decode("utf-8", "replace")
+        name = path.removesuffix(".gz")
+        parse = _of_jsonl if name.endswith(".jsonl") else _of_tables if name.endswith(".json") else _of_tsv
+        gold = parse(text)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
+    if not gold.results:
+        raise TaxonomyError(f"{path}: no annotation of the form file<TAB>task#dataset#metric#score was found")
+    return gold
+
+
+def _of_tsv(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    broken = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, tab, rest = line.partition("\t")
+        if not tab or "\t" in rest:
+            broken += [f"line {number}: {rest.count(chr(9)) + bool(tab)} tabs instead of one"] if line.strip() else []
+            continue
+        paper = PurePosixPath(name.strip()).name
+        paper = paper.removesuffix(".pdf").removesuffix(".xml").removesuffix(".tei")
+        for item in rest.split("$"):
+            head, _, score = item.rpartition("#")
+            tdm = split_tdm(head)
+            if tdm and score.strip() and "#" not in tdm.metric:
+                results[paper][tdm] = (*results[paper].get(tdm, ()), score.strip())
+            elif item.strip():
+                broken.append(f"line {number}: {item.strip()[:80]!r} is not task#dataset#metric#score")
+    return Gold(dict(results), tuple(broken))
+
+
+def _of_jsonl(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = {}
+    for line in filter(str.strip, text.splitlines()):
+        value = json.loads(line)
+        paper = results.setdefault(str(value["paper_id"]), {})
+        for r in value["results"]:
+            tdm = TDM(*(str(r[part]).strip() for part in ("task", "dataset", "metric")))
+            paper[tdm] = (*paper.get(tdm, ()), str(r.get("score", "")))
+    return Gold(results)
+
+
+def _of_tables(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    for tdm, row, score in evaluation_rows(json.loads(text)):
+        found = _PAPER_URL.search(str(row.get("paper_url") or ""))
+        paper = found["id"] if found else str(row.get("paper_title") or row.get("model_name") or "")
+        results[paper][tdm] = (*results[paper].get(tdm, ()), score)
+    return Gold(dict(results))
+
+
+def base_id(paper_id: str) -> str:
+    """The paper behind its versions: `1412.6575v4` and `1412.6575` are one."""
+    return _VERSION.sub("", paper_id)
+
+
+def fold_of(paper_id: str, folds: int) -> int:
+    """The fold of a paper, from its id alone; all versions of one arXiv paper share it."""
+    return int.from_bytes(hashlib.blake2b(base_id(paper_id).encode(), digest_size=8).digest()) % folds

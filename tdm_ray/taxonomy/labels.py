@@ -1,0 +1,88 @@
+"""The taxonomy in memory: labels in a fixed order, their aliases, and an id that changes when they do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import pyarrow as pa
+
+from tdm_ray.records import TAXONOMY, TDM
+from tdm_ray.storage import digest
+
+DIRECTIONS = ("higher", "lower", "unknown")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A TDM with what the taxonomy knows of it; aliases read `dataset: ILSVRC 2012` or `metric: top-1`."""
+
+    tdm: TDM
+    papers: int = 0
+    direction: str = "unknown"
+    aliases: tuple[str, ...] = ()
+
+    def names(self, part: str) -> list[str]:
+        """The name of `part` ("task", "dataset", "metric") and its aliases."""
+        prefix = f"{part}: "
+        return [getattr(self.tdm, part), *(a.removeprefix(prefix) for a in self.aliases if a.startswith(prefix))]
+
+
+@dataclass(frozen=True)
+class Taxonomy:
+    """Labels, sorted by TDM, each once."""
+
+    labels: tuple[Label, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def index(self) -> dict[TDM, int]:
+        """The position of every TDM."""
+        return {label.tdm: i for i, label in enumerate(self.labels)}
+
+    @cached_property
+    def taxonomy_id(self) -> str:
+        """The digest of all names and aliases: what can change a decision, and nothing else."""
+        return digest(f"{label.tdm}\t{'|'.join(label.aliases)}\n".encode() for label in self.labels)
+
+    def table(self) -> pa.Table:
+        """The taxonomy as a table of schema `TAXONOMY`."""
+        rows = [
+            {
+                "task": label.tdm.task,
+                "dataset": label.tdm.dataset,
+                "metric": label.tdm.metric,
+                "papers": label.papers,
+                "direction": label.direction,
+                "aliases": label.aliases,
+            }
+            for label in self.labels
+        ]
+        return pa.Table.from_pylist(rows, schema=TAXONOMY)
+
+    @classmethod
+    def of(cls, labels: list[Label]) -> Taxonomy:
+        """The labels sorted; of two with the same TDM the counts add up and the aliases join."""
+        merged: dict[TDM, Label] = {}
+        for label in labels:
+            old = merged.get(label.tdm)
+            merged[label.tdm] = label if old is None else _merge(old, label)
+        return cls(tuple(sorted(merged.values(), key=lambda label: label.tdm)))
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Taxonomy:
+        """The taxonomy of a table of schema `TAXONOMY`."""
+        return cls.of(
+            [
+                Label(TDM(r["task"], r["dataset"], r["metric"]), r["papers"] or 0, r["direction"] or "unknown",
+                      tuple(r["aliases"] or ()))
+                for r in table.to_pylist()
+            ]
+        )  # fmt: skip
+
+
+def _merge(a: Label, b: Label) -> Label:
+    direction = a.direction if a.direction != "unknown" else b.direction
+    return Label(a.tdm, a.papers + b.papers, direction, tuple(dict.fromkeys(a.aliases + b.aliases)))
