@@ -11,10 +11,17 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 from transformers.utils import logging
 
 from tdm_ray.errors import CheckpointError
+from tdm_ray.model.pairs import Ids
 from tdm_ray.records import TDM
 
 MAX_TOKENS = 160  # three windows of 32 words, a title and a hypothesis: 99 % of the pairs fit
@@ -34,16 +41,30 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
     """
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    head = {} if outputs is None else {"num_labels": outputs}
     try:
-        model = AutoModelForSequenceClassification.from_pretrained(name, use_safetensors=True, dtype=torch.float32, **head)  # fmt: skip
+        head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(name)}
+        model, loading = AutoModelForSequenceClassification.from_pretrained(
+            name, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **head
+        )
         tokenizer = AutoTokenizer.from_pretrained(name)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a Hugging "
             "Face encoder with model.safetensors and a tokenizer, or `embedded`"
         ) from None
+    if outputs is None and loading["missing_keys"]:
+        raise CheckpointError(
+            f"{name}: an encoder without a trained classification head (missing: {', '.join(loading['missing_keys'])}); "
+            "fine-tune it first, see jobs/fine_tune.py"
+        )
     return model, tokenizer
+
+
+def _without_dropout(name: str) -> dict[str, float]:
+    """The encoder's dropout settings, at zero: one or two epochs do not overfit, and on a CPU dropout doubles the time
+    of a step (its attention has no fused kernel)."""
+    config = AutoConfig.from_pretrained(name).to_dict()
+    return {k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)}
 
 
 def has_fast_bfloat16() -> bool:
@@ -70,30 +91,40 @@ class EntailmentModel:
         fast = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_fast_bfloat16()
         self.dtype = torch.bfloat16 if fast else torch.float32
         self.model = model.to(self.device, self.dtype).eval()
+        self._padding = self.tokenizer.pad_token_id or 0
+        # RoBERTa's positions start after its padding id, so two of its 514 are not to be had.
+        positions = getattr(model.config, "max_position_embeddings", None) or 512
+        self.max_tokens = min(positions - 2, self.tokenizer.model_max_length)
 
     def __repr__(self) -> str:
         parameters = sum(p.numel() for p in self.model.parameters())
         return f"{self.model.config.model_type}, {parameters / 1e6:.1f} M parameters, {self.dtype}, {self.device}, {torch.get_num_threads()} threads"  # fmt: skip
 
     @torch.inference_mode()
-    def logits(self, premises: Sequence[str], hypotheses: Sequence[str]) -> NDArray[np.float32]:
-        """The log-odds that each hypothesis is true of its premise; shape (pairs,).
+    def logits(self, pairs: Sequence[tuple[Ids, Ids]]) -> NDArray[np.float32]:
+        """The log-odds that each hypothesis is true of its premise; `pairs` as of `PairBuilder`; shape (pairs,).
 
         The pairs of one paper make batches of their own: so a paper's numbers do not depend, not even in the last
         bit, on which papers it is scored with.
         """
-        if not premises:
-            return np.zeros(0, np.float32)
-        encoded = self.tokenizer(list(premises), list(hypotheses), truncation="only_first", max_length=MAX_TOKENS)
-        lengths = np.array([len(ids) for ids in encoded["input_ids"]])
-        order = np.argsort(-lengths, kind="stable")
-        result = np.empty(len(lengths), np.float32)
+        order = np.argsort([-len(ids) for ids, _ in pairs], kind="stable")
+        result = np.empty(len(pairs), np.float32)
         for start in range(0, len(order), PAIRS_A_BATCH):
             chosen = order[start : start + PAIRS_A_BATCH]
-            batch = self.tokenizer.pad({k: [v[i] for i in chosen] for k, v in encoded.items()}, return_tensors="pt")
-            output = self.model(**batch.to(self.device)).logits.float()
+            output = self.model(**self._batch([pairs[i] for i in chosen])).logits.float()
             result[chosen] = truth_logit(output).cpu().numpy()
         return result
+
+    def _batch(self, pairs: Sequence[tuple[Ids, Ids]]) -> dict[str, torch.Tensor]:
+        """Padded to the longest of the batch, which comes first."""
+        shape = (len(pairs), len(pairs[0][0]))
+        ids, types, mask = np.full(shape, self._padding, np.int64), np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        for row, (row_ids, row_types) in enumerate(pairs):
+            ids[row, : len(row_ids)], types[row, : len(row_ids)], mask[row, : len(row_ids)] = row_ids, row_types, 1
+        arrays = {"input_ids": ids, "attention_mask": mask}
+        if "token_type_ids" in self.tokenizer.model_input_names:
+            arrays["token_type_ids"] = types
+        return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
 
 def truth_logit(output: torch.Tensor) -> torch.Tensor:

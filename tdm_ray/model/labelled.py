@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -12,8 +13,16 @@ from tdm_ray.model.neighbours import Neighbours, new_vectorizer, telling_words
 from tdm_ray.model.tokens import tokens
 from tdm_ray.premise.passages import passages
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.taxonomy.gold import Gold, base_id
 from tdm_ray.taxonomy.labels import Taxonomy
+
+
+def versions(paper_ids: Sequence[str]) -> list[list[int]]:
+    """For each paper the positions of all its versions, itself among them."""
+    by_base: dict[str, list[int]] = defaultdict(list)
+    for i, paper_id in enumerate(paper_ids):
+        by_base[base_id(paper_id)].append(i)
+    return [by_base[base_id(paper_id)] for paper_id in paper_ids]
 
 
 def label_matrix(paper_ids: Sequence[str], gold: Gold, taxonomy: Taxonomy) -> sp.csr_matrix:

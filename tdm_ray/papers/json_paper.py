@@ -64,10 +64,14 @@ def _paper(data: dict[str, Any]) -> Paper:
 def _table(table: dict[str, Any]) -> PaperTable:
     caption = clean(table.get("caption"))
     if "rows" in table:
-        return table_of_grid(caption, [[clean(str(c)) for c in row] for row in table["rows"]])
+        return table_of_grid(caption, [[_text(c) for c in row] for row in table["rows"]])
     return PaperTable(caption, [_cell(c) for c in table.get("cells") or ()])
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
-    headers = ([clean(str(h)) for h in cell.get(k) or ()] for k in ("row_headers", "column_headers"))
-    return Cell(clean(str(cell["value"])), bool(cell.get("bold")), *headers)
+    headers = ([_text(h) for h in cell.get(k) or ()] for k in ("row_headers", "column_headers"))
+    return Cell(_text(cell["value"]), bool(cell.get("bold")), *headers)
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else clean(str(value))

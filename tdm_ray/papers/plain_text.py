@@ -109,9 +109,21 @@ def _split(blocks: list[_Block]) -> tuple[str, list[Section]]:
 
 
 def _tables(blocks: list[_Block]) -> list[PaperTable]:
-    tables = []
+    """The tables, each with the caption before it, else the one after it that no other table has taken."""
+    tables, taken = [], set()
     for i, block in enumerate(blocks):
         if block.kind == "table":
-            beside = [blocks[j].text for j in (i - 1, i + 1) if 0 <= j < len(blocks) and _CAPTION.match(blocks[j].text)]
-            tables.append(table_of_grid(beside[0] if beside else "", block.grid, bold=block.bold))
+            grid, glued = _without_caption(block.grid)
+            free = (j for j in (i - 1, i + 1) if 0 <= j < len(blocks) and j not in taken)
+            beside = next((j for j in free if _CAPTION.match(blocks[j].text)), None)
+            taken.add(beside)
+            caption = glued or ("" if beside is None else blocks[beside].text)
+            tables.append(table_of_grid(caption, grid, bold=block.bold))
     return tables
+
+
+def _without_caption(grid: list[list[str]]) -> tuple[list[list[str]], str]:
+    """A caption right under a pipe table, with no empty line between, is parsed as its last row."""
+    if grid and _CAPTION.match(grid[-1][0]) and not any(grid[-1][1:]):
+        return grid[:-1], grid[-1][0]
+    return grid, ""

@@ -56,14 +56,15 @@ def _text(node: etree._Element | None) -> str:
 
 
 def _running_text(node: etree._Element) -> str:
-    """The text of a `<div>` without its heading, figures and notes."""
+    """The text of a `<div>` without its heading, figures, notes and inner divs (sections of their own)."""
     if node.tag in _WITHOUT_TEXT:
         return ""
     parts = [node.text or ""]
     for child in node:
-        if isinstance(child.tag, str) and etree.QName(child).localname != "head":
+        name = etree.QName(child).localname if isinstance(child.tag, str) else "comment"
+        if name not in ("head", "div", "comment"):
             parts.append(_running_text(child))
-            parts.append(" " if etree.QName(child).localname in ("p", "formula", "item", "div") else "")
+            parts.append(" " if name in ("p", "formula", "item") else "")
         parts.append(child.tail or "")
     return "".join(parts)
 
@@ -71,7 +72,7 @@ def _running_text(node: etree._Element) -> str:
 def _sections(root: etree._Element) -> list[Section]:
     path = ".//t:text/t:body//t:div | .//t:text/t:back/t:div[@type='annex']//t:div"
     divs = root.xpath(path, namespaces=_TEI)
-    sections = [Section(_text(d.find("t:head", _TEI)), clean(_running_text(d))) for d in divs if d.find("t:div", _TEI) is None]  # fmt: skip
+    sections = [Section(_text(div.find("t:head", _TEI)), clean(_running_text(div))) for div in divs]
     loose = clean(" ".join(_running_text(p) for p in root.iterfind("t:text/t:body/t:p", _TEI)))
     return [s for s in [Section("", loose), *sections] if s.heading or s.text]
 

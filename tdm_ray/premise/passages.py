@@ -41,8 +41,8 @@ def sentences(text: str) -> list[str]:
 
 def split_caption(caption: str) -> tuple[str, str]:
     """A caption proper, and the raw table text that a PDF table parser left before it (often empty)."""
-    starts = [m.start() for m in _CAPTION_START.finditer(caption)]
-    return (caption[starts[-1] :], caption[: starts[-1]].strip()) if starts else (caption, "")
+    start = _CAPTION_START.search(caption)
+    return (caption[start.start() :], caption[: start.start()].strip()) if start else (caption, "")
 
 
 def passages(paper: Paper) -> list[Passage]:

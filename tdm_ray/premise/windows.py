@@ -17,6 +17,7 @@ WINDOWS = 3
 # Between passages that name a label equally well: where results are stated comes first. In the order of FIELDS; the
 # title stands in every premise already.
 _BONUS = np.array([-9, 0.06, 0, 0.08, 0, 0.12, 0.10, 0.06, 0.04], np.float32)
+JOINT = " | "  # between the title and the windows of a premise
 
 
 def choose_windows(
@@ -33,7 +34,11 @@ def choose_windows(
     return np.pad(best, ((0, 0), (0, WINDOWS - best.shape[1])), constant_values=-1)
 
 
-def premise_text(passages: Sequence[Passage], chosen: Sequence[int]) -> str:
+def premise_text(passages: Sequence[Passage], chosen: Sequence[int] | NDArray[np.int64]) -> str:
     """The premise of a pair: the title, then the chosen passages."""
-    title = " ".join(p.text for p in passages if p.field == FIELDS[0])
-    return " | ".join(part for part in (title, *(passages[i].text for i in chosen if i >= 0)) if part)
+    return JOINT.join(part for part in (title_text(passages), *(passages[i].text for i in chosen if i >= 0)) if part)
+
+
+def title_text(passages: Sequence[Passage]) -> str:
+    """The title, from its passages."""
+    return " ".join(p.text for p in passages if p.field == FIELDS[0])

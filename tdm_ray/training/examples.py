@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from tdm_ray.model.entailment import hypothesis
+from tdm_ray.model.labelled import versions
 from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.gold import Gold, base_id
+from tdm_ray.taxonomy.gold import Gold
 from tdm_ray.taxonomy.labels import Taxonomy
 
 HARD = 20  # the head of the shortlist: siblings of the gold and what neighbours report
@@ -27,22 +27,14 @@ class Pair:
     true: bool
 
 
-def versions(paper_ids: Sequence[str]) -> list[list[int]]:
-    """For each paper the positions of all its versions, itself among them."""
-    by_base: dict[str, list[int]] = defaultdict(list)
-    for i, paper_id in enumerate(paper_ids):
-        by_base[base_id(paper_id)].append(i)
-    return [by_base[base_id(paper_id)] for paper_id in paper_ids]
-
-
 def pairs_of(
     papers: Sequence[Paper],
     gold: Gold,
     taxonomy: Taxonomy,
     shortlisters: Sequence[Shortlister],
     *,
-    hard: int = 8,
-    easy: int = 4,
+    hard: int = 7,
+    easy: int = 3,
     seed: int = 0,
 ) -> Iterator[Pair]:
     """The pairs of every paper, in order: its gold, `hard` false ones from the shortlist's head, `easy` from its rest.

@@ -69,4 +69,5 @@ def document_frequency(papers: Sequence[Paper]) -> pa.Table:
     for paper in papers:
         seen.update({w for p in passages(paper) for w in tokens(p.text)})
     kept = sorted((w, n) for w, n in seen.items() if n >= COMMON and len(w) <= 40)
-    return pa.table({"word": [w for w, _ in kept], "papers": pa.array([n for _, n in kept], pa.int32())})
+    table = pa.table({"word": [w for w, _ in kept], "papers": pa.array([n for _, n in kept], pa.int32())})
+    return table.replace_schema_metadata({"documents": str(len(papers))})

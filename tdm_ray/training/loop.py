@@ -41,7 +41,9 @@ def train(
     torch.manual_seed(config.seed)
     torch.set_num_threads(config.threads)
     steps = sum(math.ceil(len(pairs) / config.pairs_a_batch) for pairs in epochs)
-    optimizer = torch.optim.AdamW(model.parameters(), config.learning_rate, weight_decay=config.weight_decay)
+    optimizer = torch.optim.AdamW(
+        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+    )
     schedule = get_linear_schedule_with_warmup(optimizer, int(steps * config.warmup), steps)
     started, step, loss_sum, log = time.monotonic(), 0, 0.0, []
     for epoch, pairs in enumerate(epochs, start=1):

@@ -1,0 +1,101 @@
+"""An index folder: what the user's own labelled papers teach the shortlist and the calibrator.
+
+index.json           what it was built from, its figures, the model it is calibrated for
+taxonomy.parquet     its labels, in the order of labels.npz's columns
+papers.parquet       the ids of the labelled papers, in the order of the rows
+vocabulary.parquet   word, idf
+vectors.npz, labels.npz    sparse matrices (scipy's form)
+calibrator/          prior.txt, joint.json
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from tdm_ray.errors import CheckpointError
+from tdm_ray.model.calibration import Calibrator
+from tdm_ray.model.neighbours import Neighbours, vectorizer_of
+from tdm_ray.records import TAXONOMY
+from tdm_ray.storage import digest, exists, file_bytes, join, list_files, open_file, read_json, read_table, write_json, write_table  # fmt: skip  # noqa: E501
+from tdm_ray.taxonomy.labels import Taxonomy
+
+_VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])
+
+
+@dataclass(frozen=True)
+class Index:
+    """A loaded index, its labels brought into the order of the taxonomy in use."""
+
+    neighbours: Neighbours
+    vectorizer: TfidfVectorizer
+    calibrator: Calibrator
+    digest: str
+
+
+def save_index(
+    folder: str,
+    taxonomy: Taxonomy,
+    paper_ids: Sequence[str],
+    neighbours: Neighbours,
+    vectorizer: TfidfVectorizer,
+    calibrator: Calibrator,
+    facts: Mapping[str, Any],
+) -> None:
+    """Write an index folder; `index.json` comes last, so that a folder without it is known to be unfinished."""
+    words = vectorizer.get_feature_names_out()
+    write_table(taxonomy.table(), join(folder, "taxonomy.parquet"))
+    write_table(pa.table({"paper_id": list(paper_ids)}), join(folder, "papers.parquet"))
+    write_table(pa.table({"word": words, "idf": vectorizer.idf_}).cast(_VOCABULARY), join(folder, "vocabulary.parquet"))
+    _save_matrix(join(folder, "vectors.npz"), neighbours.vectors)
+    _save_matrix(join(folder, "labels.npz"), neighbours.labels)
+    calibrator.save(join(folder, "calibrator"))
+    write_json(join(folder, "index.json"), dict(facts))
+
+
+def load_index(folder: str, taxonomy: Taxonomy, model_digest: str) -> Index:
+    """The index at `folder` for `taxonomy`; labels it does not know have no neighbours.
+
+    Raises `CheckpointError` where the folder is no index, or was calibrated for another model.
+    """
+    if not exists(join(folder, "index.json")):
+        raise CheckpointError(f"{folder}: not an index (no index.json); build one with `tdm-ray index`")
+    facts = read_json(join(folder, "index.json"))
+    if facts.get("model_digest") != model_digest:
+        raise CheckpointError(
+            f"{folder}: calibrated for the model {facts.get('model')} ({facts.get('model_digest')}), not for this one "
+            f"({model_digest}); build the index again with the same --model"
+        )
+    known = Taxonomy.from_table(read_table(join(folder, "taxonomy.parquet"), TAXONOMY))
+    labels = _load_matrix(join(folder, "labels.npz")) @ _projection(known, taxonomy)
+    vocabulary = read_table(join(folder, "vocabulary.parquet"), _VOCABULARY)
+    vectorizer = vectorizer_of(vocabulary["word"].to_pylist(), vocabulary["idf"].to_numpy())
+    neighbours = Neighbours(_load_matrix(join(folder, "vectors.npz")), sp.csr_matrix(labels))
+    files = [f for f in list_files(folder) if not f.endswith("index.json")]
+    return Index(neighbours, vectorizer, Calibrator.load(join(folder, "calibrator")), digest(file_bytes(files)))
+
+
+def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:
+    """0/1 matrix (known labels, wanted labels)."""
+    pairs = [(i, wanted.index[label.tdm]) for i, label in enumerate(known.labels) if label.tdm in wanted.index]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(known), len(wanted)))
+
+
+def _save_matrix(path: str, matrix: sp.csr_matrix) -> None:
+    buffer = io.BytesIO()
+    sp.save_npz(buffer, matrix)
+    with open_file(path, "wb") as file:
+        file.write(buffer.getvalue())
+
+
+def _load_matrix(path: str) -> sp.csr_matrix:
+    with open_file(path) as file:
+        return sp.csr_matrix(sp.load_npz(io.BytesIO(file.read())))

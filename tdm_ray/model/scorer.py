@@ -1,0 +1,163 @@
+"""One paper's way to its predictions, in two halves that a pipeline can put on different machines.
+
+Preparer: paper -> passages -> shortlist -> prior -> the labels asked, with tokens and evidence    (CPU, no torch)
+Decider:  tokens -> entailment -> probability -> decisions                                          (GPU or CPU)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from transformers import AutoTokenizer
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.model.calibration import Calibrator, Floats
+from tdm_ray.model.checkpoint import Checkpoint, open_checkpoint
+from tdm_ray.model.index import Index, load_index
+from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.pairs import PairBuilder
+from tdm_ray.model.shortlist import Shortlist, Shortlister
+from tdm_ray.premise.windows import title_text
+from tdm_ray.records import Paper, PaperTable
+from tdm_ray.results.evidence import evidence_of
+from tdm_ray.storage import digest
+from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+if TYPE_CHECKING:
+    from tdm_ray.model.entailment import EntailmentModel
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """Everything a `ScoreConfig` names, loaded but for the model's weights."""
+
+    config: ScoreConfig
+    checkpoint: Checkpoint
+    taxonomy: Taxonomy
+    index: Index | None
+
+    @classmethod
+    def of(cls, config: ScoreConfig) -> Knowledge:
+        """Load checkpoint, taxonomy and index. Raises `CheckpointError`, `TaxonomyError`."""
+        checkpoint = open_checkpoint(config.model)
+        taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
+        index = load_index(config.index, taxonomy, checkpoint.digest) if config.index else None
+        return cls(config, checkpoint, taxonomy, index)
+
+    @property
+    def calibrator(self) -> Calibrator:
+        """The index's where there is one, else the checkpoint's."""
+        return self.index.calibrator if self.index else self.checkpoint.calibrator
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a prediction."""
+        return self.calibrator.joint.threshold if self.config.threshold is None else self.config.threshold
+
+    @property
+    def model_id(self) -> str:
+        """Names all that decides besides the taxonomy: checkpoint, index, threshold, labels asked."""
+        parts = (self.checkpoint.digest, self.index.digest if self.index else "", self.threshold, self.config.asked)
+        return f"{self.checkpoint.name}-{digest([repr(parts).encode()])}"
+
+    @cached_property
+    def shortlister(self) -> Shortlister:
+        """The shortlist over this taxonomy, with neighbours where there is an index."""
+        lexicon = Lexicon(self.taxonomy, self.checkpoint.document_frequency, self.checkpoint.documents)
+        return Shortlister(lexicon, *((self.index.neighbours, self.index.vectorizer) if self.index else ()))
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What the model needs of one paper: the labels asked, their prior, the premise's parts, and evidence."""
+
+    labels: list[int]
+    prior: list[float]
+    parts: list[list[int]]  # token ids: the title, then every passage some window points at
+    windows: list[list[int]]  # per label: positions in `parts`
+    evidence: list[dict[str, Any] | None]
+
+
+class Preparer:
+    """The first half: no model, no torch."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.knowledge = knowledge
+        self.pairs = PairBuilder(AutoTokenizer.from_pretrained(knowledge.checkpoint.folder), 0)
+
+    def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
+        """The shortlist, and the prior's log-odds of each of its labels."""
+        found = self.knowledge.shortlister.shortlist(paper)
+        return found, self.knowledge.calibrator.prior(found.features)
+
+    def __call__(self, paper: Paper) -> Prepared:
+        """The `asked` labels of the highest prior, ready for the model."""
+        found, prior = self.shortlist(paper)
+        return prepare(self.pairs, found, prior, self.knowledge.config.asked, paper.tables)
+
+
+def prepare(
+    pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable] = ()
+) -> Prepared:
+    """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows and their evidence."""
+    rows = np.argsort(-prior, kind="stable")[:asked]
+    windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
+    used = sorted({w for ws in windows for w in ws})
+    place = {w: i for i, w in enumerate(used, start=1)}
+    return Prepared(
+        labels=[int(label) for label in found.labels[rows]],
+        prior=[float(p) for p in prior[rows]],
+        parts=pairs.premise_parts(title_text(found.passages), [found.passages[w].text for w in used]),
+        windows=[[place[w] for w in ws] for ws in windows],
+        evidence=[evidence_of(found.passages[ws[0]] if ws else None, tables) for ws in windows],
+    )
+
+
+class Decider:
+    """The second half: holds the model and the taxonomy's tokens."""
+
+    def __init__(self, knowledge: Knowledge, *, threads: int | None = None) -> None:
+        from tdm_ray.model.entailment import MAX_TOKENS, EntailmentModel, hypothesis
+
+        self.knowledge = knowledge
+        self.model: EntailmentModel = EntailmentModel(knowledge.checkpoint.folder, threads=threads)
+        self.pairs = PairBuilder(self.model.tokenizer, min(MAX_TOKENS, self.model.max_tokens))
+        self.hypotheses = self.pairs.ids([hypothesis(label.tdm) for label in knowledge.taxonomy.labels])
+
+    def log_odds(self, prepared: Prepared) -> Floats:
+        """The model's log-odds of each label asked; shape (asked,)."""
+        pairs = [
+            self.pairs.pair([prepared.parts[p] for p in (0, *window)], self.hypotheses[label])
+            for label, window in zip(prepared.labels, prepared.windows, strict=True)
+        ]
+        return self.model.logits(pairs)
+
+    def probabilities(self, prepared: Prepared) -> Floats:
+        """The calibrated probability of each label asked; shape (asked,)."""
+        prior = np.array(prepared.prior, np.float32)
+        return self.knowledge.calibrator.probability(prior, self.log_odds(prepared))
+
+    def __call__(self, prepared: Prepared) -> list[dict[str, Any]]:
+        """The decisions, most probable first, as values of `records.DECISION`."""
+        probability = self.probabilities(prepared)
+        order = np.argsort(-probability, kind="stable")
+        return [
+            self._decision(prepared, i, probability[i]) for i in order if probability[i] >= self.knowledge.threshold
+        ]
+
+    def _decision(self, prepared: Prepared, row: int, probability: float) -> dict[str, Any]:
+        tdm = self.knowledge.taxonomy.labels[prepared.labels[row]].tdm
+        return {
+            "task": tdm.task,
+            "dataset": tdm.dataset,
+            "metric": tdm.metric,
+            "probability": probability,
+            "score": None,
+            "score_text": None,
+            "evidence": prepared.evidence[row],
+        }

@@ -1,0 +1,1 @@
+"""What proves a prediction: its evidence. No Ray, no torch."""

@@ -1,0 +1,96 @@
+"""A corpus's way from shards to predictions, on one screen.
+
+    pieces -> readings -> repartition -> Prepare (CPU) -> Decide (model actors) -> staging -> commit
+
+Staging is checkpointed by location (file and row): after a kill the same call goes on where it stopped, and every
+paper is there once. The commit turns staging into the tables `predictions`, `scored` and `rejects`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ray.data import ActorPoolStrategy, Dataset
+
+from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.model.scorer import Knowledge
+from tdm_ray.papers.read import Piece, find_pieces
+from tdm_ray.scoring.cluster import Layout, connect, layout, quiet_context
+from tdm_ray.scoring.commit import commit_papers, commit_scores
+from tdm_ray.scoring.progress import watch
+from tdm_ray.scoring.run import Run, Summary, fingerprint
+from tdm_ray.scoring.source import read_corpus
+from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.storage import join, make_folder, write_table
+
+
+def score_corpus(
+    papers: str | Sequence[str], out: str, config: ScoreConfig | None = None, ray_config: RayConfig | None = None
+) -> Summary:
+    """Score every paper of `papers` (files, folders, globs) against a taxonomy; write the tables to the folder `out`.
+
+    Run twice, pay once: a finished run is only reported, an interrupted one goes on. Raises `InputError`,
+    `TaxonomyError`, `CheckpointError` before any work starts, `OutputError` where `out` holds another run's results.
+    """
+    config, ray_config = config or ScoreConfig(), ray_config or RayConfig()
+    knowledge, pieces = Knowledge.of(config), find_pieces([papers] if isinstance(papers, str) else papers)
+    identity = {
+        "kind": "score",
+        "model_id": knowledge.model_id,
+        "taxonomy_id": knowledge.taxonomy.taxonomy_id,
+        "papers": fingerprint(pieces),
+    }
+    run = Run.open(out, identity)
+    if run.finished:
+        return run.finished
+    write_table(knowledge.taxonomy.table(), join(out, "taxonomy.parquet"))
+    connect()
+    plan = layout(ray_config)
+    run.say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
+    with watch(run, pieces):
+        write_staging(scored(read_corpus(pieces), config, ray_config, plan), run)
+    return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
+
+
+def scored(readings: Dataset, config: ScoreConfig, ray_config: RayConfig, plan: Layout) -> Dataset:
+    """The chain: readings in, one outcome a paper out."""
+    return (
+        readings.repartition(target_num_rows_per_block=ray_config.papers_a_block)
+        .map_batches(
+            Prepare,
+            fn_constructor_kwargs={"config": config},
+            batch_size=ray_config.papers_a_block,
+            batch_format="pyarrow",
+            compute=ActorPoolStrategy(size=plan.preparers),
+            num_cpus=1,
+        )
+        .map_batches(
+            Decide,
+            fn_constructor_kwargs={"config": config, "threads": plan.threads},
+            batch_size=ray_config.papers_a_block,
+            batch_format="pyarrow",
+            compute=plan.pool,
+            num_cpus=1,
+            num_gpus=plan.gpus or None,
+        )
+    )
+
+
+def ingest_corpus(papers: str | Sequence[str], out: str, ray_config: RayConfig | None = None) -> Summary:
+    """Read every paper of `papers` into the papers table at `out/papers`, and what cannot be read into `out/rejects`."""
+    ray_config = ray_config or RayConfig()
+    pieces: list[Piece] = find_pieces([papers] if isinstance(papers, str) else papers)
+    run = Run.open(out, {"kind": "ingest", "papers": fingerprint(pieces)})
+    if run.finished:
+        return run.finished
+    connect()
+    with watch(run, pieces):
+        write_staging(read_corpus(pieces).repartition(target_num_rows_per_block=ray_config.papers_a_block), run)
+    return run.finish(commit_papers(run))
+
+
+def write_staging(rows: Dataset, run: Run) -> None:
+    """Write rows as they are made; those of an interrupted run are kept and not made again."""
+    make_folder(run.staging)
+    rows.context.checkpoint_config = run.checkpoint
+    rows.write_parquet(run.staging)

@@ -1,0 +1,78 @@
+"""The two stages of scoring as Arrow in, Arrow out. They do not know Ray: call them on a table and look.
+
+    Prepare: READINGS -> PREPARED     Decide: PREPARED -> OUTCOMES
+
+A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost, and a
+checkpoint of rows is a checkpoint of papers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.errors import PaperError
+from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
+from tdm_ray.records import EVIDENCE, OUTCOMES, Paper
+
+_IN_FLIGHT = ["location", "paper_id", "title", "published", "source", "content_hash", "reason", "detail"]
+_ASK = pa.struct(
+    [
+        ("labels", pa.list_(pa.int32())),
+        ("prior", pa.list_(pa.float32())),
+        ("parts", pa.list_(pa.list_(pa.int32()))),
+        ("windows", pa.list_(pa.list_(pa.int32()))),
+        ("evidence", pa.list_(EVIDENCE)),
+    ]
+)
+PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _ASK)])
+
+
+class Prepare:
+    """Premise and shortlist of each paper, on the CPU."""
+
+    def __init__(self, config: ScoreConfig) -> None:
+        self.preparer = Preparer(Knowledge.of(config))
+
+    def __call__(self, readings: pa.Table) -> pa.Table:
+        """READINGS -> PREPARED, row by row."""
+        return pa.Table.from_pylist([self._row(row) for row in readings.to_pylist()], schema=PREPARED)
+
+    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        kept = {name: row[name] for name in _IN_FLIGHT}
+        if row["reason"]:
+            return kept
+        try:
+            return {**kept, "ask": asdict(self.preparer(Paper.from_row(row)))}
+        except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
+            return {**kept, **_failure(error)}
+
+
+class Decide:
+    """The model's word on each paper; holds the model and the taxonomy's tokens."""
+
+    def __init__(self, config: ScoreConfig, threads: int | None = None) -> None:
+        self.decider = Decider(Knowledge.of(config), threads=threads)
+
+    def __call__(self, prepared: pa.Table) -> pa.Table:
+        """PREPARED -> OUTCOMES, row by row."""
+        return pa.Table.from_pylist([self._row(row) for row in prepared.to_pylist()], schema=OUTCOMES)
+
+    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
+        ask = row.pop("ask")
+        outcome = {**row, "seen_at": datetime.now(UTC)}
+        if row["reason"]:
+            return outcome
+        try:
+            return {**outcome, "hypotheses": len(ask["labels"]), "decisions": self.decider(Prepared(**ask))}
+        except Exception as error:  # noqa: BLE001 - as above
+            return {**outcome, **_failure(error)}
+
+
+def _failure(error: Exception) -> dict[str, str]:
+    reason = error.reason if isinstance(error, PaperError) else "failed"
+    return {"reason": reason, "detail": f"{type(error).__name__}: {error}"}
