@@ -1,1 +1,44 @@
-"""tdm_ray."""
+"""Turn papers into leaderboards, on Ray.
+
+    from tdm_ray import ScoreConfig, build_leaderboards, read_papers, read_taxonomy, score_corpus
+
+    score_corpus("papers/", "results", ScoreConfig(taxonomy="TDM_taxonomy.tsv", min_count=5))
+    table = build_leaderboards("results")
+
+Names are imported when first used: reading papers needs neither Ray nor torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "ScoreConfig": "config",
+    "RayConfig": "config",
+    "TdmRayError": "errors",
+    "read_papers": "papers.read",
+    "read_taxonomy": "taxonomy.sources",
+    "read_gold": "taxonomy.gold",
+    "build_index": "model.learn",
+    "score_corpus": "scoring.pipeline",
+    "ingest_corpus": "scoring.pipeline",
+    "build_leaderboards": "leaderboard.aggregate",
+}
+__all__ = [*_HOME, "__version__"]  # noqa: PLE0604
+
+if TYPE_CHECKING:
+    from tdm_ray.config import RayConfig, ScoreConfig
+    from tdm_ray.errors import TdmRayError
+    from tdm_ray.leaderboard.aggregate import build_leaderboards
+    from tdm_ray.model.learn import build_index
+    from tdm_ray.papers.read import read_papers
+    from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+    from tdm_ray.taxonomy.gold import read_gold
+    from tdm_ray.taxonomy.sources import read_taxonomy
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"tdm_ray.{_HOME[name]}"), name)
+    raise AttributeError(f"module 'tdm_ray' has no attribute {name!r}")

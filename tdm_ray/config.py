@@ -32,9 +32,10 @@ class RayConfig:
 
     actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one).
     gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU.
-    papers_a_block: the unit of work, retry and checkpoint; 64 papers are 10 s of work on 2 CPU cores.
+    papers_a_block: the unit of work, retry and checkpoint; None: 64 (10 s of work on 2 CPU cores), fewer where the
+    corpus is too small to keep all actors busy with that.
     """
 
     actors: int | None = None
     gpus: float | None = None
-    papers_a_block: int = 64
+    papers_a_block: int | None = None

@@ -24,7 +24,18 @@ from tdm_ray.errors import CheckpointError
 from tdm_ray.model.calibration import Calibrator
 from tdm_ray.model.neighbours import Neighbours, vectorizer_of
 from tdm_ray.records import TAXONOMY
-from tdm_ray.storage import digest, exists, file_bytes, join, list_files, open_file, read_json, read_table, write_json, write_table  # fmt: skip  # noqa: E501
+from tdm_ray.storage import (  # fmt: skip
+    digest,
+    exists,
+    file_bytes,
+    join,
+    list_files,
+    open_file,
+    read_json,
+    read_table,
+    write_json,
+    write_table,
+)
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])

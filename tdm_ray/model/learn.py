@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +10,27 @@ from typing import Any
 import numpy as np
 
 from tdm_ray.config import ScoreConfig
-from tdm_ray.errors import TaxonomyError
-from tdm_ray.model.calibration import Calibrator, Joint, expected_calibration_error, fit_joint, fit_prior, joint_inputs, micro_f1, sigmoid  # fmt: skip  # noqa: E501
+from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.model.calibration import (  # fmt: skip
+    Calibrator,
+    Joint,
+    expected_calibration_error,
+    fit_joint,
+    fit_prior,
+    joint_inputs,
+    micro_f1,
+    sigmoid,
+)
 from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.index import save_index
 from tdm_ray.model.labelled import label_matrix, labelled_neighbours, versions
 from tdm_ray.model.lexicon import Floats, Lexicon
 from tdm_ray.model.scorer import Decider, Knowledge, prepare
 from tdm_ray.model.shortlist import Shortlist, Shortlister
+from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.gold import Gold, fold_of
+from tdm_ray.storage import exists, list_files
+from tdm_ray.taxonomy.gold import Gold, fold_of, read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 FOLDS = 5
@@ -37,6 +49,16 @@ class Lesson:
     truth: Sequence[np.ndarray[Any, np.dtype[np.bool_]]]
     folds: np.ndarray[Any, np.dtype[np.int64]]
     gold_pairs: Sequence[int]
+
+
+def index_corpus(papers: Sequence[str], annotations: str, config: ScoreConfig, out: str) -> dict[str, Any]:
+    """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not empty."""
+    if exists(out) and list_files(out):
+        raise OutputError(f"{out}: not empty; choose another --out, or delete it")
+    readings = [reading for path in papers for reading in read_papers(path)]
+    found = [reading.paper for reading in readings if reading.paper]
+    facts = build_index(found, read_gold(annotations), config, out, threads=os.cpu_count() or 1)
+    return {"rejected": len(readings) - len(found), **facts}
 
 
 def build_index(papers: Sequence[Paper], gold: Gold, config: ScoreConfig, out: str, *, threads: int) -> dict[str, Any]:

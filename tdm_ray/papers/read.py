@@ -39,10 +39,14 @@ _DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 @dataclass(frozen=True)
 class Piece:
-    """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file."""
+    """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
+
+    `papers` is how many it holds, None where only reading will tell.
+    """
 
     kind: str
     paths: tuple[str, ...]
+    papers: int | None
     row_group: int = 0
     first_row: int = 0
 
@@ -106,10 +110,11 @@ def _pieces(path: str) -> Iterator[Piece]:
     for kind in dict.fromkeys(kind for kind, _ in single):
         files = [f for k, f in single if k == kind]
         for start in range(0, len(files), FILES_A_PIECE):
-            yield Piece(kind, tuple(files[start : start + FILES_A_PIECE]))
+            chunk = tuple(files[start : start + FILES_A_PIECE])
+            yield Piece(kind, chunk, len(chunk))
     for kind, file in known:
         if kind == "jsonl":
-            yield Piece(kind, (file,))
+            yield Piece(kind, (file,), None)
         elif kind == "parquet":
             yield from _parquet_pieces(file)
 
@@ -129,7 +134,7 @@ def _parquet_pieces(path: str) -> Iterator[Piece]:
             "nor paper_id, tei and (optionally) tables; rename or select them first"
         )
     for group in range(groups):
-        yield Piece(kind, (path,), group, sum(rows[:group]))
+        yield Piece(kind, (path,), rows[group], group, sum(rows[:group]))
 
 
 def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[Piece, str], Iterator[Reading]]:

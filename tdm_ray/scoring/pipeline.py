@@ -15,7 +15,7 @@ from ray.data import ActorPoolStrategy, Dataset
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.read import Piece, find_pieces
-from tdm_ray.scoring.cluster import Layout, connect, layout, quiet_context
+from tdm_ray.scoring.cluster import Layout, connect, layout
 from tdm_ray.scoring.commit import commit_papers, commit_scores
 from tdm_ray.scoring.progress import watch
 from tdm_ray.scoring.run import Run, Summary, fingerprint

@@ -1,0 +1,225 @@
+"""The command `tdm-ray`: reads options, calls one function, prints. Exit codes: see `tdm_ray.errors`."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tdm_ray import __version__
+from tdm_ray.config import EMBEDDED, RayConfig, ScoreConfig
+from tdm_ray.errors import TdmRayError
+
+# Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
+app = typer.Typer(
+    name="tdm-ray",
+    help="Turn papers into leaderboards: which task, dataset and metric does each paper report?",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Papers = Annotated[list[str], typer.Argument(metavar="PAPERS...", help="Files, folders, quoted globs, or an ingested folder.", show_default=False)]  # fmt: skip  # noqa: E501
+Out = Annotated[str, typer.Option("--out", help="The folder to write to.", show_default=False)]
+TaxonomyFile = Annotated[str, typer.Option("--taxonomy", help="A taxonomy file, or `default`, the one that ships.")]
+MinCount = Annotated[int, typer.Option("--min-count", min=0, help="Drop labels with a smaller count in the taxonomy.")]
+Model = Annotated[str, typer.Option("--model", help="`embedded`, or a cross-encoder by name or folder.")]
+IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made by `tdm-ray index`.")]
+Asked = Annotated[int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper.")]
+Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
+Actors = Annotated[
+    int | None, typer.Option("--actors", min=1, help="Model actors; chosen from the cluster without it.")
+]
+Block = Annotated[int, typer.Option("--papers-a-block", min=1, help="The unit of work, retry and checkpoint.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(f"tdm-ray {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Turn papers into leaderboards: which task, dataset and metric does each paper report?"""
+
+
+@app.command()
+def ingest(papers: Papers, out: Out, papers_a_block: Block = 64, json: Json = False) -> None:
+    """Read papers into a papers table, and what cannot be read into a rejects table.
+
+    Example: `tdm-ray ingest 'tei/*.xml' notes.md corpus.jsonl.gz --out corpus`
+    """
+    from tdm_ray.scoring.pipeline import ingest_corpus
+
+    _report(ingest_corpus(papers, out, RayConfig(papers_a_block=papers_a_block)), json)
+
+
+@app.command()
+def index(
+    papers: Papers,
+    out: Out,
+    annotations: Annotated[
+        str, typer.Option("--annotations", help="Gold: which paper reports which TDM.", show_default=False)
+    ],
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    model: Model = EMBEDDED,
+) -> None:
+    """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes; optional.
+
+    Example: `tdm-ray index train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
+    --out my-index`
+    """
+    from tdm_ray.model.learn import index_corpus
+
+    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
+    facts = index_corpus(papers, annotations, config, out)
+    for name, value in facts.items():
+        typer.echo(f"{name}: {value}")
+
+
+@app.command()
+def score(
+    papers: Papers,
+    out: Out,
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    index: IndexFolder = None,
+    model: Model = EMBEDDED,
+    asked: Asked = 32,
+    threshold: Threshold = None,
+    actors: Actors = None,
+    papers_a_block: Block = 64,
+    json: Json = False,
+) -> None:
+    """Decide for every paper which TDMs it reports; writes OUT/predictions, OUT/scored and OUT/rejects.
+
+    Interrupted, the same command goes on where it stopped; finished, it only reports.
+
+    Example: `tdm-ray score corpus --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --out results`
+    """
+    from tdm_ray.scoring.pipeline import score_corpus
+
+    config = ScoreConfig(
+        model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked, threshold=threshold
+    )
+    _report(score_corpus(papers, out, config, RayConfig(actors=actors, papers_a_block=papers_a_block)), json)
+
+
+@app.command()
+def leaderboard(
+    folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that `score` wrote.", show_default=False)],
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="parquet, csv or json; may be repeated.")
+    ] = None,
+    boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 20,
+    entries: Annotated[int, typer.Option("--entries", min=1, help="How many entries of each.")] = 10,
+    json: Json = False,
+) -> None:
+    """Aggregate predictions to leaderboards, write them to DIR/leaderboards, print the largest.
+
+    Example: `tdm-ray leaderboard results --format csv --format json --boards 5`
+    """
+    from tdm_ray.leaderboard.aggregate import build_leaderboards
+    from tdm_ray.leaderboard.export import as_json, export
+    from tdm_ray.leaderboard.render import render
+
+    table = build_leaderboards(folder)
+    export(table, f"{folder.rstrip('/')}/leaderboards", formats or [])
+    if json:
+        typer.echo(as_json(table), nl=False)
+    else:
+        Console().print(render(table, boards=boards, entries=entries))
+
+
+@app.command()
+def inspect(
+    paper: Annotated[str, typer.Argument(metavar="PAPER", help="A file or folder of papers.", show_default=False)],
+    paper_id: Annotated[str | None, typer.Option("--id", help="Which paper of it; the first without it.")] = None,
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    index: IndexFolder = None,
+    model: Model = EMBEDDED,
+    asked: Asked = 32,
+    threshold: Threshold = None,
+) -> None:
+    """Show every step of one paper's way to its predictions, with real values, without Ray.
+
+    Example: `tdm-ray inspect papers/ --id 1512.03385`
+    """
+    from tdm_ray.inspect import explain, find_paper
+
+    config = ScoreConfig(
+        model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked, threshold=threshold
+    )
+    Console().print(explain(find_paper(paper, paper_id), config))
+
+
+@app.command()
+def demo(
+    out: Annotated[str, typer.Option("--out", help="The folder to write to.")] = "out/demo",
+    boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 40,
+) -> None:
+    """Score the demo corpus (36 short papers on well-known systems) and print its leaderboards.
+
+    Example: `tdm-ray demo`
+    """
+    from tdm_ray.demo import demo_papers
+    from tdm_ray.leaderboard.aggregate import build_leaderboards
+    from tdm_ray.leaderboard.render import render
+    from tdm_ray.scoring.pipeline import score_corpus
+
+    summary = score_corpus(demo_papers(), out)
+    Console().print(render(build_leaderboards(out), boards=boards))
+    _report(summary, json=False)
+
+
+@app.command()
+def taxonomy(
+    path: Annotated[str, typer.Argument(metavar="[FILE]", help="A taxonomy file, or `default`.")] = "default",
+    min_count: MinCount = 0,
+    find: Annotated[str | None, typer.Option("--find", help="Only labels that contain these words.")] = None,
+    json: Json = False,
+) -> None:
+    """Check a taxonomy and print its labels with direction and aliases.
+
+    Example: `tdm-ray taxonomy --find imagenet`
+    """
+    from tdm_ray.taxonomy.show import as_lines, as_table, matching
+    from tdm_ray.taxonomy.sources import read_taxonomy
+
+    found = matching(read_taxonomy(path, min_count=min_count), find)
+    if json:
+        typer.echo(as_lines(found), nl=False)
+    else:
+        Console().print(as_table(found))
+
+
+def _report(summary: object, json: bool) -> None:
+    import dataclasses
+    import json as json_module
+
+    text = json_module.dumps(dataclasses.asdict(summary)) if json else str(summary)  # type: ignore[call-overload]
+    typer.echo(text)
+
+
+def main() -> None:
+    """Run the command; an error raised on purpose is one line and its exit code."""
+    try:
+        app()
+    except TdmRayError as error:
+        print(f"tdm-ray: error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,8 @@
+"""The demo corpus: short papers written for this package about well-known systems, with their published figures."""
+
+from importlib import resources
+
+
+def demo_papers() -> str:
+    """The folder of the demo papers: TEI, Markdown and JSON lines."""
+    return str(resources.files("tdm_ray.demo").joinpath("papers"))

@@ -1,0 +1,108 @@
+"""Every step of one paper's way with its real values, without Ray: the best documentation of how a decision is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.errors import InputError
+from tdm_ray.model.entailment import hypothesis
+from tdm_ray.model.features import LEARNED, LEXICAL
+from tdm_ray.model.scorer import Decider, Knowledge, Preparer, prepare
+from tdm_ray.papers.read import read_papers
+from tdm_ray.premise.doctaet import doctaet
+from tdm_ray.records import Paper
+
+_SHOWN = 12
+
+
+def find_paper(source: str, paper_id: str | None) -> Paper:
+    """The paper `paper_id` of `source`, or its first. Raises `InputError` where it is not there or was rejected."""
+    for reading in read_papers(source):
+        found = reading.paper.paper_id if reading.paper else reading.paper_id
+        if paper_id in (None, found):
+            if reading.paper is None:
+                raise InputError(f"{reading.location}: rejected: {reading.reason}: {reading.detail}")
+            return reading.paper
+    raise InputError(f"{source}: no paper {paper_id!r} in it" if paper_id else f"{source}: no paper in it")
+
+
+def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
+    """Paper, premise, shortlist, features, entailment and decisions, as tables."""
+    knowledge = Knowledge.of(config)
+    preparer, decider = Preparer(knowledge), Decider(knowledge)
+    found, prior = preparer.shortlist(paper)
+    prepared = prepare(preparer.pairs, found, prior, config.asked, paper.tables)
+    log_odds = decider.log_odds(prepared)
+    probability = knowledge.calibrator.probability(np.array(prepared.prior, np.float32), log_odds)
+    decisions = decider(prepared)
+    best = int(np.argmax(probability))
+    row = int(np.flatnonzero(found.labels == prepared.labels[best])[0])
+    return Group(
+        Rule("1. the paper"), *_paper(paper),
+        Rule("2. the premise"), *_premise(paper, Counter(p.field for p in found.passages)),
+        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,} labels, {len(prepared.labels)} asked"),
+        _shortlist(knowledge, prepared.labels, prepared.prior, log_odds, probability),
+        Rule(f"4. the best label's pair, as {decider.model} reads it"),
+        _labelled("hypothesis", hypothesis(knowledge.taxonomy.labels[prepared.labels[best]].tdm)),
+        _labelled("premise", found.premises([row])[0]),
+        _labelled("features", _features(found.features[row])),
+        Rule(f"5. decisions: probability at least {knowledge.threshold:.2f}, model {knowledge.model_id}"),
+        *(_decision(d) for d in decisions), *([] if decisions else [Text("unknown: no label passes")]),
+    )  # fmt: skip
+
+
+def _labelled(name: str, value: str) -> Text:
+    return Text.assemble((f"{name}: ", "bold"), value)
+
+
+def _paper(paper: Paper) -> list[RenderableType]:
+    words = sum(len(s.text.split()) for s in paper.sections)
+    cells = sum(len(t.cells) for t in paper.tables)
+    return [
+        _labelled("paper_id", f"{paper.paper_id}  (from {paper.source}, content {paper.content_hash})"),
+        _labelled("title", paper.title),
+        _labelled("abstract", paper.abstract),
+        _labelled("sections", f"{len(paper.sections)} with {words:,} words: " + "; ".join(s.heading for s in paper.sections)),
+        _labelled("tables", f"{len(paper.tables)} with {cells:,} cells"),
+    ]  # fmt: skip
+
+
+def _premise(paper: Paper, fields: Counter[str]) -> list[RenderableType]:
+    return [
+        _labelled("DocTAET", doctaet(paper)),
+        _labelled("passages", ", ".join(f"{n} {field}" for field, n in fields.items())),
+    ]
+
+
+def _shortlist(
+    knowledge: Knowledge, labels: list[int], prior: list[float], log_odds: np.ndarray, probability: np.ndarray
+) -> Table:
+    shown = Table(box=None, pad_edge=False)
+    shown.add_column("label")
+    for name in ("prior", "entailment", "probability"):
+        shown.add_column(name, justify="right")
+    for i in np.argsort(-probability, kind="stable")[:_SHOWN]:
+        style = "bold green" if probability[i] >= knowledge.threshold else ""
+        name = escape(hypothesis(knowledge.taxonomy.labels[labels[i]].tdm))
+        shown.add_row(name, f"{prior[i]:+.2f}", f"{log_odds[i]:+.2f}", f"{probability[i]:.3f}", style=style)
+    return shown
+
+
+def _features(row: np.ndarray) -> str:
+    names = (*LEXICAL, *LEARNED)[: len(row)]
+    return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, row, strict=True) if value)
+
+
+def _decision(decision: dict[str, object]) -> Text:
+    evidence = decision["evidence"]
+    where = f"{evidence['kind']}: {evidence['text']}" if isinstance(evidence, dict) else "no evidence"
+    name = f"{decision['task']}; {decision['dataset']}; {decision['metric']}"
+    return Text.assemble((f"{decision['probability']:.3f}  {name}", "bold green"), "\n       ", (where, "dim"))

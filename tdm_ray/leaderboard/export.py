@@ -1,0 +1,57 @@
+"""The leaderboards table as files for other programs: Parquet, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pyarrow as pa
+
+from tdm_ray.storage import join, open_file, write_table
+
+_FLAT = ["task", "dataset", "metric", "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
+
+
+def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
+    """Write `leaderboards.FORMAT` into `folder` for each of "parquet", "csv", "json"; returns the paths."""
+    paths = []
+    for name in formats:
+        path = join(folder, f"leaderboards.{name}")
+        if name == "parquet":
+            write_table(table, path)
+        else:
+            with open_file(path, "wb") as file:
+                file.write(_TEXT[name](table).encode())
+        paths.append(path)
+    return paths
+
+
+def as_csv(table: pa.Table) -> str:
+    """One row an entry; the evidence as two columns, its kind and its text."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*_FLAT, "evidence_kind", "evidence_text"])
+    for row in table.to_pylist():
+        evidence = row["evidence"] or {}
+        probability = f"{row['probability']:.4f}"
+        writer.writerow([*(row[c] for c in _FLAT[:-1]), probability, evidence.get("kind"), evidence.get("text")])
+    return buffer.getvalue()
+
+
+def as_json(table: pa.Table) -> str:
+    """A list of leaderboards: task, dataset, metric, direction, and `entries` in order of rank."""
+    boards: dict[tuple[str, ...], dict[str, Any]] = {}
+    for row in table.to_pylist():
+        key = tuple(row.pop(part) for part in ("task", "dataset", "metric"))
+        direction = row.pop("direction")
+        board = {**dict(zip(("task", "dataset", "metric"), key, strict=True)), "direction": direction, "entries": []}
+        row["probability"] = round(row["probability"], 4)
+        boards.setdefault(key, board)["entries"].append(row)
+    return json.dumps(list(boards.values()), indent=2, ensure_ascii=False, default=str) + "\n"
+
+
+_TEXT: dict[str, Callable[[pa.Table], str]] = {"csv": as_csv, "json": as_json}
+FORMATS = ("parquet", *_TEXT)

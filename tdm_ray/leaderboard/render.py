@@ -1,0 +1,54 @@
+"""Leaderboards as a person reads them in a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+_ARROW = {"higher": "higher is better", "lower": "lower is better"}
+
+
+def render(table: pa.Table, *, boards: int = 20, entries: int = 10) -> RenderableType:
+    """The `boards` leaderboards with most entries, `entries` rows of each, and a line that says what was left out."""
+    found = sorted(_boards(table), key=lambda b: -len(b))
+    shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
+    if len(found) > boards:
+        shown.append(Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim"))
+    if not found:
+        shown.append(Text("No predictions, no leaderboards."))
+    elif table["score"].null_count == len(table):
+        shown.append(Text("Ranked by probability: no scores were extracted.", "dim"))
+    return Group(*shown)
+
+
+def _boards(table: pa.Table) -> Iterator[pa.Table]:
+    """The leaderboards one by one; the table is sorted by them."""
+    starts = pc.indices_nonzero(pc.equal(table["rank"], 1)).to_pylist()
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+        yield table.slice(start, end - start)
+
+
+def _board(board: pa.Table, entries: int) -> Table:
+    rows = board.slice(0, entries).to_pylist()
+    title = " · ".join(escape(rows[0][part]) for part in ("task", "dataset", "metric"))
+    arrow = _ARROW.get(rows[0]["direction"] or "", "")
+    shown = Table(title=f"[bold]{title}[/]" + (f"  [dim]({arrow})[/]" if arrow else ""), title_justify="left", expand=False)  # fmt: skip  # noqa: E501
+    for name, style, justify in (("#", "dim", "right"), ("paper", "cyan", "left"), ("title", "", "left")):
+        shown.add_column(name, style=style, justify=justify, no_wrap=name == "paper")  # type: ignore[arg-type]
+    has_scores = any(row["score"] is not None for row in rows)
+    if has_scores:
+        shown.add_column("score", justify="right", style="bold")
+    shown.add_column("prob.", justify="right")
+    for row in rows:
+        score = [row["score_text"] or ""] if has_scores else []
+        title = escape(row["title"] or "(no title)")
+        shown.add_row(str(row["rank"]), escape(row["paper_id"]), title, *score, f"{row['probability']:.2f}")
+    if len(board) > entries:
+        shown.caption = f"{len(board) - entries:,} more"
+    return shown
