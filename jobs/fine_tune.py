@@ -12,7 +12,7 @@ from pathlib import Path
 from tdm_ray.papers.read import read_papers
 from tdm_ray.taxonomy.gold import read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
-from tdm_ray.training.fine_tune import fine_tune
+from tdm_ray.training.fine_tune import calibrate, fine_tune
 from tdm_ray.training.loop import TrainConfig
 
 
@@ -32,10 +32,13 @@ def main() -> None:
     parser.add_argument("--base", help="any Hugging Face encoder, by name or folder; all-MiniLM-L6-v2 without it")
     parser.add_argument("--min-count", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--only-calibrate", action="store_true", help="fit the calibrator of the checkpoint in --out")
     args = parser.parse_args()
     papers = [reading.paper for reading in read_papers(args.papers) if reading.paper]
     gold, taxonomy = read_gold(args.annotations), read_taxonomy(args.taxonomy, min_count=args.min_count)
-    fine_tune(args.base or minilm(), papers, gold, taxonomy, args.out, epochs=args.epochs, config=TrainConfig())
+    if not args.only_calibrate:
+        fine_tune(args.base or minilm(), papers, gold, taxonomy, args.out, epochs=args.epochs, config=TrainConfig())
+    print(calibrate(args.out, papers, gold, args.taxonomy, args.min_count))
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ _HOME = {
 }
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # for type checkers and editors
     from tdm_ray.config import RayConfig, ScoreConfig
     from tdm_ray.errors import TdmRayError
     from tdm_ray.leaderboard.aggregate import build_leaderboards

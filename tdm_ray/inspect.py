@@ -48,7 +48,7 @@ def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
     return Group(
         Rule("1. the paper"), *_paper(paper),
         Rule("2. the premise"), *_premise(paper, Counter(p.field for p in found.passages)),
-        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,} labels, {len(prepared.labels)} asked"),
+        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}, {len(prepared.labels)} asked"),
         _shortlist(knowledge, prepared.labels, prepared.prior, log_odds, probability),
         Rule(f"4. the best label's pair, as {decider.model} reads it"),
         _labelled("hypothesis", hypothesis(knowledge.taxonomy.labels[prepared.labels[best]].tdm)),
@@ -64,13 +64,13 @@ def _labelled(name: str, value: str) -> Text:
 
 
 def _paper(paper: Paper) -> list[RenderableType]:
-    words = sum(len(s.text.split()) for s in paper.sections)
+    words, headings = sum(len(s.text.split()) for s in paper.sections), "; ".join(s.heading for s in paper.sections)
     cells = sum(len(t.cells) for t in paper.tables)
     return [
         _labelled("paper_id", f"{paper.paper_id}  (from {paper.source}, content {paper.content_hash})"),
         _labelled("title", paper.title),
         _labelled("abstract", paper.abstract),
-        _labelled("sections", f"{len(paper.sections)} with {words:,} words: " + "; ".join(s.heading for s in paper.sections)),
+        _labelled("sections", f"{len(paper.sections)} with {words:,} words: {headings}"),
         _labelled("tables", f"{len(paper.tables)} with {cells:,} cells"),
     ]  # fmt: skip
 

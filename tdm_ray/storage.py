@@ -19,7 +19,9 @@ from tdm_ray.errors import InputError
 
 
 def open_file(path: str, mode: str = "rb") -> IO[Any]:
-    """The file at a path or URL; `.gz` is decompressed while it is read."""
+    """The file at a path or URL; `.gz` is decompressed while it is read. Writing makes the folder first."""
+    if mode == "wb":
+        make_folder(os.path.dirname(path) or ".")
     return cast(IO[Any], fsspec.open(path, mode, compression="infer" if mode == "rb" else None).open())
 
 

@@ -39,8 +39,8 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
     `outputs` sets the width of a new classification head (training); `None` takes the head that is there.
     Raises `CheckpointError` where nothing loadable is found.
     """
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(name)}
         model, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -54,15 +54,18 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
         ) from None
     if outputs is None and loading["missing_keys"]:
         raise CheckpointError(
-            f"{name}: an encoder without a trained classification head (missing: {', '.join(loading['missing_keys'])}); "
+            f"{name}: an encoder without a trained classification head (no {', '.join(loading['missing_keys'])}); "
             "fine-tune it first, see jobs/fine_tune.py"
         )
     return model, tokenizer
 
 
 def _without_dropout(name: str) -> dict[str, float]:
-    """The encoder's dropout settings, at zero: one or two epochs do not overfit, and on a CPU dropout doubles the time
-    of a step (its attention has no fused kernel)."""
+    """The encoder's dropout settings, at zero.
+
+    One or two epochs do not overfit, and on a CPU dropout makes a step half as long again (its attention has no
+    fused kernel).
+    """
     config = AutoConfig.from_pretrained(name).to_dict()
     return {k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)}
 
@@ -87,18 +90,21 @@ class EntailmentModel:
         if threads:
             torch.set_num_threads(threads)
         model, self.tokenizer = load_encoder(folder)
+        module: torch.nn.Module = model
+        self.config = model.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         fast = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_fast_bfloat16()
         self.dtype = torch.bfloat16 if fast else torch.float32
-        self.model = model.to(self.device, self.dtype).eval()
+        self.model = module.to(self.device, self.dtype).eval()
         self._padding = self.tokenizer.pad_token_id or 0
         # RoBERTa's positions start after its padding id, so two of its 514 are not to be had.
         positions = getattr(model.config, "max_position_embeddings", None) or 512
         self.max_tokens = min(positions - 2, self.tokenizer.model_max_length)
 
     def __repr__(self) -> str:
-        parameters = sum(p.numel() for p in self.model.parameters())
-        return f"{self.model.config.model_type}, {parameters / 1e6:.1f} M parameters, {self.dtype}, {self.device}, {torch.get_num_threads()} threads"  # fmt: skip
+        size = sum(p.numel() for p in self.model.parameters()) / 1e6
+        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
+        return f"{self.config.model_type} ({size:.1f} M parameters, {self.dtype}, {self.device}{threads})"
 
     @torch.inference_mode()
     def logits(self, pairs: Sequence[tuple[Ids, Ids]]) -> NDArray[np.float32]:
@@ -135,5 +141,7 @@ def truth_logit(output: torch.Tensor) -> torch.Tensor:
 def save_half(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str) -> None:
     """Save as safetensors in half precision (22.7 M parameters: 45 MB)."""
     os.makedirs(folder, exist_ok=True)
-    model.to(torch.float16).save_pretrained(folder)
+    half: torch.nn.Module = model
+    half.to(torch.float16)
+    model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)

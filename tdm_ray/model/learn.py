@@ -110,7 +110,9 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge, *, threads: int) -> tup
     decider = Decider(knowledge, threads=threads)
     inputs, truth = [], []
     for i in unseen:
-        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
+        prepared = prepare(
+            decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked, lesson.papers[i].tables
+        )
         inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds(prepared)))
         truth.append(lesson.truth[i][np.argsort(-priors[i], kind="stable")[: knowledge.config.asked]])
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))

@@ -102,7 +102,7 @@ class Preparer:
 
 
 def prepare(
-    pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable] = ()
+    pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable]
 ) -> Prepared:
     """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows and their evidence."""
     rows = np.argsort(-prior, kind="stable")[:asked]

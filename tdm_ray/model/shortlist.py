@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tdm_ray.model.features import learned_features, lexical_features, rank, reduce_coverage
@@ -78,6 +80,6 @@ class Shortlister:
         return choose_windows(task, dataset, metric, coverage.fields)
 
 
-def _best(score: Floats, size: int, include: Sequence[int]) -> Ints:
+def _best(score: NDArray[np.floating[Any]], size: int, include: Sequence[int]) -> Ints:
     best = np.argsort(-score, kind="stable")[:size]
     return np.concatenate([best, np.setdiff1d(np.array(include, best.dtype), best)])

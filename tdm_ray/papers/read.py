@@ -56,6 +56,12 @@ def find_pieces(paths: Iterable[str]) -> list[Piece]:
     return [piece for path in paths for piece in _pieces(path)]
 
 
+def count_papers(pieces: Iterable[Piece]) -> int | None:
+    """How many papers the pieces hold, None where only reading will tell."""
+    counts = [piece.papers for piece in pieces]
+    return None if None in counts else sum(n for n in counts if n)
+
+
 def read_papers(*paths: str) -> Iterator[Reading]:
     """The readings of files, folders or globs, one by one, in order; without Ray.
 
@@ -71,7 +77,7 @@ def read_piece(piece: Piece) -> Iterator[Reading]:
         try:
             yield from _READERS[piece.kind](piece, path)
         except (OSError, pa.ArrowException) as error:
-            yield Reading(path, paper_id=paper_id_of_path(path), source=piece.kind, reason="unreadable", detail=str(error))  # fmt: skip
+            yield _rejected(path, paper_id_of_path(path), piece.kind, PaperError("unreadable", str(error)))
 
 
 def piece_tables(piece: Piece) -> Iterator[pa.Table]:

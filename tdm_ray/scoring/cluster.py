@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from tdm_ray.config import RayConfig
 
 # A paper takes half a second of two CPU cores at worst; half an hour without a block is a hang, say so earlier.
 _NO_PROGRESS_S = 900
+_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,13 @@ class Layout:
     gpus: float
     threads: int | None
     preparers: int
+    papers_a_block: int
 
     def __str__(self) -> str:
         where = f"{self.gpus:g} GPU each" if self.gpus else f"{self.threads} threads each"
-        return f"{self.actors} model actor(s), {where}; {self.preparers} preparing"
+        return (
+            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; blocks of {self.papers_a_block} papers"
+        )
 
     @property
     def pool(self) -> ActorPoolStrategy:
@@ -46,33 +51,41 @@ def connect() -> None:
     if ray.is_initialized():
         return
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(log_to_driver=False, logging_level="warning")
+        ray.init(log_to_driver=False, logging_level=logging.WARNING)
     else:
-        cpus = max(4, os.cpu_count() or 1)
-        ray.init(
-            address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level="error",
-        )  # fmt: skip
+        cpus, level = max(4, os.cpu_count() or 1), logging.ERROR
+        ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=level)
 
 
-def layout(config: RayConfig) -> Layout:
-    """The layout for the cluster at hand."""
-    resources = ray.cluster_resources()
+def layout(config: RayConfig, papers: int | None) -> Layout:
+    """The layout for the cluster at hand and a corpus of `papers` (None: not known)."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
     on_gpu = float(resources.get("GPU", 0)) if config.gpus is None else config.gpus
     gpus = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
     # Logical CPUs may exceed the cores of a small machine (see `connect`); threads must not.
-    nodes = max(1, sum(node["Alive"] for node in ray.nodes()))
+    nodes = max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
     cores = min(int(resources.get("CPU", 1)), (os.cpu_count() or 1) * nodes)
     if gpus:
         actors = config.actors or max(1, int(resources.get("GPU", gpus) / gpus))
-        return Layout(actors, gpus, None, max(1, min(cores // 2, 4 * actors)))
+        return Layout(actors, gpus, None, max(1, min(cores // 2, 4 * actors)), _block(config, papers, actors))
     actors = config.actors or max(1, cores // 4)
-    return Layout(actors, 0.0, max(1, cores // actors), max(1, actors // 2))
+    return Layout(actors, 0.0, max(1, cores // actors), max(1, actors // 2), _block(config, papers, actors))
 
 
-def quiet_context() -> DataContext:
-    """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence."""
+def _block(config: RayConfig, papers: int | None, actors: int) -> int:
+    """Four blocks an actor at least, of 8 to 64 papers."""
+    if config.papers_a_block:
+        return config.papers_a_block
+    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))
+
+
+def prepare_context() -> None:
+    """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence.
+
+    To be called before a dataset is made, which takes a copy.
+    """
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = _NO_PROGRESS_S
-    return context

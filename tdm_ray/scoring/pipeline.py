@@ -14,8 +14,8 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.model.scorer import Knowledge
-from tdm_ray.papers.read import Piece, find_pieces
-from tdm_ray.scoring.cluster import Layout, connect, layout
+from tdm_ray.papers.read import Piece, count_papers, find_pieces
+from tdm_ray.scoring.cluster import Layout, connect, layout, prepare_context
 from tdm_ray.scoring.commit import commit_papers, commit_scores
 from tdm_ray.scoring.progress import watch
 from tdm_ray.scoring.run import Run, Summary, fingerprint
@@ -44,22 +44,21 @@ def score_corpus(
     if run.finished:
         return run.finished
     write_table(knowledge.taxonomy.table(), join(out, "taxonomy.parquet"))
-    connect()
-    plan = layout(ray_config)
+    plan = start(ray_config, pieces)
     run.say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
     with watch(run, pieces):
-        write_staging(scored(read_corpus(pieces), config, ray_config, plan), run)
+        write_staging(scored(read_corpus(pieces), config, plan), run)
     return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
 
 
-def scored(readings: Dataset, config: ScoreConfig, ray_config: RayConfig, plan: Layout) -> Dataset:
+def scored(readings: Dataset, config: ScoreConfig, plan: Layout) -> Dataset:
     """The chain: readings in, one outcome a paper out."""
     return (
-        readings.repartition(target_num_rows_per_block=ray_config.papers_a_block)
+        readings.repartition(target_num_rows_per_block=plan.papers_a_block)
         .map_batches(
             Prepare,
             fn_constructor_kwargs={"config": config},
-            batch_size=ray_config.papers_a_block,
+            batch_size=plan.papers_a_block,
             batch_format="pyarrow",
             compute=ActorPoolStrategy(size=plan.preparers),
             num_cpus=1,
@@ -67,7 +66,7 @@ def scored(readings: Dataset, config: ScoreConfig, ray_config: RayConfig, plan: 
         .map_batches(
             Decide,
             fn_constructor_kwargs={"config": config, "threads": plan.threads},
-            batch_size=ray_config.papers_a_block,
+            batch_size=plan.papers_a_block,
             batch_format="pyarrow",
             compute=plan.pool,
             num_cpus=1,
@@ -77,16 +76,22 @@ def scored(readings: Dataset, config: ScoreConfig, ray_config: RayConfig, plan: 
 
 
 def ingest_corpus(papers: str | Sequence[str], out: str, ray_config: RayConfig | None = None) -> Summary:
-    """Read every paper of `papers` into the papers table at `out/papers`, and what cannot be read into `out/rejects`."""
-    ray_config = ray_config or RayConfig()
+    """Read every paper of `papers` into the table `out/papers`, and what cannot be read into `out/rejects`."""
     pieces: list[Piece] = find_pieces([papers] if isinstance(papers, str) else papers)
     run = Run.open(out, {"kind": "ingest", "papers": fingerprint(pieces)})
     if run.finished:
         return run.finished
-    connect()
+    plan = start(ray_config or RayConfig(), pieces)
     with watch(run, pieces):
-        write_staging(read_corpus(pieces).repartition(target_num_rows_per_block=ray_config.papers_a_block), run)
+        write_staging(read_corpus(pieces).repartition(target_num_rows_per_block=plan.papers_a_block), run)
     return run.finish(commit_papers(run))
+
+
+def start(config: RayConfig, pieces: Sequence[Piece]) -> Layout:
+    """A cluster, its settings, and the layout of the work there."""
+    connect()
+    prepare_context()
+    return layout(config, count_papers(pieces))
 
 
 def write_staging(rows: Dataset, run: Run) -> None:

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tdm_ray.papers.read import Piece
+from tdm_ray.papers.read import Piece, count_papers
 from tdm_ray.scoring.run import Run
 
 _POLL_S = 1.0
@@ -23,7 +23,7 @@ _LINE_EVERY_S = 30.0  # without a terminal: a line, not a bar
 @contextmanager
 def watch(run: Run, pieces: Sequence[Piece]) -> Iterator[None]:
     """Show the papers done while the body runs: a bar on a terminal, a line every 30 s elsewhere."""
-    total = sum(p.papers for p in pieces if p.papers) if all(p.papers is not None for p in pieces) else None
+    total = count_papers(pieces)
     stop = threading.Event()
     show = _bar if sys.stderr.isatty() else _lines
     thread = threading.Thread(target=show, args=(Counter(run.staging), total, stop), daemon=True)

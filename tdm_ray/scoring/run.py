@@ -37,9 +37,10 @@ class Summary:
 
     def __str__(self) -> str:
         rejects = ", ".join(f"{n} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
+        lost = sum(self.rejected.values())
         done = "already done; " if self.already_done else ""
         return (
-            f"{done}papers in {self.papers:,} = scored {self.scored:,} + rejected {sum(self.rejected.values()):,} "
+            f"{done}papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} "
             f"({rejects}); predictions {self.predictions:,}; {self.seconds:.0f} s, {self.papers_per_second:.1f} papers/s"
         )
 
@@ -63,7 +64,8 @@ class Run:
         if exists(record):
             found = read_json(record)
             if found["identity"] != dict(identity):
-                raise OutputError(f"{out}: holds {_difference(found['identity'], identity)}; choose another --out, or delete it")  # fmt: skip  # noqa: E501
+                held = _difference(found["identity"], identity)
+                raise OutputError(f"{out}: holds {held}; choose another --out, or delete it")
             summary = found.get("summary")
             return cls(out, identity, Summary(**summary, already_done=True) if summary else None)
         if exists(out) and list_files(out):
@@ -84,14 +86,13 @@ class Run:
         """Which rows have been made; kept until the run is finished."""
         fs, path = fsspec.core.url_to_fs(join(self.out, "_checkpoint"))
         filesystem = pafs.LocalFileSystem() if "file" in fs.protocol else pafs.PyFileSystem(pafs.FSSpecHandler(fs))
-        return CheckpointConfig(
-            "location", path, override_filesystem=filesystem, delete_checkpoint_on_success=False
-        )  # fmt: skip
+        return CheckpointConfig("location", path, override_filesystem=filesystem, delete_checkpoint_on_success=False)
 
     def finish(self, summary: Summary) -> Summary:
         """Record the summary, with the time; then the staging can go."""
         summary = Summary(**{**_fields(summary), "seconds": round(time.monotonic() - self.started, 1)})
-        write_json(join(self.out, _RECORD[self.identity["kind"]]), {"identity": dict(self.identity), "summary": _fields(summary)})  # fmt: skip  # noqa: E501
+        record = {"identity": dict(self.identity), "summary": _fields(summary)}
+        write_json(join(self.out, _RECORD[self.identity["kind"]]), record)
         for folder in (self.staging, join(self.out, "_checkpoint")):
             remove_folder(folder)
         return summary

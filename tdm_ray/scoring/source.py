@@ -16,12 +16,12 @@ from tdm_ray.papers.read import Piece, piece_tables
 from tdm_ray.records import READINGS
 
 
-class Readings(Datasource):  # type: ignore[misc]
+class Readings(Datasource):
     """The readings of `pieces`. Our own source rather than `read_parquet`: one for every format, a task a row group
     (Ray's reader makes one block of a small file), and no footer-reading actors (4 s a read on 2 cores)."""
 
     def __init__(self, pieces: Sequence[Piece]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._pieces = pieces
 
     def estimate_inmemory_data_size(self) -> int | None:
@@ -40,4 +40,5 @@ def _reader(piece: Piece) -> Callable[[], Iterable[pa.Table]]:
 
 def read_corpus(pieces: Sequence[Piece]) -> Dataset:
     """The readings of all pieces, streamed; schema `READINGS`."""
-    return ray.data.read_datasource(Readings(pieces), override_num_blocks=len(pieces))
+    dataset: Dataset = ray.data.read_datasource(Readings(pieces), override_num_blocks=len(pieces))
+    return dataset

@@ -41,7 +41,8 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
         raise TaxonomyError(f"{path}: cannot be read as a taxonomy ({error})") from None
     kept = [label for label in Taxonomy.of(labels).labels if not min_count or label.papers >= min_count]
     if not kept:
-        raise TaxonomyError(f"{path}: no label left of {len(labels)} with a count of at least {min_count}; lower --min-count")  # fmt: skip
+        least = f"{len(labels)} with a count of at least {min_count}"
+        raise TaxonomyError(f"{path}: no label left of {least}; lower --min-count")
     return Taxonomy(tuple(kept))
 
 
@@ -72,9 +73,12 @@ def _own_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
         tdm = TDM(*(clean(row.get(part)) for part in ("task", "dataset", "metric")))
         direction, papers = clean(row.get("direction")) or "unknown", clean(row.get("papers")) or "0"
         if not all((tdm.task, tdm.dataset, tdm.metric)):
-            raise TaxonomyError(f"{path}, line {number}: task, dataset and metric must all be given; found {tdm}")
+            raise TaxonomyError(f"{path}, line {number}: task, dataset and metric must be given; found {str(tdm)!r}")
         if direction not in DIRECTIONS or not papers.isdigit():
-            raise TaxonomyError(f"{path}, line {number}: direction must be one of {', '.join(DIRECTIONS)} and papers a number; found {direction!r}, {papers!r}")  # fmt: skip
+            raise TaxonomyError(
+                f"{path}, line {number}: direction must be one of {', '.join(DIRECTIONS)} and papers a number; "
+                f"found {direction!r}, {papers!r}"
+            )
         aliases = [
             f"{part}: {alias}"
             for part in ("dataset", "metric")
@@ -92,7 +96,8 @@ def _field_tsv(path: str, lines: list[str]) -> Iterator[Label]:
         tdm = split_tdm(name)
         if tdm is None or not count.strip().isdigit():
             raise TaxonomyError(
-                f"{path}, line {number}: expected task#dataset#metric<TAB>count, found {line[:120]!r}; mend or delete the line"
+                f"{path}, line {number}: expected task#dataset#metric<TAB>count, found {line[:120]!r}; "
+                "mend or delete the line"
             )
         yield Label(tdm, int(count))
 

@@ -51,8 +51,14 @@ def pairs_of(
 
 
 def _pairs(
-    paper_id: str, found: Shortlist, known: set[int], taxonomy: Taxonomy, random: np.random.Generator, hard: int, easy: int
-) -> Iterator[Pair]:  # fmt: skip
+    paper_id: str,
+    found: Shortlist,
+    known: set[int],
+    taxonomy: Taxonomy,
+    random: np.random.Generator,
+    hard: int,
+    easy: int,
+) -> Iterator[Pair]:
     wrong = [row for row, label in enumerate(found.labels) if label not in known]
     head, rest = wrong[:HARD], wrong[HARD:]
     rows = [row for row, label in enumerate(found.labels) if label in known]

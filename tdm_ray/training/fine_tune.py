@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any
 
 import pyarrow as pa
 
+from tdm_ray.config import ScoreConfig
+from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.entailment import load_encoder, save_half
 from tdm_ray.model.labelled import labelled_neighbours
+from tdm_ray.model.learn import fit_calibrator, study
 from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.scorer import Knowledge
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.model.tokens import tokens
 from tdm_ray.premise.passages import passages
@@ -18,6 +24,7 @@ from tdm_ray.records import Paper
 from tdm_ray.storage import join, write_json, write_table
 from tdm_ray.taxonomy.gold import Gold, fold_of
 from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.examples import Pair, pairs_of
 from tdm_ray.training.loop import TrainConfig, train
 
@@ -71,3 +78,15 @@ def document_frequency(papers: Sequence[Paper]) -> pa.Table:
     kept = sorted((w, n) for w, n in seen.items() if n >= COMMON and len(w) <= 40)
     table = pa.table({"word": [w for w, _ in kept], "papers": pa.array([n for _, n in kept], pa.int32())})
     return table.replace_schema_metadata({"documents": str(len(papers))})
+
+
+def calibrate(folder: str, papers: Sequence[Paper], gold: Gold, taxonomy: str, min_count: int) -> dict[str, Any]:
+    """Fit the calibrator of a checkpoint, for scoring without an index: names and the model's word only."""
+    checkpoint = open_checkpoint(folder)
+    knowledge = Knowledge(ScoreConfig(model=folder), checkpoint, read_taxonomy(taxonomy, min_count=min_count), None)
+    annotated = [p for p in papers if p.paper_id in gold.results]
+    calibrator, figures = fit_calibrator(
+        study(annotated, gold, knowledge, knowledge.shortlister), knowledge, threads=os.cpu_count() or 1
+    )
+    calibrator.save(checkpoint.calibrator_folder)
+    return figures

@@ -44,7 +44,8 @@ def train(
     optimizer = torch.optim.AdamW(
         model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
     )
-    schedule = get_linear_schedule_with_warmup(optimizer, int(steps * config.warmup), steps)
+    warmup = int(steps * config.warmup)
+    schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]
     started, step, loss_sum, log = time.monotonic(), 0, 0.0, []
     for epoch, pairs in enumerate(epochs, start=1):
         model.train()
@@ -58,7 +59,8 @@ def train(
             step, loss_sum = step + 1, loss_sum + float(loss.detach())
             if step % LOG_EVERY == 0:
                 left = (time.monotonic() - started) / step * (steps - step)
-                print(f"epoch {epoch}  step {step}/{steps}  loss {loss_sum / LOG_EVERY:.4f}  left {left / 60:.0f} min", flush=True)  # fmt: skip
+                said = f"epoch {epoch}  step {step}/{steps}  loss {loss_sum / LOG_EVERY:.4f}  left {left / 60:.0f} min"
+                print(said, flush=True)
                 loss_sum = 0.0
         log.append({"epoch": epoch, "step": step, **evaluate(model, tokenizer, held_out)})
         print(log[-1], flush=True)
@@ -97,7 +99,7 @@ def _loss(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: Seq
 @torch.inference_mode()
 def evaluate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]) -> dict[str, float]:
     """Loss and average precision over held-out pairs."""
-    model.eval()
+    model.eval()  # type: ignore[no-untyped-call]
     order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].premise))
     chunks = [[pairs[i] for i in order[k : k + 64]] for k in range(0, len(order), 64)]
     logits = torch.cat([_forward(model, tokenizer, chunk) for chunk in chunks])

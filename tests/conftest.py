@@ -1,0 +1,109 @@
+"""One local Ray for the whole run, a tiny model, a dozen papers, and where the real data lies (if it is there)."""
+
+import os
+
+# Before ray is imported anywhere.
+os.environ.setdefault("RAY_AUTH_MODE", "disabled")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import json
+import logging
+from pathlib import Path
+
+import pytest
+from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
+
+from tdm_ray.demo import demo_papers
+from tdm_ray.papers.read import read_papers
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    if not DATA.is_dir():
+        pytest.skip("the real papers (../shared/data) are not on this machine")
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def ray_session():
+    import ray
+
+    ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=False,
+        log_to_driver=False,
+        object_store_memory=200 * 2**20,
+        logging_level=logging.ERROR,
+    )
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(autouse=True)
+def same_data_context(request):
+    """Ray Data's settings are global: put back what a test changed."""
+    if "ray_session" not in request.fixturenames:
+        yield
+        return
+    from ray.data import DataContext
+
+    before = DataContext.get_current().copy()
+    yield
+    DataContext._set_current(before)
+
+
+@pytest.fixture(scope="session")
+def papers():
+    """A dozen demo papers."""
+    return [r.paper for r in read_papers(demo_papers())][:12]
+
+
+@pytest.fixture(scope="session")
+def jsonl(tmp_path_factory, papers):
+    """Those papers as JSON lines."""
+    path = tmp_path_factory.mktemp("corpus") / "papers.jsonl"
+    path.write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
+    return path
+
+
+def _row(paper):
+    row = paper.row()
+    for name in ("sections", "tables", "categories"):
+        row[name] = list(row[name])
+    row["published"] = str(row["published"]) if row["published"] else None
+    return row
+
+
+@pytest.fixture(scope="session")
+def vocabulary(papers):
+    words = {w for p in papers for s in p.sections for w in s.text.lower().split() if w.isalnum()}
+    letters = [chr(c) for c in range(33, 127)]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *sorted(words)]
+
+
+@pytest.fixture(scope="session")
+def tiny_tokenizer(tmp_path_factory, vocabulary):
+    path = tmp_path_factory.mktemp("vocabulary") / "vocab.txt"
+    path.write_text("\n".join(dict.fromkeys(vocabulary)))
+    return BertTokenizerFast(vocab={w: i for i, w in enumerate(dict.fromkeys(vocabulary))})
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory, tiny_tokenizer):
+    """A checkpoint folder with a random two-layer BERT: everything real but what it has learnt."""
+    import torch
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
+        intermediate_size=64, num_labels=1,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("tiny")
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tiny_tokenizer.save_pretrained(folder)
+    return str(folder)

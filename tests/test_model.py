@@ -1,0 +1,237 @@
+"""Tokens, coverage, features, neighbours, pairs, calibration."""
+
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from hypothesis import given
+from hypothesis import strategies as st
+from tokenizers import ByteLevelBPETokenizer
+from transformers import (
+    BertConfig,
+    BertModel,
+    ModernBertConfig,
+    ModernBertForSequenceClassification,
+    RobertaConfig,
+    RobertaForSequenceClassification,
+    RobertaTokenizerFast,
+)
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.errors import CheckpointError
+from tdm_ray.model.calibration import (
+    Calibrator,
+    Joint,
+    best_threshold,
+    expected_calibration_error,
+    fit_joint,
+    fit_prior,
+    micro_f1,
+)
+from tdm_ray.model.checkpoint import open_checkpoint
+from tdm_ray.model.entailment import EntailmentModel, hypothesis, load_encoder
+from tdm_ray.model.features import against_siblings, rank
+from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.neighbours import Neighbours
+from tdm_ray.model.pairs import PairBuilder
+from tdm_ray.model.scorer import Decider, Knowledge, Preparer
+from tdm_ray.model.shortlist import Shortlister
+from tdm_ray.model.tokens import tokens
+from tdm_ray.premise.passages import Passage
+from tdm_ray.premise.windows import JOINT
+from tdm_ray.records import TDM
+from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("CIFAR-10", ["cifar10", "cifar", "10"]),
+        ("CIFAR10", ["cifar10", "cifar", "10"]),
+        ("F1", ["f1"]),
+        ("Hits@10", ["hits10", "hits", "10"]),
+        ("SQuAD1.1", ["squad1", "squad", "1", "1"]),
+        ("", []),
+    ],
+)
+def test_tokens_fold_spellings(text, expected):
+    assert tokens(text) == expected
+
+
+def test_tokens_do_not_depend_on_composition():
+    assert tokens("é") == tokens("e\u0301")
+
+
+def small_lexicon():
+    labels = [
+        Label(TDM("Image Classification", "ImageNet", "Top-1 Accuracy"), aliases=("dataset: ILSVRC 2012",)),
+        Label(TDM("Image Classification", "CIFAR-10", "Accuracy")),
+    ]
+    taxonomy = Taxonomy.of(labels)
+    return taxonomy, Lexicon(taxonomy, {"accuracy": 900, "classification": 500, "image": 600}, 1000)
+
+
+def test_coverage_takes_the_best_alias_and_weighs_rare_words():
+    taxonomy, lexicon = small_lexicon()
+    found = [Passage("body", "we train on ILSVRC-2012"), Passage("body", "accuracy of CIFAR10"), Passage("body", "none")]
+    coverage = lexicon.coverage(found, [tokens(p.text) for p in found]).matrix
+    dataset = lexicon.label_elements[taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")], 1]
+    assert coverage[dataset].tolist() == pytest.approx([1, 0, 0])
+    top1, accuracy = lexicon.label_elements[:, 2][::-1]
+    assert coverage[accuracy].tolist() == pytest.approx([0, 1, 0])
+    assert 0 < coverage[top1][1] < 0.3  # "accuracy" alone says little of "Top-1 Accuracy"
+
+
+@given(st.lists(st.tuples(st.floats(-5, 5, width=32), st.integers(0, 3)), min_size=1, max_size=20))
+def test_against_siblings_is_the_gap_to_the_best_other(rows):
+    values, groups = np.array([v for v, _ in rows], np.float32), np.array([g for _, g in rows])
+    for i, gap in enumerate(against_siblings(values, groups)):
+        others = [v for j, (v, g) in enumerate(rows) if g == groups[i] and j != i]
+        assert gap == pytest.approx(values[i] - (max(others) if others else 0), abs=1e-5)
+
+
+def test_rank_is_stable():
+    assert rank(np.array([1, 3, 3, 2], np.float32)).tolist() == [3, 0, 1, 2]
+
+
+def test_neighbours_leave_out_themselves():
+    vectors = sp.identity(3, format="csr", dtype=np.float32)
+    labels = sp.csr_matrix(np.array([[1, 0], [0, 1], [1, 1]], np.float32))
+    neighbours = Neighbours(vectors, labels)
+    votes, closest, counts = neighbours.votes(vectors[0])
+    assert votes.tolist() == pytest.approx([1, 0])
+    assert closest.tolist() == pytest.approx([1, 0])
+    assert counts.tolist() == [2, 2]
+    votes, closest, counts = neighbours.votes(vectors[0], leave_out=[0])
+    assert votes.tolist() == [0, 0]
+    assert closest.tolist() == [0, 0]
+    assert counts.tolist() == [1, 2]
+
+
+@pytest.fixture(scope="module")
+def byte_level(tmp_path_factory, papers):
+    """A byte-level BPE tokenizer of RoBERTa's kind, trained on the demo papers."""
+    bpe = ByteLevelBPETokenizer()
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    bpe.train_from_iterator([s.text for p in papers for s in p.sections], vocab_size=600, special_tokens=special)
+    folder = tmp_path_factory.mktemp("bpe")
+    bpe.save_model(str(folder))
+    return RobertaTokenizerFast.from_pretrained(folder)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "byte_level"])
+@pytest.mark.parametrize("room", [24, 64, 500])
+def test_pairs_equal_what_the_tokenizer_makes(kind, room, tiny_tokenizer, byte_level, papers):
+    tokenizer = tiny_tokenizer if kind == "wordpiece" else byte_level
+    builder = PairBuilder(tokenizer, room)
+    title, windows = papers[0].title, [papers[0].abstract[:200], papers[1].abstract[:150]]
+    claim = hypothesis(TDM("Image Classification", "ImageNet", "Top-1"))
+    ids, types = builder.pair(builder.premise_parts(title, windows), builder.ids([claim])[0])
+    whole = tokenizer(JOINT.join([title, *windows]), claim, truncation="only_first", max_length=room)
+    assert ids.tolist() == whole["input_ids"]
+    assert types.tolist() == whole.get("token_type_ids", [0] * len(ids))
+
+
+def save(model, tokenizer, folder):
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "num_labels": 2}
+
+
+@pytest.mark.parametrize("kind", ["roberta", "modernbert"])
+def test_any_encoder_scores(kind, byte_level, tmp_path):
+    size = len(byte_level)
+    if kind == "roberta":
+        model = RobertaForSequenceClassification(RobertaConfig(vocab_size=size, max_position_embeddings=66, **SHAPE))
+    else:
+        model = ModernBertForSequenceClassification(
+            ModernBertConfig(vocab_size=size, pad_token_id=1, bos_token_id=0, eos_token_id=2, cls_token_id=0,
+                             sep_token_id=2, **SHAPE)
+        )  # fmt: skip
+    loaded = EntailmentModel(save(model, byte_level, tmp_path))
+    builder = PairBuilder(loaded.tokenizer, min(160, loaded.max_tokens))
+    parts = builder.premise_parts("A title", ["a long passage about data " * 40])
+    logits = loaded.logits([builder.pair(parts, ids) for ids in builder.ids(["ImageNet; accuracy", "COCO"])])
+    assert logits.shape == (2,)
+    assert np.isfinite(logits).all()
+
+
+def test_scores_do_not_depend_on_company(tiny_model, papers):
+    """A paper's probabilities are the same, to the last bit, whatever was scored before it."""
+    knowledge = Knowledge.of(ScoreConfig(model=tiny_model))
+    preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
+    alone = decider.probabilities(preparer(papers[0]))
+    decider.probabilities(preparer(papers[1]))
+    assert (decider.probabilities(preparer(papers[0])) == alone).all()
+
+
+def test_no_pairs_no_logits(tiny_model):
+    assert EntailmentModel(tiny_model).logits([]).shape == (0,)
+
+
+def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
+    config = BertConfig(vocab_size=len(tiny_tokenizer), **SHAPE)
+    folder = save(BertModel(config), tiny_tokenizer, tmp_path)
+    with pytest.raises(CheckpointError, match="without a trained classification head.*fine-tune it first"):
+        load_encoder(folder)
+    model, _ = load_encoder(folder, outputs=1)  # as a starting point of training it is fine
+    assert model.config.hidden_dropout_prob == 0
+
+
+@pytest.mark.parametrize("made", ["empty", "only a config", "missing"])
+def test_a_folder_that_is_no_checkpoint(made, tmp_path):
+    folder = tmp_path / "model"
+    if made != "missing":
+        folder.mkdir()
+    if made == "only a config":
+        (folder / "config.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="no such folder" if made == "missing" else "not a checkpoint: it must hold"):
+        open_checkpoint(str(folder))
+
+
+def test_shortlist_includes_what_it_is_told(papers):
+    taxonomy = read_taxonomy()
+    lexicon = Lexicon(taxonomy, {}, 0)
+    found = Shortlister(lexicon).shortlist(papers[0], size=5, include=[0, 1, 2])
+    assert len(found.labels) >= 5
+    assert {0, 1, 2} <= set(found.labels.tolist())
+    assert len(set(found.labels.tolist())) == len(found.labels) == len(found.features) == len(found.windows)
+
+
+def test_calibrator_learns_and_survives_saving(tmp_path):
+    random = np.random.default_rng(0)
+    features = random.normal(size=(4000, 5)).astype(np.float32)
+    truth = features[:, 0] + random.normal(size=4000) * 0.5 > 1
+    booster, log_odds = fit_prior(features, truth, np.arange(4000) % 5)
+    model = (truth * 2 - 1 + random.normal(size=4000)).astype(np.float32)
+    joint = fit_joint(np.stack([log_odds, model], axis=1), truth, int(truth.sum()))
+    calibrator = Calibrator(booster, joint)
+    probability = calibrator.probability(log_odds, model)
+    assert expected_calibration_error(probability, truth) < 0.03
+    assert micro_f1(probability >= joint.threshold, truth, int(truth.sum())) > 0.8
+    calibrator.save(str(tmp_path))
+    again = Calibrator.load(str(tmp_path))
+    assert again.joint == joint
+    assert np.allclose(again.prior(features), calibrator.prior(features))
+
+
+def test_a_damaged_calibrator_is_named(tmp_path):
+    (tmp_path / "joint.json").write_text("{}")
+    with pytest.raises(CheckpointError, match="calibrator is damaged"):
+        Calibrator.load(str(tmp_path))
+
+
+def test_threshold_counts_gold_that_no_row_stands_for():
+    probability, truth = np.array([0.9, 0.6, 0.3], np.float32), np.array([True, False, True])
+    assert micro_f1(probability >= 0.5, truth, 3) == pytest.approx(2 / 5)
+    assert best_threshold(probability, truth, 2) == pytest.approx(0.05)
+
+
+def test_without_calibrator_the_model_decides_at_one_half():
+    calibrator = Calibrator.none()
+    assert calibrator.joint == Joint((0.0, 1.0), 0.0, 0.5)
+    probability = calibrator.probability(np.zeros(2, np.float32), np.array([0.1, -0.1], np.float32))
+    assert probability.tolist() == pytest.approx([0.525, 0.475], abs=1e-3)
