@@ -30,7 +30,7 @@ def render(table: pa.Table, *, boards: int = 20, entries: int = 10) -> Renderabl
 def _boards(table: pa.Table) -> Iterator[pa.Table]:
     """The leaderboards one by one; the table is sorted by them."""
     starts = pc.indices_nonzero(pc.equal(table["rank"], 1)).to_pylist()
-    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+    for start, end in zip(starts, [*starts[1:], len(table)], strict=False):
         yield table.slice(start, end - start)
 
 

@@ -85,6 +85,7 @@ def prepare_context() -> None:
     To be called before a dataset is made, which takes a copy.
     """
     logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that its bars are off
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False

@@ -1,0 +1,102 @@
+"""The command line: help with examples, exit codes, errors of one line; the demo with the embedded model."""
+
+import csv
+import json
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tdm_ray import __version__
+from tdm_ray.cli import app
+from tdm_ray.demo import demo_papers
+from tdm_ray.model.checkpoint import embedded_folder
+from tdm_ray.records import LEADERBOARDS
+from tdm_ray.storage import read_table
+
+COMMANDS = ["ingest", "index", "score", "leaderboard", "inspect", "demo", "taxonomy"]
+
+
+def call(*args):
+    return CliRunner().invoke(app, [str(a) for a in args], catch_exceptions=False)
+
+
+def command(*args):
+    """As a process of its own: what a scheduler sees."""
+    return subprocess.run([sys.executable, "-m", "tdm_ray.cli", *map(str, args)], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+
+
+def test_version():
+    assert call("--version").output == f"tdm-ray {__version__}\n"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example(name):
+    found = call(name, "--help")
+    assert found.exit_code == 0
+    assert f"tdm-ray {name}" in found.output
+    assert "Example" in found.output
+
+
+def test_errors_are_one_line_with_their_exit_code(tmp_path):
+    done = command("score", tmp_path / "nothing", "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr == f"tdm-ray: error: {tmp_path}/nothing: no such file or folder; give a file, a folder or a quoted glob\n"  # fmt: skip  # noqa: E501
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "x").touch()
+    done = command("ingest", demo_papers(), "--out", tmp_path / "full")
+    assert done.returncode == 3
+    assert "choose another --out" in done.stderr
+
+
+def test_help_does_not_load_ray_or_torch():
+    script = "import sys, tdm_ray.cli; print([m for m in ('ray', 'torch', 'transformers') if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+def test_taxonomy():
+    assert "labels:" in call("taxonomy", "--find", "imagenet top-1").output
+    rows = [json.loads(line) for line in call("taxonomy", "--find", "imagenet", "--json").output.splitlines()]
+    assert rows
+    assert all("imagenet" in json.dumps(r).lower() for r in rows)
+
+
+def test_inspect_shows_every_step(tmp_path):
+    found = call("inspect", demo_papers(), "--id", "1512.03385").output
+    for step in ("1. the paper", "2. the premise", "3. the shortlist", "4. the best label's pair", "5. decisions"):
+        assert step in found
+    assert "Deep Residual Learning" in found
+
+
+def test_inspect_names_a_paper_that_is_not_there():
+    with pytest.raises(Exception, match="no paper 'x'"):
+        call("inspect", demo_papers(), "--id", "x")
+
+
+def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
+    """The whole road with the model that ships: every demo paper, every leaderboard it should be on at best."""
+    out = tmp_path / "demo"
+    done = call("demo", "--out", out)
+    assert done.exit_code == 0
+    assert "papers in 36 = scored 36 + rejected 0 (none)" in done.output
+    found = read_table(str(out / "leaderboards"), LEADERBOARDS).to_pylist()
+    shown = {(r["paper_id"], r["task"], r["dataset"], r["metric"]) for r in found}
+    with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
+        expected = {tuple(row.values()) for row in csv.DictReader(file, delimiter="\t")}
+    right = shown & expected
+    assert {key[0] for key in expected} - {key[0] for key in right} == set(), "papers on no right leaderboard"
+    precision, recall = len(right) / len(shown), len(right) / len(expected)
+    assert precision > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; wrong: {sorted(shown - expected)}"
+    assert recall > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; missed: {sorted(expected - shown)}"
+    assert call("leaderboard", out, "--format", "csv", "--format", "json").exit_code == 0
+    assert {p.name for p in (out / "leaderboards").iterdir()} == {f"leaderboards.{f}" for f in ("parquet", "csv", "json")}
+
+
+def test_the_embedded_checkpoint_fits_its_limits():
+    files = [p for p in Path(embedded_folder()).rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in files) <= 50_000_000
+    assert not [p for p in files if p.suffix in (".bin", ".pt", ".pkl")]  # nothing that unpickles
+    assert (Path(embedded_folder()) / "README.md").is_file()  # the model card

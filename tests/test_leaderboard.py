@@ -1,0 +1,106 @@
+"""Ranking, exports, and what is printed."""
+
+import csv
+import io
+import json
+from datetime import date
+
+import pyarrow as pa
+import pytest
+from rich.console import Console
+
+from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.aggregate import build_leaderboards, leaderboards
+from tdm_ray.leaderboard.export import as_csv, as_json, export
+from tdm_ray.leaderboard.render import render
+from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
+
+EVIDENCE = {"kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": "t, \"q\""}
+
+
+def prediction(paper, metric, probability, score=None):
+    return {"paper_id": paper, "task": "T", "dataset": "D", "metric": metric, "probability": probability,
+            "score": score, "score_text": None if score is None else str(score), "evidence": EVIDENCE}  # fmt: skip
+
+
+def build(rows, directions=(("Accuracy", "higher"), ("Error", "lower"))):
+    scored = [{"paper_id": p, "title": f"Title of [{p}]", "published": date(2020, 1, i + 1)} for i, p in enumerate("abcd")]
+    taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in directions]
+    return leaderboards(*(pa.Table.from_pylist(r, schema=s) for r, s in
+                          ((rows, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))))  # fmt: skip
+
+
+def test_ranked_by_probability_where_there_are_no_scores():
+    table = build([prediction("a", "Accuracy", 0.5), prediction("b", "Accuracy", 0.9), prediction("c", "Error", 0.7)])
+    assert table.schema == LEADERBOARDS
+    assert [(r["metric"], r["rank"], r["paper_id"]) for r in table.to_pylist()] == [
+        ("Accuracy", 1, "b"), ("Accuracy", 2, "a"), ("Error", 1, "c"),
+    ]  # fmt: skip
+    assert table["direction"].to_pylist() == ["higher", "higher", "lower"]
+    assert table["title"].to_pylist() == ["Title of [b]", "Title of [a]", "Title of [c]"]
+    assert table["evidence"].to_pylist()[0] == EVIDENCE
+
+
+@pytest.mark.parametrize(("metric", "order"), [("Accuracy", "dcab"), ("Error", "acdb")])
+def test_ranked_by_score_in_the_metrics_direction(metric, order):
+    """Scored rows first, best first; a tie goes to the more probable; a row without a score comes last."""
+    rows = [prediction("a", metric, 0.5, 1.0), prediction("b", metric, 0.99), prediction("c", metric, 0.5, 2.0),
+            prediction("d", metric, 0.6, 3.0)]  # fmt: skip
+    assert "".join(build(rows)["paper_id"].to_pylist()) == order
+
+
+def test_ties_go_by_date_then_id():
+    assert "".join(build([prediction(p, "Accuracy", 0.5, 1.0) for p in "cab"])["paper_id"].to_pylist()) == "abc"
+
+
+def test_order_of_rows_does_not_matter():
+    rows = [prediction(p, m, 0.5 + 0.1 * i) for i, p in enumerate("abcd") for m in ("Accuracy", "Error")]
+    assert build(rows) == build(rows[::-1])
+
+
+def test_a_label_unknown_to_the_taxonomy_keeps_its_entries():
+    table = build([prediction("z", "Mystery", 0.5)])
+    assert table.to_pylist()[0]["direction"] is None
+    assert table.to_pylist()[0]["title"] is None
+
+
+def test_no_predictions():
+    table = build([])
+    assert len(table) == 0
+    assert "No predictions" in printed(table)
+    assert json.loads(as_json(table)) == []
+
+
+def test_exports_hold_the_same(tmp_path):
+    table = build([prediction("a", "Accuracy", 0.5, 91.2), prediction("b", "Accuracy", 0.9)])
+    assert [p.rsplit(".")[-1] for p in export(table, str(tmp_path), ["csv", "json", "parquet"])] == ["csv", "json", "parquet"]
+    rows = list(csv.DictReader(io.StringIO(as_csv(table))))
+    assert [(r["rank"], r["paper_id"], r["score"], r["evidence_text"]) for r in rows] == [
+        ("1", "a", "91.2", 't, "q"'), ("2", "b", "", 't, "q"'),
+    ]  # fmt: skip
+    (board,) = json.loads((tmp_path / "leaderboards.json").read_text())
+    assert (board["task"], board["direction"]) == ("T", "higher")
+    assert [e["paper_id"] for e in board["entries"]] == ["a", "b"]
+    assert pa.parquet.read_table(tmp_path / "leaderboards.parquet").to_pylist() == table.to_pylist()
+
+
+def printed(table, **dials):
+    console = Console(file=io.StringIO(), width=120)
+    console.print(render(table, **dials))
+    return console.file.getvalue()
+
+
+def test_what_is_printed():
+    rows = [prediction(p, m, 0.5) for p in "abc" for m in ("Accuracy", "Error")][:-1]
+    text = printed(build(rows), boards=1, entries=2)
+    assert "T · D · Accuracy  (higher is better)" in text
+    assert "Title of [a]" in text  # brackets are text, not markup
+    assert "Title of [c]" not in text
+    assert "1 more" in text
+    assert "and 1 more leaderboards" in text
+    assert "Ranked by probability" in text
+
+
+def test_a_folder_without_predictions_says_what_to_do(tmp_path):
+    with pytest.raises(InputError, match="run `tdm-ray score PAPERS --out"):
+        build_leaderboards(str(tmp_path))
