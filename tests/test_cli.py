@@ -92,7 +92,9 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     assert precision > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; wrong: {sorted(shown - expected)}"
     assert recall > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; missed: {sorted(expected - shown)}"
     assert call("leaderboard", out, "--format", "csv", "--format", "json").exit_code == 0
-    assert {p.name for p in (out / "leaderboards").iterdir()} == {f"leaderboards.{f}" for f in ("parquet", "csv", "json")}
+    assert {p.name for p in (out / "leaderboards").iterdir()} == {
+        f"leaderboards.{f}" for f in ("parquet", "csv", "json")
+    }
 
 
 def test_the_embedded_checkpoint_fits_its_limits():

@@ -15,7 +15,7 @@ from tdm_ray.leaderboard.export import as_csv, as_json, export
 from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 
-EVIDENCE = {"kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": "t, \"q\""}
+EVIDENCE = {"kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"'}
 
 
 def prediction(paper, metric, probability, score=None):
@@ -24,7 +24,9 @@ def prediction(paper, metric, probability, score=None):
 
 
 def build(rows, directions=(("Accuracy", "higher"), ("Error", "lower"))):
-    scored = [{"paper_id": p, "title": f"Title of [{p}]", "published": date(2020, 1, i + 1)} for i, p in enumerate("abcd")]
+    scored = [
+        {"paper_id": p, "title": f"Title of [{p}]", "published": date(2020, 1, i + 1)} for i, p in enumerate("abcd")
+    ]
     taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in directions]
     return leaderboards(*(pa.Table.from_pylist(r, schema=s) for r, s in
                           ((rows, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))))  # fmt: skip
@@ -73,7 +75,11 @@ def test_no_predictions():
 
 def test_exports_hold_the_same(tmp_path):
     table = build([prediction("a", "Accuracy", 0.5, 91.2), prediction("b", "Accuracy", 0.9)])
-    assert [p.rsplit(".")[-1] for p in export(table, str(tmp_path), ["csv", "json", "parquet"])] == ["csv", "json", "parquet"]
+    assert [p.rsplit(".")[-1] for p in export(table, str(tmp_path), ["csv", "json", "parquet"])] == [
+        "csv",
+        "json",
+        "parquet",
+    ]
     rows = list(csv.DictReader(io.StringIO(as_csv(table))))
     assert [(r["rank"], r["paper_id"], r["score"], r["evidence_text"]) for r in rows] == [
         ("1", "a", "91.2", 't, "q"'), ("2", "b", "", 't, "q"'),

@@ -73,7 +73,11 @@ def small_lexicon():
 
 def test_coverage_takes_the_best_alias_and_weighs_rare_words():
     taxonomy, lexicon = small_lexicon()
-    found = [Passage("body", "we train on ILSVRC-2012"), Passage("body", "accuracy of CIFAR10"), Passage("body", "none")]
+    found = [
+        Passage("body", "we train on ILSVRC-2012"),
+        Passage("body", "accuracy of CIFAR10"),
+        Passage("body", "none"),
+    ]
     coverage = lexicon.coverage(found, [tokens(p.text) for p in found]).matrix
     dataset = lexicon.label_elements[taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")], 1]
     assert coverage[dataset].tolist() == pytest.approx([1, 0, 0])
@@ -175,7 +179,7 @@ def test_no_pairs_no_logits(tiny_model):
 def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
     config = BertConfig(vocab_size=len(tiny_tokenizer), **SHAPE)
     folder = save(BertModel(config), tiny_tokenizer, tmp_path)
-    with pytest.raises(CheckpointError, match="without a trained classification head.*fine-tune it first"):
+    with pytest.raises(CheckpointError, match=r"without a trained classification head.*fine-tune it first"):
         load_encoder(folder)
     model, _ = load_encoder(folder, outputs=1)  # as a starting point of training it is fine
     assert model.config.hidden_dropout_prob == 0
@@ -188,7 +192,9 @@ def test_a_folder_that_is_no_checkpoint(made, tmp_path):
         folder.mkdir()
     if made == "only a config":
         (folder / "config.json").write_text("{}")
-    with pytest.raises(CheckpointError, match="no such folder" if made == "missing" else "not a checkpoint: it must hold"):
+    with pytest.raises(
+        CheckpointError, match="no such folder" if made == "missing" else "not a checkpoint: it must hold"
+    ):
         open_checkpoint(str(folder))
 
 

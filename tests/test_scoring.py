@@ -64,7 +64,7 @@ def test_papers_in_are_scored_or_rejected(ray_session, mixed, config, tmp_path):
     assert duplicate["location"].endswith("a.jsonl#13")
     assert duplicate["detail"].endswith("a.jsonl#3, which was kept")
     assert scored["hypotheses"].to_pylist() == [8] * 12
-    assert [u == (n == 0) for u, n in zip(scored["unknown"].to_pylist(), scored["predictions"].to_pylist(), strict=True)]
+    assert scored["unknown"].to_pylist() == [n == 0 for n in scored["predictions"].to_pylist()]
     keys = [(r["paper_id"], r["task"], r["dataset"], r["metric"]) for r in predictions.to_pylist()]
     assert len(set(keys)) == len(keys) > 0
     assert min(predictions["probability"].to_pylist()) >= 0.5
@@ -84,7 +84,7 @@ def test_two_runs_agree_and_a_third_is_free(ray_session, jsonl, config, tmp_path
 def test_an_output_folder_of_another_run_is_refused(ray_session, jsonl, config, tmp_path):
     out = str(tmp_path / "out")
     score_corpus(str(jsonl), out, config, SMALL)
-    with pytest.raises(OutputError, match="another model .or index, or threshold.; choose another --out"):
+    with pytest.raises(OutputError, match=r"another model \(or index, or threshold\); choose another --out"):
         score_corpus(str(jsonl), out, replace(config, threshold=0.6), SMALL)
     jsonl_copy = tmp_path / "other.jsonl"
     jsonl_copy.write_text(jsonl.read_text())
@@ -141,7 +141,9 @@ def test_stages_without_ray(jsonl, config):
     outcomes = decide(prepare(readings))
     assert outcomes["reason"].to_pylist() == [None, "failed", None]
     assert outcomes["detail"][1].as_py() == "ZeroDivisionError: boom"
-    predictions = exploded(outcomes.filter(pa.compute.is_null(outcomes["reason"])), {"model_id": "m", "taxonomy_id": "t"})
+    predictions = exploded(
+        outcomes.filter(pa.compute.is_null(outcomes["reason"])), {"model_id": "m", "taxonomy_id": "t"}
+    )
     assert predictions.schema == PREDICTIONS
     assert predictions["model_id"].to_pylist() == ["m"] * len(predictions)
 
@@ -170,7 +172,8 @@ KILLED = """
 import sys
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.scoring.pipeline import score_corpus
-print(score_corpus(sys.argv[1], sys.argv[2], ScoreConfig(model=sys.argv[3], asked=8, threshold=0.5), RayConfig(papers_a_block=8)))
+config = ScoreConfig(model=sys.argv[3], asked=8, threshold=0.5)
+print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)))
 """
 
 
@@ -220,7 +223,11 @@ def test_under_ray_job_submit(ray_session, jsonl, config, tmp_path):
         deadline = time.monotonic() + 120
         while True:
             done = subprocess.run(submit, env=environment, capture_output=True, text=True, check=False)
-            if done.returncode == 0 or time.monotonic() > deadline or "Failed to connect" not in done.stdout + done.stderr:
+            if (
+                done.returncode == 0
+                or time.monotonic() > deadline
+                or "Failed to connect" not in done.stdout + done.stderr
+            ):
                 break
             time.sleep(1)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from importlib import resources
 
 import pyarrow.parquet as pq
@@ -42,7 +41,6 @@ class Checkpoint:
         return frozenset(read_json(path)["learnt_from"]) if exists(path) else frozenset()
 
 
-@lru_cache(maxsize=2)
 def open_checkpoint(model: str) -> Checkpoint:
     """The checkpoint `embedded`, or of a folder, or of a hub name.
 

@@ -101,9 +101,7 @@ class Preparer:
         return prepare(self.pairs, found, prior, self.knowledge.config.asked, paper.tables)
 
 
-def prepare(
-    pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable]
-) -> Prepared:
+def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable]) -> Prepared:
     """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows and their evidence."""
     rows = np.argsort(-prior, kind="stable")[:asked]
     windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]

@@ -53,6 +53,8 @@ def connect() -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.WARNING)
     else:
+        # Each actor pool makes Ray print an error about constructor arguments that have never been lost (issue 53727).
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         cpus, level = max(4, os.cpu_count() or 1), logging.ERROR
         ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=level)
 

@@ -41,7 +41,8 @@ class Summary:
         done = "already done; " if self.already_done else ""
         return (
             f"{done}papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} "
-            f"({rejects}); predictions {self.predictions:,}; {self.seconds:.0f} s, {self.papers_per_second:.1f} papers/s"
+            f"({rejects}); predictions {self.predictions:,}; "
+            f"{self.seconds:.0f} s, {self.papers_per_second:.1f} papers/s"
         )
 
 
