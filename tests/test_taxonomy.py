@@ -1,0 +1,123 @@
+"""Taxonomies and gold from every documented source."""
+
+import csv
+import json
+from importlib import resources
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tdm_ray.errors import TaxonomyError
+from tdm_ray.records import TDM
+from tdm_ray.storage import write_table
+from tdm_ray.taxonomy.gold import base_id, fold_of, read_gold
+from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+TABLES = [
+    {
+        "task": "Vision",
+        "datasets": [],
+        "subtasks": [
+            {
+                "task": "Image Classification",
+                "datasets": [
+                    {
+                        "dataset": "ImageNet",
+                        "sota": {
+                            "metrics": ["Top 1"],
+                            "rows": [
+                                {
+                                    "metrics": {"Top 1": "77.1", "Top 5": ""},
+                                    "paper_url": "https://arxiv.org/abs/1512.03385",
+                                },
+                                {"metrics": {"Top 1": "84.3"}, "paper_title": "EfficientNet"},
+                            ],
+                        },
+                    }
+                ],
+            }
+        ],
+    }
+]
+TOP1 = TDM("Image Classification", "ImageNet", "Top 1")
+
+
+def test_the_default_taxonomy():
+    taxonomy = read_taxonomy()
+    assert len(taxonomy) >= 300
+    assert {label.direction for label in taxonomy.labels} == {"higher", "lower"}
+    with resources.files("tdm_ray.taxonomy").joinpath("default.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    assert len(rows) == len(taxonomy)  # no label twice
+    areas = {"vision", "language", "speech", "graphs", "reinforcement learning", "recommendation"}
+    assert areas <= {row["area"] for row in rows}
+    with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
+        for row in csv.DictReader(file, delimiter="\t"):
+            assert TDM(row["task"], row["dataset"], row["metric"]) in taxonomy.index
+    label = taxonomy.labels[taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")]]
+    assert "ILSVRC 2012" in label.names("dataset")
+    assert label.names("task") == ["Image Classification"]
+
+
+def test_the_fields_tsv(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text("A#B#C\t5\nA#B#D#1-2\t4\nunknown\t9\n\n")
+    assert [str(x.tdm) for x in read_taxonomy(str(path)).labels] == ["A#B#C", "A#B#D#1-2"]
+    assert [x.tdm.metric for x in read_taxonomy(str(path)).labels] == ["C", "D#1-2"]
+    assert [x.papers for x in read_taxonomy(str(path), min_count=5).labels] == [5]
+
+
+def test_evaluation_tables(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps(TABLES))
+    (label,) = read_taxonomy(str(path)).labels
+    assert (label.tdm, label.papers) == (TOP1, 2)
+    assert read_gold(str(path)).results == {"1512.03385": {TOP1: ("77.1",)}, "EfficientNet": {TOP1: ("84.3",)}}
+
+
+def test_a_table_and_back(tmp_path):
+    taxonomy = Taxonomy.of([Label(TDM("A", "B", "C"), 3, "lower", ("dataset: X",)), Label(TDM("A", "A", "C"))])
+    write_table(taxonomy.table(), str(tmp_path / "t.parquet"))
+    assert read_taxonomy(str(tmp_path / "t.parquet")) == taxonomy
+
+
+def test_the_id_is_that_of_names_and_aliases():
+    one, other = Label(TDM("A", "B", "C")), Label(TDM("A", "B", "D"))
+    same = Taxonomy.of([Label(other.tdm, 7, "higher"), one]).taxonomy_id
+    assert Taxonomy.of([one, other]).taxonomy_id == same
+    assert Taxonomy.of([one]).taxonomy_id != same
+    assert Taxonomy.of([Label(one.tdm, aliases=("metric: x",)), other]).taxonomy_id != same
+
+
+def test_broken_annotations_are_named_not_fatal(tmp_path):
+    path = tmp_path / "gold.tsv"
+    path.write_text("a/1.2v1.pdf\tA#B#C#1$A#B#C#2$A#B#3$A#B#C#$A#B#C#D#5\nno tab here\n2.pdf\tA#B#C#9\n")
+    gold = read_gold(str(path))
+    assert gold.results == {"1.2v1": {TDM("A", "B", "C"): ("1", "2")}, "2": {TDM("A", "B", "C"): ("9",)}}
+    assert len(gold.broken) == 4
+    assert gold.broken[-1] == "line 2: 0 tabs instead of one"
+    assert gold.table().num_rows == 3
+
+
+@pytest.mark.parametrize("text", ["", "nothing\n"])
+def test_no_annotations_at_all(tmp_path, text):
+    (tmp_path / "g.tsv").write_text(text)
+    with pytest.raises(TaxonomyError, match="no annotation of the form"):
+        read_gold(str(tmp_path / "g.tsv"))
+
+
+@given(st.integers(0, 10**6), st.integers(1, 9), st.integers(2, 7))
+def test_versions_stand_on_one_side(number, version, folds):
+    paper = f"1412.{number}"
+    assert base_id(f"{paper}v{version}") == paper
+    assert fold_of(paper, folds) == fold_of(f"{paper}v{version}", folds) < folds
+
+
+def test_the_real_files(real_data):
+    assert len(read_taxonomy(str(real_data / "annotations/TDM_taxonomy.tsv"), min_count=5)) == 1850
+    gold = read_gold(str(real_data / "annotations/resultsAnnotation.tsv"))
+    assert (len(gold.results), len(gold.broken)) == (5087, 20)
+    for path in (real_data / "evaluation-tables").glob("*.json"):
+        assert len(read_taxonomy(str(path))) > 0
