@@ -77,6 +77,13 @@ def test_lines_before_a_cut_are_kept(tmp_path):
     assert "truncated" in {r.reason for r in read_papers(str(tmp_path / "b.xml.gz"))}
 
 
+def test_a_damaged_file_is_one_reject(tmp_path):
+    (tmp_path / "a.jsonl.gz").write_bytes(b"this is no gzip")
+    assert [reason for reason, _ in reasons(tmp_path)] == ["truncated"]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"\n\n"))
+    assert [reason for reason, _ in reasons(tmp_path)] == ["empty"]
+
+
 def test_a_huge_line_between_good_ones(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(GOOD), HUGE, json.dumps({**GOOD, "paper_id": "2"})]))
     assert [r for r, _ in reasons(tmp_path)] == [None, "too_large", None]

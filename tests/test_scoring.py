@@ -2,9 +2,11 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
@@ -210,10 +212,11 @@ def test_under_ray_job_submit(ray_session, jsonl, config, tmp_path):
     root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     bin_folder = os.path.dirname(sys.executable)
     environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": ""}
+    short = tempfile.mkdtemp(prefix="ray")  # sockets lie in it: their paths may have 107 characters
     head = subprocess.Popen(
         [f"{bin_folder}/ray", "start", "--head", "--block", "--port=6391", "--node-ip-address=127.0.0.1",
          "--dashboard-host=127.0.0.1", "--dashboard-port=8297", "--num-cpus=4", "--disable-usage-stats",
-         "--object-store-memory=200000000", f"--temp-dir={tmp_path / 'ray'}"],
+         "--object-store-memory=200000000", f"--temp-dir={short}"],
         env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
@@ -238,3 +241,4 @@ def test_under_ray_job_submit(ray_session, jsonl, config, tmp_path):
             head.wait(40)
         except subprocess.TimeoutExpired:
             head.kill()
+        shutil.rmtree(short, ignore_errors=True)

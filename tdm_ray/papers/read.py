@@ -10,6 +10,7 @@ import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -163,34 +164,38 @@ def _bytes(path: str) -> bytes:
 
 
 def _read_jsonl(piece: Piece, path: str) -> Iterator[Reading]:
+    row = -1
     with open_file(path) as file:
-        for row, line in enumerate(_lines(file)):
+        for row, line in _lines(file):
             if isinstance(line, PaperError):
                 yield _rejected(f"{path}#{row}", "", "jsonl", line)
-            elif line.strip():
-                yield _reading(f"{path}#{row}", paper_id_of(line), "jsonl", lambda text=line: read_json_paper(text))  # type: ignore[misc]
-        if file.tell() == 0:
-            yield _rejected(path, "", "jsonl", PaperError("empty", "the file holds no line"))
+            else:
+                yield _reading(f"{path}#{row}", paper_id_of(line), "jsonl", partial(read_json_paper, line))
+    if row < 0:
+        yield _rejected(path, "", "jsonl", PaperError("empty", "the file holds no line"))
 
 
-def _lines(file: IO[bytes]) -> Iterator[bytes | PaperError]:
-    """The lines of a file; an over-long one, or the damaged rest of a compressed file, as the error it is."""
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
+    """The lines of a file that are not blank, numbered from 0; errors where too long or damaged."""
+    row = -1
     try:
         while line := file.readline(MAX_PAPER_BYTES + 1):
+            row += 1
             if len(line) <= MAX_PAPER_BYTES:
-                yield line
+                if line.strip():
+                    yield row, line
                 continue
             while line and not line.endswith(b"\n"):
                 line = file.readline(MAX_PAPER_BYTES)
-            yield PaperError("too_large", f"a line of more than {MAX_PAPER_BYTES:,} bytes")
+            yield row, PaperError("too_large", f"a line of more than {MAX_PAPER_BYTES:,} bytes")
     except _DAMAGED as error:
-        yield PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again")
+        yield row + 1, PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again")
 
 
 def _read_tei_table(piece: Piece, path: str) -> Iterator[Reading]:
     for row, value in _parquet_rows(piece, path, ["paper_id", "tei", "tables"]):
         paper_id = str(value["paper_id"] or "")
-        yield _reading(f"{path}#{row}", paper_id, "tei", lambda v=value, i=paper_id: _paper_of_tei_row(i, v))  # type: ignore[misc]
+        yield _reading(f"{path}#{row}", paper_id, "tei", partial(_paper_of_tei_row, paper_id, value))
 
 
 def _paper_of_tei_row(paper_id: str, value: dict[str, Any]) -> Paper:
@@ -201,7 +206,7 @@ def _paper_of_tei_row(paper_id: str, value: dict[str, Any]) -> Paper:
 
 def _read_papers_table(piece: Piece, path: str) -> Iterator[Reading]:
     for row, value in _parquet_rows(piece, path, PAPERS.names):
-        yield _reading(f"{path}#{row}", str(value["paper_id"]), value["source"], lambda v=value: Paper.from_row(v))  # type: ignore[misc]
+        yield _reading(f"{path}#{row}", str(value["paper_id"]), value["source"], partial(Paper.from_row, value))
 
 
 def _parquet_rows(piece: Piece, path: str, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:

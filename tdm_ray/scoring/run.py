@@ -87,7 +87,10 @@ class Run:
         """Which rows have been made; kept until the run is finished."""
         fs, path = fsspec.core.url_to_fs(join(self.out, "_checkpoint"))
         filesystem = pafs.LocalFileSystem() if "file" in fs.protocol else pafs.PyFileSystem(pafs.FSSpecHandler(fs))
-        return CheckpointConfig("location", path, override_filesystem=filesystem, delete_checkpoint_on_success=False)
+        config = CheckpointConfig("location", path, override_filesystem=filesystem, delete_checkpoint_on_success=False)
+        # Up to ten actors by default, a CPU each: on a small machine they take the last one, and the run hangs.
+        config.checkpoint_actor_pool_max_size = 1
+        return config
 
     def finish(self, summary: Summary) -> Summary:
         """Record the summary, with the time; then the staging can go."""
