@@ -226,11 +226,8 @@ def test_under_ray_job_submit(ray_session, jsonl, config, tmp_path):
         deadline = time.monotonic() + 120
         while True:
             done = subprocess.run(submit, env=environment, capture_output=True, text=True, check=False)
-            if (
-                done.returncode == 0
-                or time.monotonic() > deadline
-                or "Failed to connect" not in done.stdout + done.stderr
-            ):
+            submitted = "submitted successfully" in done.stdout  # before that the head is not ready yet
+            if submitted or time.monotonic() > deadline or head.poll() is not None:
                 break
             time.sleep(1)
         assert done.returncode == 0, done.stdout + done.stderr
