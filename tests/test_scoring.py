@@ -2,11 +2,9 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from dataclasses import replace
@@ -204,38 +202,3 @@ def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
 
 def read_json_summary(out):
     return json.loads((out / "run.json").read_text()).get("summary")
-
-
-@pytest.mark.slow
-def test_under_ray_job_submit(ray_session, jsonl, config, tmp_path):
-    """`jobs/score_corpus.py` against a real head node of its own."""
-    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    bin_folder = os.path.dirname(sys.executable)
-    environment = {**os.environ, "RAY_AUTH_MODE": "disabled", "RAY_ADDRESS": ""}
-    short = tempfile.mkdtemp(prefix="ray")  # sockets lie in it: their paths may have 107 characters
-    head = subprocess.Popen(
-        [f"{bin_folder}/ray", "start", "--head", "--block", "--port=6391", "--node-ip-address=127.0.0.1",
-         "--dashboard-host=127.0.0.1", "--dashboard-port=8297", "--num-cpus=4", "--disable-usage-stats",
-         "--object-store-memory=200000000", f"--temp-dir={short}"],
-        env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    try:
-        submit = [f"{bin_folder}/ray", "job", "submit", "--address", "http://127.0.0.1:8297", "--",
-                  sys.executable, f"{root}/jobs/score_corpus.py", str(jsonl), "--model", config.model,
-                  "--threshold", "0.5", "--asked", "8", "--out", str(tmp_path / "out")]  # fmt: skip
-        deadline = time.monotonic() + 120
-        while True:
-            done = subprocess.run(submit, env=environment, capture_output=True, text=True, check=False)
-            submitted = "submitted successfully" in done.stdout  # before that the head is not ready yet
-            if submitted or time.monotonic() > deadline or head.poll() is not None:
-                break
-            time.sleep(1)
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "papers in 12 = scored 12 + rejected 0" in done.stdout
-    finally:
-        head.send_signal(signal.SIGTERM)
-        try:
-            head.wait(40)
-        except subprocess.TimeoutExpired:
-            head.kill()
-        shutil.rmtree(short, ignore_errors=True)
