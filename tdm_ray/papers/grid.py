@@ -28,11 +28,11 @@ def table_of_grid(
     left of a row's first value, and before them the last row that held its first cell alone ("Supervised:"). Where
     no row holds a value, the first row heads the others. Dashes stand for nothing and make no cell.
     """
-    first = next((i for i, row in enumerate(grid) if any(map(is_value, row[1:]))), min(1, len(grid)))
+    first = _first_body_row(grid)
     head = grid[:first]
     cells, group = [], ""
     for number, row in enumerate(grid[first:], start=first):
-        filled = [j for j, text in enumerate(row) if not _NOTHING.match(text)]
+        filled = _filled(row)
         if filled == [0] and len(row) > 1:
             group = row[0]
             continue
@@ -42,3 +42,14 @@ def table_of_grid(
             above = [h[column] for h in head if column < len(h) and h[column]]
             cells.append(Cell(row[column], bool(bold and bold[number][column]), beside, above))
     return PaperTable(caption, cells)
+
+
+def _first_body_row(grid: Sequence[Sequence[str]]) -> int:
+    first = next((i for i, row in enumerate(grid) if any(map(is_value, row[1:]))), min(1, len(grid)))
+    while first > 1 and _filled(grid[first - 1]) == [0]:
+        first -= 1
+    return first
+
+
+def _filled(row: Sequence[str]) -> list[int]:
+    return [j for j, text in enumerate(row) if not _NOTHING.match(text)]

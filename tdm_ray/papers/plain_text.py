@@ -82,9 +82,9 @@ def _markdown_blocks(text: str) -> Iterator[_Block]:
             block.grid[-1].append(_plain(token))
             block.bold[-1].append(any(c.type == "strong_open" for c in token.children or ()))
         elif token.type in ("inline", "fence", "code_block"):
-            heading = before is not None and before.type == "heading_open"
-            name = None if heading else _heading(token.content)
-            yield _Block("heading" if heading or name else "text", name or _plain(token))
+            text, marked = _plain(token), before is not None and before.type == "heading_open"
+            name = _heading(text if marked else token.content)
+            yield _Block("heading" if marked or name else "text", name or text)
 
 
 def _plain(token: Token) -> str:

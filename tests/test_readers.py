@@ -1,0 +1,126 @@
+"""What each reader makes of a good paper."""
+
+import gzip
+import json
+from datetime import date
+
+import pyarrow.parquet as pq
+
+from tdm_ray.papers.grid import is_value, table_of_grid
+from tdm_ray.papers.json_paper import read_json_paper
+from tdm_ray.papers.plain_text import read_plain_text
+from tdm_ray.papers.read import paper_id_of_path, read_papers
+from tdm_ray.papers.tei import read_tei
+from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
+
+TEI = """<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>
+<titleStmt><title level="a" type="main">A  Good
+Title</title></titleStmt>
+<publicationStmt><date type="published" when="2019-05-24">24 May</date></publicationStmt></fileDesc>
+<profileDesc><abstract><div><p>We report.</p><p>Twice.</p></div></abstract></profileDesc></teiHeader>
+<text><body>
+<div><head n="1">Results</head><p>On CIFAR-10 <ref>[1]</ref> we get 3.5<!-- a comment --> %.</p>
+<note place="foot">a foot note</note><div><head>Inner</head><p>Of its own.</p></div></div>
+<figure type="table"><head>Table 1</head><figDesc>Errors on CIFAR-10.</figDesc>
+<table><row><cell>Model</cell><cell>Error</cell></row><row><cell>Ours</cell><cell>3.5</cell></row></table></figure>
+</body></text></TEI>"""
+PDF_TABLE = {
+    "caption": "Table 2: accuracy", "rows": ["Ours"], "columns": ["SST-2"], "mergedAllColumns": [],
+    "numberCells": [{"number": "93.5", "isBolded": True, "associatedRows": ["Ours"], "associatedColumns": ["SST-2"],
+                     "associatedMergedColumns": ["Accuracy"]}],
+}  # fmt: skip
+
+
+def test_tei():
+    paper = read_tei("1", TEI)
+    assert (paper.title, paper.abstract) == ("A Good Title", "We report. Twice.")
+    assert paper.published == date(2019, 5, 24)
+    assert list(paper.sections) == [
+        Section("Results", "On CIFAR-10 [1] we get 3.5 %."),
+        Section("Inner", "Of its own."),
+    ]
+    (table,) = paper.tables
+    assert "Errors on CIFAR-10." in table.caption
+    assert list(table.cells) == [Cell("3.5", False, ["Ours"], ["Error"])]
+
+
+def test_the_tables_of_a_pdf_parser_are_taken_over_the_teis_own():
+    (table,) = read_tei("1", TEI, json.dumps([PDF_TABLE])).tables
+    assert table == PaperTable("Table 2: accuracy", [Cell("93.5", True, ["Ours"], ["Accuracy", "SST-2"])])
+
+
+def test_json_lines():
+    paper = read_json_paper(json.dumps({
+        "paper_id": "2", "title": "T", "abstract": "A", "published": "2020-01-02", "categories": ["cs.CL"],
+        "sections": [{"heading": "H", "text": "Text."}],
+        "tables": [{"caption": "C", "cells": [
+            {"value": "1.0", "bold": True, "row_headers": ["r"], "column_headers": ["c"]}]}],
+    }).encode())  # fmt: skip
+    assert (paper.paper_id, paper.title, paper.abstract, paper.published) == ("2", "T", "A", date(2020, 1, 2))
+    assert list(paper.categories) == ["cs.CL"]
+    assert list(paper.sections) == [Section("H", "Text.")]
+    assert list(paper.tables) == [PaperTable("C", [Cell("1.0", True, ["r"], ["c"])])]
+
+
+def test_markdown():
+    text = "# Title\n\n## Abstract\n\nWe do.\n\n## 1 Results\n\nText of it.\n\nTable 1: Errors\n\n"
+    paper = read_plain_text("3", text + "| Model | Error |\n|---|---|\n| Ours | **3.5** |\n", markdown=True)
+    assert (paper.title, paper.abstract) == ("Title", "We do.")
+    assert [s.heading for s in paper.sections] == ["Results"]
+    (table,) = paper.tables
+    assert list(table.cells) == [Cell("3.5", True, ["Ours"], ["Error"])]
+
+
+def test_plain_text_with_and_without_the_word_abstract():
+    bodies = ("Abstract\n\nWe do.\n\n1 Introduction\n\nText.\n", "We do.\n\n1. Introduction\n\nText.\n")
+    for body in bodies:
+        paper = read_plain_text("4", "Title\n\n" + body)
+        assert (paper.title, paper.abstract) == ("Title", "We do.")
+        assert list(paper.sections) == [Section("Introduction", "Text.")]
+
+
+def test_headers_of_a_grid():
+    grid = [
+        ["", "GLUE", "GLUE", ""],
+        ["Model", "SST-2", "MNLI", "Size"],
+        ["Supervised:", "", "", ""],
+        ["BERT", "94.9", "86.7", "-"],
+        ["XLNet", "95.6", "89.8", "340M"],
+    ]
+    cells = table_of_grid("c", grid).cells
+    assert Cell("89.8", False, ["Supervised:", "XLNet"], ["GLUE", "MNLI"]) in cells
+    assert Cell("340M", False, ["Supervised:", "XLNet"], ["Size"]) in cells
+    assert len(cells) == 5  # the dash is nothing
+    assert [is_value(t) for t in ("3.5", "<0.1", "93.5 ± 0.2", "1,024", "SST-2", "")] == [True] * 4 + [False] * 2
+
+
+def test_the_id_in_a_file_name():
+    names = ("a/1412.6575v4.tei.xml", "1412.6575v4.grobid.tei.xml.gz", "1412.6575v4.md", "s3://b/1412.6575v4.json")
+    assert {paper_id_of_path(n) for n in names} == {"1412.6575v4"}
+
+
+def test_a_paper_goes_through_arrow_and_back_unchanged(papers, tmp_path):
+    table = readings_table(r for r in read_papers(*_written(papers, tmp_path)))
+    assert [Paper.from_row(r).content_hash for r in table.to_pylist()] == [p.content_hash for p in papers]
+    assert table["content_hash"].to_pylist() == [p.content_hash for p in papers]
+
+
+def _written(papers, folder):
+    import pyarrow as pa
+
+    pq.write_table(pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS), folder / "papers.parquet")
+    return [str(folder / "papers.parquet")]
+
+
+def test_the_hash_is_that_of_the_text():
+    paper = Paper("1", "T", "A", [Section("H", "x")], source="tei")
+    assert paper.content_hash == Paper("2", "T", "A", [Section("H", "x")], source="text").content_hash
+    assert paper.content_hash != Paper("1", "T", "A", [Section("H", "y")], source="tei").content_hash
+
+
+def test_gzip_reads_the_same(tmp_path):
+    (tmp_path / "1.tei.xml").write_text(TEI)
+    (tmp_path / "gz").mkdir()
+    (tmp_path / "gz" / "1.tei.xml.gz").write_bytes(gzip.compress(TEI.encode()))
+    (plain,), (packed,) = (list(read_papers(str(p))) for p in (tmp_path / "1.tei.xml", tmp_path / "gz"))
+    assert plain.paper == packed.paper
