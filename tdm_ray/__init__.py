@@ -16,6 +16,8 @@ __version__ = "0.1.0"
 _HOME = {
     "ScoreConfig": "config",
     "RayConfig": "config",
+    "IngestConfig": "config",
+    "Selection": "config",
     "TdmRayError": "errors",
     "read_papers": "papers.read",
     "read_taxonomy": "taxonomy.sources",
@@ -28,7 +30,7 @@ _HOME = {
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604
 
 if TYPE_CHECKING:  # for type checkers and editors
-    from tdm_ray.config import RayConfig, ScoreConfig
+    from tdm_ray.config import IngestConfig, RayConfig, ScoreConfig, Selection
     from tdm_ray.errors import TdmRayError
     from tdm_ray.leaderboard.aggregate import build_leaderboards
     from tdm_ray.model.learn import build_index

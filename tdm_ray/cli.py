@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from tdm_ray import __version__
-from tdm_ray.config import EMBEDDED, RayConfig, ScoreConfig
+from tdm_ray.config import EMBEDDED, IngestConfig, RayConfig, ScoreConfig, Selection
 from tdm_ray.errors import TdmRayError
 
 # Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
@@ -53,14 +53,37 @@ def _root(
 
 
 @app.command()
-def ingest(papers: Papers, out: Out, papers_a_block: Block = 64, json: Json = False) -> None:
+def ingest(
+    papers: Papers,
+    out: Out,
+    metadata: Annotated[
+        str | None, typer.Option("--metadata", help="arXiv's metadata snapshot: dates, categories, titles, abstracts.")
+    ] = None,
+    manifest: Annotated[
+        str | None, typer.Option("--manifest", help="arXiv's manifest of its tars; found where it lies beside them.")
+    ] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option("--categories", help="Only these, as patterns (`cs.*`); may be repeated.")
+    ] = None,
+    since: Annotated[str | None, typer.Option("--since", help="Only papers from this day on (2024-01-31).")] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Only papers up to this day.")] = None,
+    shard_mb: Annotated[int, typer.Option("--shard-mb", min=1, help="The size of an output file.")] = 256,
+    papers_a_block: Block = 64,
+    json: Json = False,
+) -> None:
     """Read papers into a papers table, and what cannot be read into a rejects table.
 
+    Called again, it reads what is new or has changed; interrupted, it goes on where it stopped.
+
     Example: `tdm-ray ingest 'tei/*.xml' notes.md corpus.jsonl.gz --out corpus`
+
+    Example: `tdm-ray ingest s3://arxiv/src --metadata snapshot.json --categories 'cs.*' --out corpus`
     """
     from tdm_ray.scoring.pipeline import ingest_corpus
 
-    _report(ingest_corpus(papers, out, RayConfig(papers_a_block=papers_a_block)), json)
+    selection = Selection(categories=tuple(categories or ()), since=since, until=until)
+    config = IngestConfig(metadata=metadata, manifest=manifest, selection=selection, shard_mb=shard_mb)
+    _report(ingest_corpus(papers, out, config, RayConfig(papers_a_block=papers_a_block)), json)
 
 
 @app.command()

@@ -41,6 +41,7 @@ PAPERS = pa.schema(
         ("tables", pa.list_(TABLE)),
         ("source", pa.string()),
         ("content_hash", pa.string()),
+        ("conversion", pa.string()),  # beyond the contract: how a LaTeX source was read, null for others
     ]
 )
 REJECTS = pa.schema(
@@ -53,9 +54,16 @@ REJECTS = pa.schema(
         ("seen_at", INSTANT),
     ]
 )
-# What a reader emits: a paper, or the reason why there is none; `location` (file and row) is unique.
+# What a reader emits: a paper, or the reason why there is none, or a TeX source that is still to be converted;
+# `location` (file and row) is unique.
 READINGS = pa.schema(
-    [*PAPERS, pa.field("location", pa.string()), pa.field("reason", pa.string()), pa.field("detail", pa.string())]
+    [
+        *PAPERS,
+        ("location", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("tex", pa.string()),
+    ]
 )
 TDM_FIELDS = [("task", pa.string()), ("dataset", pa.string()), ("metric", pa.string())]
 # What a prediction knows of itself; the run's columns (ids, hash, time) are added at commit.
@@ -165,6 +173,7 @@ class Paper:
     published: date | None = None
     categories: Sequence[str] = ()
     source: str = ""
+    conversion: str | None = None
 
     @property
     def content_hash(self) -> str:
@@ -204,6 +213,7 @@ class Paper:
             published=row["published"],
             categories=row["categories"] or (),
             source=row["source"] or "",
+            conversion=row.get("conversion"),
         )
 
 
@@ -221,7 +231,10 @@ class TDM:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a reader made of one item: a paper, or the reason (a key of `errors.REASONS`) why there is none."""
+    """What a reader made of one item: a paper, or the reason (a key of `errors.REASONS`) why there is none.
+
+    `tex` is the flat source of an e-print that is still to be converted; then there is neither.
+    """
 
     location: str
     paper: Paper | None = None
@@ -229,11 +242,13 @@ class Reading:
     source: str = ""
     reason: str | None = None
     detail: str | None = None
+    tex: str | None = None
 
     def row(self) -> dict[str, Any]:
         """The reading as a row of `READINGS`."""
         paper = self.paper.row() if self.paper else {"paper_id": self.paper_id, "source": self.source}
-        return {**paper, "location": self.location, "reason": self.reason, "detail": self.detail}
+        own = {"location": self.location, "reason": self.reason, "detail": self.detail, "tex": self.tex}
+        return {**paper, **own}
 
 
 def readings_table(readings: Iterable[Reading]) -> pa.Table:

@@ -6,7 +6,7 @@ import glob
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -18,11 +18,15 @@ import pyarrow.parquet as pq
 from tdm_ray.errors import InputError
 
 
-def open_file(path: str, mode: str = "rb") -> IO[Any]:
-    """The file at a path or URL; `.gz` is decompressed while it is read. Writing makes the folder first."""
+def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
+    """The file at a path or URL; `.gz` is decompressed while it is read, unless it is wanted `packed`.
+
+    Writing makes the folder first.
+    """
     if mode == "wb":
         make_folder(os.path.dirname(path) or ".")
-    return cast(IO[Any], fsspec.open(path, mode, compression="infer" if mode == "rb" else None).open())
+    compression = "infer" if mode == "rb" and not packed else None
+    return cast(IO[Any], fsspec.open(path, mode, compression=compression).open())
 
 
 def exists(path: str) -> bool:
@@ -63,6 +67,32 @@ def remove_folder(path: str) -> None:
     fs, inner = fsspec.core.url_to_fs(path)
     if fs.exists(inner):
         fs.rm(inner, recursive=True)
+
+
+def replace_files(root: str, new: Mapping[str, str], old: Iterable[str]) -> None:
+    """Put files that wait in `root` (`new`: where they wait -> their places) in place, and remove the `old` ones.
+
+    A journal is written first: where this is cut short, `finish_replacing` does the rest.
+    """
+    write_json(join(root, "_commit.json"), {"new": dict(new), "old": sorted(set(old) - set(new.values()))})
+    finish_replacing(root)
+
+
+def finish_replacing(root: str) -> None:
+    """Do what a journal in `root` still asks for, and remove what waits without one."""
+    journal = join(root, "_commit.json")
+    if exists(journal):
+        todo = read_json(journal)
+        fs, _ = fsspec.core.url_to_fs(root)
+        for waits, place in todo["new"].items():
+            if exists(waits):
+                make_folder(os.path.dirname(place))
+                fs.mv(fs._strip_protocol(waits), fs._strip_protocol(place))
+        for path in todo["old"]:
+            if exists(path):
+                fs.rm(fs._strip_protocol(path))
+        fs.rm(fs._strip_protocol(journal))
+    remove_folder(join(root, "_commit"))
 
 
 def write_table(table: pa.Table, path: str) -> None:

@@ -13,7 +13,7 @@ FLOORS = {
     "model": 4, "demo": 0, "scoring": 5, "training": 5, "leaderboard": 5, "inspect": 5, "cli": 6, "__init__": 7,
 }  # fmt: skip
 # clean() is what every text goes through; the taxonomy's too.
-ALLOWED_ASIDE = {("storage", "errors"), ("taxonomy", "papers")}
+ALLOWED_ASIDE = {("storage", "errors"), ("config", "errors"), ("taxonomy", "papers")}
 WITH_RAY = {"scoring"}
 NO_TORCH = {"papers", "premise", "taxonomy", "results", "leaderboard", "records", "config", "errors", "storage"}
 

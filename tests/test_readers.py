@@ -8,8 +8,9 @@ import pyarrow.parquet as pq
 
 from tdm_ray.papers.grid import is_value, table_of_grid
 from tdm_ray.papers.json_paper import read_json_paper
+from tdm_ray.papers.pieces import paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
-from tdm_ray.papers.read import paper_id_of_path, read_papers
+from tdm_ray.papers.read import read_papers
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
 

@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tdm_ray.errors import InputError, TaxonomyError
-from tdm_ray.papers.read import find_pieces, read_papers
+from tdm_ray.papers.pieces import find_pieces
+from tdm_ray.papers.read import read_papers
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 GOOD = {"paper_id": "1", "title": "A title", "abstract": "We report accuracy."}

@@ -16,7 +16,8 @@ import pytest
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import CheckpointError, InputError, OutputError, TaxonomyError
 from tdm_ray.model.scorer import Knowledge
-from tdm_ray.papers.read import find_pieces, read_papers
+from tdm_ray.papers.pieces import find_pieces
+from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED, readings_table
 from tdm_ray.scoring.commit import exploded
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
@@ -115,7 +116,7 @@ def test_bad_arguments_fail_before_any_work(source, change, error, jsonl, config
 
 
 def test_ingest_then_score_equals_score(ray_session, mixed, config, tmp_path):
-    summary = ingest_corpus(str(mixed), str(tmp_path / "corpus"), SMALL)
+    summary = ingest_corpus(str(mixed), str(tmp_path / "corpus"), ray_config=SMALL)
     assert (summary.papers, summary.scored) == (15, 12)
     papers = read_table(str(tmp_path / "corpus" / "papers"), PAPERS)
     assert len(papers) == 12

@@ -20,35 +20,54 @@ def is_value(text: str) -> bool:
 
 
 def table_of_grid(
-    caption: str, grid: Sequence[Sequence[str]], *, bold: Sequence[Sequence[bool]] | None = None
+    caption: str, grid: Sequence[Sequence[str]], *, bold: Sequence[Sequence[bool]] | None = None, head: int = 0
 ) -> PaperTable:
-    """The table of `grid` (rows of cells, ragged rows allowed).
+    """The table of `grid` (rows of cells, ragged rows allowed; what spans several cells is repeated in all of them).
 
     Column headers are the rows above the first row that holds a value beside its first cell; row headers the cells
-    left of a row's first value, and before them the last row that held its first cell alone ("Supervised:"). Where
-    no row holds a value, the first row heads the others. Dashes stand for nothing and make no cell.
+    left of a row's first value, and before them the last row that held one text alone ("Supervised:"). Where no row
+    holds a value, the first row heads the others. Dashes stand for nothing and make no cell. Where all that comes to
+    no cell (one column, or names only) every text is one.
+
+    head: how many rows stand above the first rule, where rules are known: heads like "2014 | 2015" hold no names.
     """
-    first = _first_body_row(grid)
-    head = grid[:first]
+    first = _first_body_row(grid, head)
+    heads = grid[:first]
     cells, group = [], ""
     for number, row in enumerate(grid[first:], start=first):
         filled = _filled(row)
-        if filled == [0] and len(row) > 1:
-            group = row[0]
+        if _is_group(row):
+            group = row[filled[0]]
             continue
         start = next((j for j in filled if j and is_value(row[j])), 1)
         beside = [t for t in (group, *(row[j] for j in filled if j < start)) if t]
         for column in (j for j in filled if j >= start):
-            above = [h[column] for h in head if column < len(h) and h[column]]
+            above = [h[column] for h in heads if column < len(h) and h[column]]
             cells.append(Cell(row[column], bool(bold and bold[number][column]), beside, above))
-    return PaperTable(caption, cells)
+    return PaperTable(caption, cells or _texts(grid, first))
 
 
-def _first_body_row(grid: Sequence[Sequence[str]]) -> int:
+def _texts(grid: Sequence[Sequence[str]], first: int) -> list[Cell]:
+    """The cells of a table of one column, or of names only: each text with the head of its column."""
+    head = next((row for row in grid[:first] if _filled(row)), ()) if len(grid) > first else ()
+    filled = [(row, j) for row in grid[first:] or grid for j in _filled(row)]
+    return [Cell(row[j], False, (), [head[j]] if j < len(head) and head[j] else ()) for row, j in filled]
+
+
+def _first_body_row(grid: Sequence[Sequence[str]], head: int) -> int:
     first = next((i for i, row in enumerate(grid) if any(map(is_value, row[1:]))), min(1, len(grid)))
-    while first > 1 and _filled(grid[first - 1]) == [0]:
+    while first > 1 and _is_group(grid[first - 1]):
         first -= 1
-    return first
+    # Whole numbers above the rule and fractions below: years, or numbers of shots, and not results.
+    whole = first < head <= 3 and not any("." in text for row in grid[:head] for text in row[1:])
+    return head if whole and any("." in text for row in grid[head:] for text in row[1:]) else first
+
+
+def _is_group(row: Sequence[str]) -> bool:
+    """Whether a row holds one text alone, in its first cell or over all of them."""
+    filled = _filled(row)
+    alone = filled == [0] or (len(filled) == len(row) and len(set(row)) == 1)
+    return len(row) > 1 and alone and not is_value(row[0])
 
 
 def _filled(row: Sequence[str]) -> list[int]:

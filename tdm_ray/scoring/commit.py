@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from typing import cast
 
 import fsspec
@@ -12,44 +13,33 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tdm_ray.records import DECISION, OUTCOMES, PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED
+from tdm_ray.records import DECISION, OUTCOMES, PREDICTIONS, REJECTS, SCORED
 from tdm_ray.scoring.run import Run, Summary
 from tdm_ray.storage import exists, join, make_folder, scan_table
 
 _ROWS = 8192
 _SHARD_BYTES = 256 << 20
+Reject = tuple[str, str]  # reason, detail
 
 
 def commit_scores(run: Run, *, model_id: str, taxonomy_id: str) -> Summary:
     """OUTCOMES in staging -> `predictions`, `scored`, `rejects`."""
     ids = {"model_id": model_id, "taxonomy_id": taxonomy_id}
-    duplicates, predictions, scored = _duplicates(run, OUTCOMES), 0, 0
+    duplicates, predictions, scored = duplicates_of(run, OUTCOMES), 0, 0
     rejected: Counter[str] = Counter()
     with _writer(run, "predictions", PREDICTIONS) as add, _writer(run, "scored", SCORED) as add_scored, \
             _writer(run, "rejects", REJECTS) as add_reject:  # fmt: skip
-        for batch in _staged(run, OUTCOMES, duplicates):
+        for rows in staged(run, OUTCOMES):
+            batch = marked(rows, duplicates)
             good = batch.filter(pc.is_null(batch["reason"]))
             found = exploded(good, ids)
             add(found)
             add_scored(scored_rows(good, ids))
-            add_reject(rejects := _rejects(batch))
+            add_reject(rejects := rejects_of(batch))
             predictions, scored = predictions + len(found), scored + len(good)
             rejected.update(rejects["reason"].to_pylist())
-    return Summary(scored + sum(rejected.values()), scored, dict(rejected), predictions)
-
-
-def commit_papers(run: Run) -> Summary:
-    """READINGS in staging -> `papers`, `rejects`."""
-    duplicates, read = _duplicates(run, READINGS), 0
-    rejected: Counter[str] = Counter()
-    with _writer(run, "papers", PAPERS) as add, _writer(run, "rejects", REJECTS) as add_reject:
-        for batch in _staged(run, READINGS, duplicates):
-            good = batch.filter(pc.is_null(batch["reason"])).select(PAPERS.names)
-            add(good)
-            add_reject(rejects := _rejects(batch))
-            read += len(good)
-            rejected.update(rejects["reason"].to_pylist())
-    return Summary(read + sum(rejected.values()), read, dict(rejected))
+    facts = {"predictions": f"{predictions:,}"}
+    return Summary(scored + sum(rejected.values()), scored, dict(rejected), predictions, facts=facts)
 
 
 def exploded(outcomes: pa.Table, ids: dict[str, str]) -> pa.Table:
@@ -76,62 +66,77 @@ def scored_rows(outcomes: pa.Table, ids: dict[str, str]) -> pa.Table:
     return pa.table([columns[name] for name in SCORED.names], schema=SCORED)
 
 
-def _rejects(batch: pa.Table) -> pa.Table:
+def rejects_of(batch: pa.Table) -> pa.Table:
+    """The rows that carry a reason, of schema `REJECTS`."""
     bad = batch.filter(pc.is_valid(batch["reason"]))
-    now = pa.scalar(_now(), REJECTS.field("seen_at").type)
+    now = pa.scalar(datetime.now(UTC), REJECTS.field("seen_at").type)
     seen = bad["seen_at"] if "seen_at" in bad.column_names else pa.repeat(now, len(bad))
     return pa.table([seen if name == "seen_at" else bad[name] for name in REJECTS.names], schema=REJECTS)
 
 
-def _now() -> object:
-    from datetime import UTC, datetime
-
-    return datetime.now(UTC)
-
-
-def _staged(run: Run, schema: pa.Schema, duplicates: dict[str, str]) -> Iterator[pa.Table]:
-    """The staged rows in batches; the later ones of a duplicate id carry that as their reason."""
+def staged(run: Run, schema: pa.Schema, rows: int = _ROWS) -> Iterator[pa.Table]:
+    """The staged rows in batches of at most so many."""
     if not _has_files(run):
         return
-    for record_batch in scan_table(run.staging, schema).to_batches(batch_size=_ROWS):
-        batch = pa.Table.from_batches([record_batch], schema)
-        if duplicates and len(batch):
-            batch = _marked(batch, duplicates)
+    ahead = {"batch_readahead": 2, "fragment_readahead": 2}  # 16 and 4 by default: a GB of papers waits in memory
+    for batch in scan_table(run.staging, schema).to_batches(batch_size=rows, **ahead):
         if len(batch):
-            yield batch
+            yield pa.Table.from_batches([batch], schema)
 
 
-def _marked(batch: pa.Table, duplicates: dict[str, str]) -> pa.Table:
-    first = [duplicates.get(place) for place in batch["location"].to_pylist()]
-    detail = pa.array([f"the same paper_id is at {p}, which was kept" if p else None for p in first], pa.string())
-    reason = pc.if_else(pc.is_valid(detail), "duplicate_id", batch["reason"])
-    columns = {"reason": reason, "detail": pc.coalesce(detail, batch["detail"])}
-    for name, column in columns.items():
-        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), pc.cast(column, pa.string()))  # fmt: skip  # noqa: E501
+def marked(batch: pa.Table, duplicates: Mapping[str, Reject]) -> pa.Table:
+    """The batch with the reasons of `duplicates` on their rows."""
+    if not duplicates:
+        return batch
+    new = [duplicates.get(place, (None, None)) for place in batch["location"].to_pylist()]
+    for place, name in enumerate(("reason", "detail")):
+        column = pc.coalesce(pa.array([n[place] for n in new], pa.string()), batch[name])
+        batch = batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
     return batch
 
 
-def _duplicates(run: Run, schema: pa.Schema) -> dict[str, str]:
-    """Location of every later paper of an id -> location of the first, in order of file and row."""
+def duplicates_of(run: Run, schema: pa.Schema) -> dict[str, Reject]:
+    """Location -> why another paper of its id was kept and not it.
+
+    Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print that is
+    only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be read.
+    """
     if not _has_files(run):
         return {}
-    columns = ["paper_id", "location", "reason"]
-    table = scan_table(run.staging, schema).to_table(columns=columns, filter=pc.field("reason").is_null())
-    counts = table.group_by("paper_id").aggregate([("location", "count")])
-    twice = counts.filter(pc.greater(counts["location_count"], 1))["paper_id"]
-    rows = table.filter(pc.is_in(table["paper_id"], twice.combine_chunks())).to_pylist()
-    first: dict[str, str] = {}
+    columns = ["paper_id", "source", "location", "reason"]
+    wanted = pc.field("reason").is_null() | (pc.field("reason") == "pdf_only")
+    table = scan_table(run.staging, schema).to_table(columns=columns, filter=wanted)
+    base = pc.replace_substring_regex(table["paper_id"], r"v\d+$", "")
+    table = table.append_column("base", base)
+    counts = table.group_by("base").aggregate([("location", "count")])
+    twice = counts.filter(pc.greater(counts["location_count"], 1))["base"]
+    rows = table.filter(pc.is_in(table["base"], twice.combine_chunks())).to_pylist()
+    kept: dict[str, dict[str, str]] = {}
     later = {}
-    for row in sorted(rows, key=lambda r: _in_order(r["location"])):
-        place = first.setdefault(row["paper_id"], row["location"])
-        if place != row["location"]:
-            later[row["location"]] = place
+    for row in sorted(rows, key=_newest_first):
+        key = row["base"] if row["source"] == "latex" else row["paper_id"]
+        if row["reason"]:
+            tei = next((k for k in kept.values() if k["base"] == row["base"] and k["source"] != "latex"), None)
+            if tei:
+                later[row["location"]] = ("duplicate_id", f"a PDF; the paper was read from {tei['location']}")
+            continue
+        first = kept.setdefault(key, row)
+        if first is not row:
+            later[row["location"]] = _reject(first, row)
     return later
 
 
-def _in_order(location: str) -> tuple[str, int]:
-    path, _, row = location.rpartition("#")
-    return (path, int(row)) if path and row.isdigit() else (location, 0)
+def _reject(first: dict[str, str], row: dict[str, str]) -> Reject:
+    if first["paper_id"] != row["paper_id"]:
+        return "older_version", f"{first['paper_id']} is at {first['location']}"
+    return "duplicate_id", f"the same paper_id is at {first['location']}, which was kept"
+
+
+def _newest_first(row: dict[str, str]) -> tuple[bool, int, str, int]:
+    version = row["paper_id"].removeprefix(row["base"])
+    path, _, number = row["location"].rpartition("#")
+    place = (path, int(number)) if path and number.isdigit() else (row["location"], 0)
+    return (bool(row["reason"]), -int(version[1:] or 0), *place)
 
 
 def _has_files(run: Run) -> bool:

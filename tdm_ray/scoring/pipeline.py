@@ -1,6 +1,6 @@
 """A corpus's way from shards to predictions, on one screen.
 
-    pieces -> readings -> repartition -> Prepare (CPU) -> Decide (model actors) -> staging -> commit
+    pieces -> readings -> converted (TeX, CPU tasks) -> Prepare (CPU) -> Decide (model actors) -> staging -> commit
 
 Staging is checkpointed by location (file and row): after a kill the same call goes on where it stopped, and every
 paper is there once. The commit turns staging into the tables `predictions`, `scored` and `rejects`.
@@ -12,16 +12,19 @@ from collections.abc import Sequence
 
 from ray.data import ActorPoolStrategy, Dataset
 
-from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.config import IngestConfig, RayConfig, ScoreConfig, Selection
 from tdm_ray.model.scorer import Knowledge
-from tdm_ray.papers.read import Piece, count_papers, find_pieces
+from tdm_ray.papers.metadata import Select, write_metadata
+from tdm_ray.papers.pieces import Piece, count_papers, find_pieces
+from tdm_ray.papers.read import converted_table
 from tdm_ray.scoring.cluster import Layout, connect, layout, prepare_context
-from tdm_ray.scoring.commit import commit_papers, commit_scores
+from tdm_ray.scoring.commit import commit_scores
+from tdm_ray.scoring.corpus import commit_papers, new_pieces, unread
 from tdm_ray.scoring.progress import watch
-from tdm_ray.scoring.run import Run, Summary, fingerprint
+from tdm_ray.scoring.run import Run, Summary, fingerprint, state_of
 from tdm_ray.scoring.source import read_corpus
 from tdm_ray.scoring.stages import Decide, Prepare
-from tdm_ray.storage import join, make_folder, write_table
+from tdm_ray.storage import digest, exists, finish_replacing, join, make_folder, write_table
 
 
 def score_corpus(
@@ -47,44 +50,70 @@ def score_corpus(
     plan = start(ray_config, pieces)
     run.say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
     with watch(run, pieces):
-        write_staging(scored(read_corpus(pieces), config, plan), run)
+        write_staging(scored(converted(read_corpus(pieces), plan), config, plan), run)
     return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
 
 
 def scored(readings: Dataset, config: ScoreConfig, plan: Layout) -> Dataset:
     """The chain: readings in, one outcome a paper out."""
-    return (
-        readings.repartition(target_num_rows_per_block=plan.papers_a_block)
-        .map_batches(
-            Prepare,
-            fn_constructor_kwargs={"config": config},
-            batch_size=plan.papers_a_block,
-            batch_format="pyarrow",
-            compute=ActorPoolStrategy(size=plan.preparers),
-            num_cpus=1,
-        )
-        .map_batches(
-            Decide,
-            fn_constructor_kwargs={"config": config, "threads": plan.threads},
-            batch_size=plan.papers_a_block,
-            batch_format="pyarrow",
-            compute=plan.pool,
-            num_cpus=1,
-            num_gpus=plan.gpus or None,
-        )
+    return readings.map_batches(
+        Prepare,
+        fn_constructor_kwargs={"config": config},
+        batch_size=plan.papers_a_block,
+        batch_format="pyarrow",
+        compute=ActorPoolStrategy(size=plan.preparers),
+        num_cpus=1,
+    ).map_batches(
+        Decide,
+        fn_constructor_kwargs={"config": config, "threads": plan.threads},
+        batch_size=plan.papers_a_block,
+        batch_format="pyarrow",
+        compute=plan.pool,
+        num_cpus=1,
+        num_gpus=plan.gpus or None,
     )
 
 
-def ingest_corpus(papers: str | Sequence[str], out: str, ray_config: RayConfig | None = None) -> Summary:
-    """Read every paper of `papers` into the table `out/papers`, and what cannot be read into `out/rejects`."""
-    pieces: list[Piece] = find_pieces([papers] if isinstance(papers, str) else papers)
-    run = Run.open(out, {"kind": "ingest", "papers": fingerprint(pieces)})
-    if run.finished:
-        return run.finished
+def ingest_corpus(
+    papers: str | Sequence[str], out: str, config: IngestConfig | None = None, ray_config: RayConfig | None = None
+) -> Summary:
+    """Read every paper of `papers` into the table `out/papers`, and what cannot be read into `out/rejects`.
+
+    A folder grows: called again, only new and changed files are read, and their papers replace those of the same id.
+    Raises `InputError` where nothing can be read, `OutputError` where `out` was made with another selection.
+    """
+    config = config or IngestConfig()
+    found = find_pieces([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
+    finish_replacing(out)
+    pieces, states = new_pieces(out, found)
+    part = fingerprint(pieces) if pieces else ""
+    run = Run.open(out, {"kind": "ingest", "selection": str(config.selection)}, part=part)
+    if run.finished or not pieces:
+        run.clear()
+        return run.finished or Summary(0, 0, already_done=True)
     plan = start(ray_config or RayConfig(), pieces)
+    select = _selection(run, config)
     with watch(run, pieces):
-        write_staging(read_corpus(pieces).repartition(target_num_rows_per_block=plan.papers_a_block), run)
-    return run.finish(commit_papers(run))
+        write_staging(converted(read_corpus(unread(run, pieces)), plan, select), run)
+    return run.finish(commit_papers(run, states, config.shard_mb))
+
+
+def converted(readings: Dataset, plan: Layout, select: Select | None = None) -> Dataset:
+    """Readings whose TeX sources have become papers: by tasks, as many as there are cores."""
+    blocks = readings.repartition(target_num_rows_per_block=plan.papers_a_block)
+    if select is not None:
+        blocks = blocks.map_batches(select, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
+    return blocks.map_batches(converted_table, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
+
+
+def _selection(run: Run, config: IngestConfig) -> Select | None:
+    """What joins the metadata snapshot and leaves papers out; None where neither is asked for."""
+    if config.metadata is None:
+        return Select(config.selection) if config.selection != Selection() else None
+    table = join(run.out, "_metadata", f"{digest([state_of(config.metadata).encode()])}.parquet")
+    if not exists(table):
+        run.say(f"metadata of {write_metadata(config.metadata, table):,} papers")
+    return Select(config.selection, table)
 
 
 def start(config: RayConfig, pieces: Sequence[Piece]) -> Layout:

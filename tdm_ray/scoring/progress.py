@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tdm_ray.papers.read import Piece, count_papers
+from tdm_ray.papers.pieces import Piece, count_papers
 from tdm_ray.scoring.run import Run
 
 _POLL_S = 1.0

@@ -13,7 +13,7 @@ import pyarrow.fs as pafs
 from ray.data.checkpoint import CheckpointConfig
 
 from tdm_ray.errors import OutputError
-from tdm_ray.papers.read import Piece
+from tdm_ray.papers.pieces import Piece
 from tdm_ray.storage import digest, exists, join, list_files, make_folder, read_json, remove_folder, write_json
 
 _RECORD = {"score": "run.json", "ingest": "ingest.json"}
@@ -29,6 +29,7 @@ class Summary:
     predictions: int = 0
     seconds: float = 0.0
     already_done: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def papers_per_second(self) -> float:
@@ -39,11 +40,16 @@ class Summary:
         rejects = ", ".join(f"{n} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
         lost = sum(self.rejected.values())
         done = "already done; " if self.already_done else ""
+        facts = "".join(f"{name} {value}; " for name, value in self.facts.items())
         return (
-            f"{done}papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} "
-            f"({rejects}); predictions {self.predictions:,}; "
-            f"{self.seconds:.0f} s, {self.papers_per_second:.1f} papers/s"
+            f"{done}papers in {self.papers:,} = {self.kind} {self.scored:,} + rejected {lost:,} ({rejects}); "
+            f"{facts}{self.seconds:.0f} s, {self.papers_per_second:.1f} papers/s"
         )
+
+    @property
+    def kind(self) -> str:
+        """What became of the papers: an ingestion only reads them."""
+        return "scored" if "predictions" in self.facts else "read"
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,14 @@ class Run:
     out: str
     identity: Mapping[str, Any]
     finished: Summary | None = None
+    part: str = ""
     started: float = field(default_factory=time.monotonic)
 
     @classmethod
-    def open(cls, out: str, identity: Mapping[str, Any]) -> Run:
+    def open(cls, out: str, identity: Mapping[str, Any], part: str = "") -> Run:
         """The run of this identity in `out`: new, to be resumed, or finished.
 
+        part: what this run adds to a folder that grows; what is staged for another part is let go.
         Raises `OutputError` where `out` holds something else.
         """
         record = join(out, _RECORD[identity["kind"]])
@@ -68,14 +76,19 @@ class Run:
                 held = _difference(found["identity"], identity)
                 raise OutputError(f"{out}: holds {held}; choose another --out, or delete it")
             summary = found.get("summary")
-            return cls(out, identity, Summary(**summary, already_done=True) if summary else None)
+            if not part or found.get("part") == part:
+                return cls(out, identity, Summary(**summary, already_done=True) if summary else None, part=part)
+            run = cls(out, identity, part=part)
+            run.clear()
+            write_json(record, {"identity": dict(identity), "part": part})
+            return run
         if exists(out) and list_files(out):
             raise OutputError(
                 f"{out}: not empty, and not an output of tdm-ray {identity['kind']}; choose another --out"
             )
         make_folder(out)
-        write_json(record, {"identity": dict(identity)})
-        return cls(out, identity)
+        write_json(record, {"identity": dict(identity), "part": part})
+        return cls(out, identity, part=part)
 
     @property
     def staging(self) -> str:
@@ -95,11 +108,15 @@ class Run:
     def finish(self, summary: Summary) -> Summary:
         """Record the summary, with the time; then the staging can go."""
         summary = Summary(**{**_fields(summary), "seconds": round(time.monotonic() - self.started, 1)})
-        record = {"identity": dict(self.identity), "summary": _fields(summary)}
+        record = {"identity": dict(self.identity), "part": self.part, "summary": _fields(summary)}
         write_json(join(self.out, _RECORD[self.identity["kind"]]), record)
+        self.clear()
+        return summary
+
+    def clear(self) -> None:
+        """Let go of what is staged."""
         for folder in (self.staging, join(self.out, "_checkpoint")):
             remove_folder(folder)
-        return summary
 
     def say(self, text: str) -> None:
         """A line for the person who watches."""
@@ -112,7 +129,8 @@ def _fields(summary: Summary) -> dict[str, Any]:
 
 def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Which part of another run's identity differs, in words."""
-    names = {"model_id": "model (or index, or threshold)", "taxonomy_id": "taxonomy", "papers": "set of papers"}
+    names = {"model_id": "model (or index, or threshold)", "taxonomy_id": "taxonomy", "papers": "set of papers",
+             "selection": "selection of papers"}  # fmt: skip
     differ = [names[k] for k in names if found.get(k) != wanted.get(k)]
     return f"the results of a run with another {' and another '.join(differ)}" if differ else "another run's results"
 
@@ -120,10 +138,11 @@ def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
 def fingerprint(pieces: Sequence[Piece]) -> str:
     """The digest of the input files' names, sizes and times: the same input gives the same run."""
     paths = dict.fromkeys(path for piece in pieces for path in piece.paths)
-    return digest(f"{path}\t{_state(path)}\n".encode() for path in paths)
+    return digest(f"{path}\t{state_of(path)}\n".encode() for path in paths)
 
 
-def _state(path: str) -> str:
+def state_of(path: str) -> str:
+    """What changes when a file does: its size, and its time or tag."""
     fs, inner = fsspec.core.url_to_fs(path)
     info = fs.info(inner)
     return str((info.get("size"), info.get("mtime") or info.get("LastModified") or info.get("etag")))

@@ -12,7 +12,8 @@ from ray.data import Dataset, Datasource
 from ray.data.block import BlockMetadata
 from ray.data.datasource import ReadTask
 
-from tdm_ray.papers.read import Piece, piece_tables
+from tdm_ray.papers.pieces import Piece
+from tdm_ray.papers.read import piece_tables
 from tdm_ray.records import READINGS
 
 

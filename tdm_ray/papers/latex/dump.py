@@ -1,0 +1,96 @@
+"""A tar of arXiv's dump, streamed: its members one by one, checked against the manifest as they go by.
+
+Nothing of a tar is written to disk, and no more than one member of it is held in memory.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import IO, cast
+
+from tdm_ray.errors import PaperError
+from tdm_ray.storage import open_file
+
+# arXiv takes no submission of more than 50 MB without asking; what is larger is not a paper's source.
+MAX_MEMBER = 120_000_000
+_READ = 1 << 20
+_ITEMS = (".gz", ".pdf", ".html")
+
+
+@dataclass(frozen=True)
+class Member:
+    """One item of a dump: its name, and its bytes or why there are none."""
+
+    name: str
+    data: bytes = b""
+    error: PaperError | None = None
+
+
+@dataclass(frozen=True)
+class End:
+    """The end of a tar: what went by. `error` where the tar was cut short."""
+
+    size: int
+    items: int
+    md5: str
+    error: PaperError | None = None
+
+
+class _Counted:
+    """A stream that counts and hashes what is read from it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.size, self.md5 = file, 0, hashlib.md5(usedforsecurity=False)
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.size += len(data)
+        self.md5.update(data)
+        return data
+
+    def drain(self) -> None:
+        while self.read(_READ):
+            pass
+
+
+def read_dump(path: str) -> Iterator[Member | End]:
+    """The members of a tar in order, then its end. A tar of a project, not of e-prints, is its own only member."""
+    items, error = 0, None
+    with open_file(path) as file:
+        stream = _Counted(file)
+        try:
+            with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=_READ) as archive:
+                for info in archive:
+                    if info.isdir():
+                        continue
+                    if not items and not info.name.lower().endswith(_ITEMS):
+                        break
+                    items += 1
+                    yield _member(archive, info)
+        except (tarfile.TarError, EOFError) as cause:
+            error = PaperError("truncated", f"{cause}; the items before this one were read; fetch the tar again")
+        stream.drain()
+    if not items and error is None and stream.size:
+        items = 1
+        yield _project(path)
+    yield End(stream.size, items, stream.md5.hexdigest(), error)
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
+    if not info.isreg():
+        return Member(info.name, error=PaperError("not_a_paper", "a link or a device, not a file"))
+    if info.size > MAX_MEMBER:
+        return Member(info.name, error=PaperError("too_large", f"{info.size:,} bytes, more than {MAX_MEMBER:,}"))
+    file = archive.extractfile(info)
+    return Member(info.name, file.read() if file else b"")
+
+
+def _project(path: str) -> Member:
+    with open_file(path) as file:
+        data = file.read(MAX_MEMBER + 1)
+    error = PaperError("too_large", f"more than {MAX_MEMBER:,} bytes") if len(data) > MAX_MEMBER else None
+    return Member(PurePosixPath(path).name, b"" if error else data, error)

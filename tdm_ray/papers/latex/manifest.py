@@ -1,0 +1,51 @@
+"""arXiv's manifest of its bulk dump: what each tar should be. See https://info.arxiv.org/help/bulk_data_s3.html"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from lxml import etree
+
+from tdm_ray.errors import InputError
+from tdm_ray.storage import open_file
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Size in bytes, number of items and MD5 (hex) of a tar."""
+
+    size: int
+    items: int
+    md5: str
+
+    def difference(self, size: int, items: int, md5: str) -> str | None:
+        """What differs between the tar and its entry, in words; None where nothing does."""
+        told = ((self.size, size, "bytes"), (self.items, items, "items"), (self.md5, md5, "md5"))
+        return ", ".join(f"{what} {seen}, not {want}" for want, seen, what in told if want != seen) or None
+
+
+def read_manifest(path: str) -> dict[str, Expected]:
+    """The entries of a manifest by the name of the tar. Raises `InputError` where it is none."""
+    try:
+        with open_file(path) as file:
+            root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
+        entries = {PurePosixPath(_text(f, "filename")).name: _expected(f) for f in root.iterfind("file")}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such manifest") from None
+    except (etree.XMLSyntaxError, ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path}: not a manifest of arXiv's dump ({error}); fetch it again") from None
+    if root.tag != "arXivSRC" or not entries:
+        raise InputError(f"{path}: not a manifest of arXiv's dump (no <file> in <arXivSRC>)")
+    return entries
+
+
+def _expected(entry: etree._Element) -> Expected:
+    return Expected(int(_text(entry, "size")), int(_text(entry, "num_items")), _text(entry, "md5sum"))
+
+
+def _text(entry: etree._Element, name: str) -> str:
+    text: str | None = entry.findtext(name)
+    if not text:
+        raise ValueError(f"an entry without <{name}>")
+    return text

@@ -1,0 +1,82 @@
+"""A flat TeX source -> a paper."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.latex.macros import expand
+from tdm_ray.papers.latex.pandoc import Text, convert
+from tdm_ray.papers.latex.split import TexPaper, split
+from tdm_ray.papers.latex.tabular import TexTable
+from tdm_ray.papers.latex.tex import without_comments
+from tdm_ray.records import Paper, PaperTable, Section
+
+_BOLD = re.compile(r"\\(?:textbf|bf|bfseries|mathbf|boldsymbol|bm|pmb|B)(?![a-zA-Z])")
+_SKIPPED = re.compile(r"\\iffalse\b.*?\\fi\b", re.DOTALL)
+# Commands whose first arguments are no text, in cells and captions; pandoc prints the colours of some.
+_SET = re.compile(
+    r"\\(?:cellcolor|rowcolor|columncolor|hspace|vspace|color|fontsize|selectfont|setlength|label|rule|raisebox"
+    r"|caption|phantom|hphantom|vphantom|rotatebox|scalebox|adjustbox|diagbox|renewcommand|addtolength|arraystretch"
+    r"|cite[a-z]*|footnotemark|tnote|footnote|thanks|tablefootnote|vcenter)\*?(?:\s*\[[^\]]*\])*\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+)
+_KEPT = re.compile(r"\\(?:rotatebox|scalebox|raisebox|adjustbox)\*?(?:\s*\[[^\]]*\])*\s*\{[^{}]*\}(?:\s*\[[^\]]*\])*")
+_RESIZED = re.compile(r"\\resizebox\*?\s*\{[^{}]*\}\s*\{[^{}]*\}")
+_BOXED = re.compile(
+    r"\\(?:makecell|thead|shortstack|specialcell|makecellc|parbox|mbox|fbox|hbox|textsc)\*?(?:\s*\[[^\]]*\])*(?=\s*\{)"
+)
+_INNER = re.compile(r"\\(?:begin\s*\{tabular\*?\}(?:\s*\[[^\]]*\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}|end\s*\{tabular\*?\})")
+_BREAK = re.compile(r"\\\\\s*(?:\[[^\]]*\])?")
+
+
+def read_tex(paper_id: str, tex: str) -> Paper:
+    """The paper of one flat source (no `\\input` left to follow). Raises `PaperError`: empty, no_text."""
+    if not tex.strip():
+        raise PaperError("empty", "the source holds no text")
+    text, macros = expand(_SKIPPED.sub(" ", without_comments(tex)))
+    found = split(text)
+    parts = _parts(found)
+    names = "".join(parts)
+    definitions = [m.definition for m in macros.values() if m.name in names or not m.name[1:].isalpha()]
+    texts = convert(parts, definitions)
+    paper = _paper(paper_id, found, iter(texts))
+    if not paper.abstract and not any(s.text for s in paper.sections) and not any(t.cells for t in paper.tables):
+        raise PaperError("no_text", "the source has neither an abstract nor a section with text nor a table")
+    return paper
+
+
+def _parts(found: TexPaper) -> list[str]:
+    """All that is to be converted, in the order in which `_paper` takes it back."""
+    parts = [found.title, found.abstract]
+    for heading, body in found.sections:
+        parts += [heading, body]
+    for caption, table in found.tables:
+        parts += [_cell(caption), *(_cell(c) for row in table.grid for c in row)]
+    return parts
+
+
+def _cell(tex: str) -> str:
+    """A cell or caption without what is no text in it; lines within a cell are joined."""
+    for pattern, new in ((_KEPT, ""), (_RESIZED, ""), (_BOXED, ""), (_SET, " "), (_INNER, " "), (_BREAK, " ")):
+        tex = pattern.sub(new, tex)
+    return re.sub(r"(?<!\\)&", " ", tex).strip()
+
+
+def _paper(paper_id: str, found: TexPaper, texts: Iterator[Text]) -> Paper:
+    """The paper of the parts' texts."""
+    texts, seen = iter(kept := list(texts)), len(kept)
+    title, abstract = next(texts).text, next(texts).text
+    sections = [Section(next(texts).text, next(texts).text) for _ in found.sections]
+    tables = [_table(table, next(texts).text, texts) for _, table in found.tables]
+    tolerant = sum(t.tolerant for t in kept)
+    conversion = f"pandoc; pylatexenc for {tolerant} of {seen} parts" if tolerant else "pandoc"
+    return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)
+
+
+def _table(table: TexTable, caption: str, texts: Iterator[Text]) -> PaperTable:
+    cells = [[(next(texts), _BOLD.search(tex)) for tex in row] for row in table.grid]
+    grid = [[text.text for text, _ in row] for row in cells]
+    bold = [[text.bold or bool(mark) for text, mark in row] for row in cells]
+    return table_of_grid(caption, grid, bold=bold, head=table.head)

@@ -1,0 +1,171 @@
+"""A flat TeX source -> its parts: title, abstract, sections, tables with their captions. Nothing is converted here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from tdm_ray.papers.latex.tabular import TABULARS, TexTable, read_tabular, tabulars
+from tdm_ray.papers.latex.tex import Environment, argument, cut, environments, options, without
+
+_FLOATS = [
+    "table", "table*", "wraptable", "sidewaystable", "sidewaystable*", "SCtable", "SCtable*", "threeparttable",
+    "ThreePartTable", "figure", "figure*", "wrapfigure", "floatingtable", "margintable", "longtable", "subtable",
+    "minipage", "center", "table-hfill", "tableth", "turnpage", "landscape",
+]  # fmt: skip
+_PANELS = ("subtable", "minipage", "subfigure", "threeparttable", "subfloat")
+_LEFT_OUT = [
+    "figure", "figure*", "wrapfigure", "SCfigure", "tikzpicture", "pgfpicture", "picture", "algorithm", "algorithm*",
+    "algorithmic", "lstlisting", "verbatim", "minted", "thebibliography", "CCSXML", "keywords", "IEEEkeywords",
+    "filecontents", "filecontents*", "comment", "tabbing", "table", "table*", "wraptable", "sidewaystable",
+]  # fmt: skip
+_CAPTION = re.compile(
+    r"\\(?:[a-z]*caption|captionof\s*\{[a-z]+\}|tbl|tblcaption|subfloat|mycaption|tabcaption)\*?\s*(?=[\[{])"
+)
+_TITLE = re.compile(
+    r"\\(?:title|icmltitle|Title|mytitle|ioautomatontitle|aistatstitle|sysmltitle|mlsystitle|RRetitle|PaperTitle"
+    r"|arxivtitle|jmlrtitle|tit|titl|papertitle|TITLE)\*?\s*(?=[\[{])"
+)
+_HEADING = re.compile(
+    r"\\(?:part|chapter|section|subsection|subsubsection|Section|specialsection|beginsection|Chapter|sect)\*?\s*(?=[\[{])"
+)
+_NOT_TITLE = re.compile(
+    r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?:\[[^\]]*\])?(?=\{)"
+)
+_NAMED_ABSTRACT = re.compile(r"^\W*(?:\\[a-z]+\W+)*abstract\W*$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class TexPaper:
+    """The parts of a paper, each in TeX. `sections` are (heading, body); `tables` are (captions, table)."""
+
+    title: str = ""
+    abstract: str = ""
+    sections: list[tuple[str, str]] = field(default_factory=list)
+    tables: list[tuple[str, TexTable]] = field(default_factory=list)
+
+
+def split(text: str) -> TexPaper:
+    """The parts of a source without comments, whose structural macros are expanded."""
+    title, abstract = _title(text), _abstract(text)
+    body = _body(text)
+    tables = [(_caption(t, body), read_tabular(t, body)) for t in tabulars(body)]
+    sections = list(_sections(_prose(body)))
+    named = next((s for s in sections if _NAMED_ABSTRACT.match(s[0])), None)
+    if named and not abstract:
+        abstract, sections = named[1], [s for s in sections if s is not named]
+    return TexPaper(title, abstract, sections, [(c, t) for c, t in tables if t.grid])
+
+
+def _body(text: str) -> str:
+    begin = re.search(r"\\begin\s*\{document\}", text)
+    end = re.compile(r"\\end\s*\{document\}").search(text, begin.end() if begin else 0)
+    start, stop = begin.end() if begin else 0, end.start() if end else len(text)
+    body = text[start:stop]
+    # Some hide the paper behind a first, empty document; then the whole is the body.
+    return body if len(body) > 200 or len(text) < 1000 else text
+
+
+def _title(text: str) -> str:
+    for found in _TITLE.finditer(text):
+        read = argument(text, options(text, found.end()))
+        if read and read[0].strip():
+            return _without_arguments(read[0])
+    return ""
+
+
+def _without_arguments(title: str) -> str:
+    """The title without thanks, footnotes and spaces."""
+    spans: list[tuple[int, int]] = []
+    for found in _NOT_TITLE.finditer(title):
+        read = argument(title, found.end())
+        if read and (not spans or found.start() >= spans[-1][1]):
+            spans.append((found.start(), read[1]))
+    return cut(title, spans)
+
+
+def _abstract(text: str) -> str:
+    found = next(environments(text, ("abstract", "abstract*", "Abstract", "onecolabstract")), None)
+    if found:
+        return found.body(text)
+    for command in re.finditer(r"\\(?:abstract|abst|Abstract)\s*(?=\{)", text):
+        read = argument(text, command.end())
+        if read and len(read[0]) > 100:
+            return read[0]
+    return ""
+
+
+def _prose(body: str) -> str:
+    """The body without what is no running text: tables, figures, listings, the bibliography, the abstract."""
+    body = without(body, ("abstract", "abstract*", "Abstract", "onecolabstract"))
+    return without(without(body, _LEFT_OUT), TABULARS)
+
+
+def _sections(prose: str) -> Iterator[tuple[str, str]]:
+    heading, at = "", 0
+    for found in _HEADING.finditer(prose):
+        read = argument(prose, options(prose, found.end()))
+        if read is None or found.start() < at:
+            continue
+        if heading or _has_text(prose[at : found.start()]):
+            yield heading, prose[at : found.start()]
+        heading, at = read[0], read[1]
+    if heading or _has_text(prose[at:]):
+        yield heading, prose[at:]
+
+
+def _has_text(tex: str) -> bool:
+    """Whether there are words besides commands: what stands before the first section is mostly authors and spaces."""
+    return (
+        len(re.findall(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}", re.sub(r"\\[a-zA-Z]+(?:\[[^\]]*\]|\{[^{}]*\})*", " ", tex))) > 20
+    )
+
+
+def _caption(table: Environment, body: str) -> str:
+    """The captions of the floats around a tabular, outermost first, then that of its own panel."""
+    around = [f for f in _around(table, body) if f.name not in ("center", "landscape", "turnpage")]
+    captions: list[str] = []
+    for number, env in enumerate(around):
+        inner = around[number + 1 :]
+        captions += [c for c in _captions_of(env, inner[0] if inner else table, body) if c not in captions]
+    return " ".join(captions)
+
+
+def _around(table: Environment, body: str) -> list[Environment]:
+    """The floats that hold the tabular, outermost first, itself last where it may have a caption."""
+    found, text, base = [], body, 0
+    while env := next((e for e in environments(text, _FLOATS) if base + e.start <= table.start < base + e.end), None):
+        moved = Environment(env.name, base + env.start, base + env.inside, base + env.outside, base + env.end)
+        found.append(moved)
+        text, base = body[moved.inside : moved.outside], moved.inside
+    return found
+
+
+def _captions_of(env: Environment, inner: Environment, body: str) -> list[str]:
+    """The captions of `env` that stand in no panel, save those between this tabular and its neighbours."""
+    text = body[env.inside : env.outside]
+    panels = [e for e in environments(text, _PANELS) if _captioned(e.body(text))]
+    found = []
+    for mark in _CAPTION.finditer(text):
+        read = argument(text, options(text, mark.end()))
+        if read and not any(p.start <= mark.start() < p.end for p in panels):
+            found.append((env.inside + mark.start(), read[0] or _optional(text, mark.end())))
+    others = len(tabulars(text))
+    if len(found) <= 1 or others <= 1 or len(found) != others:
+        return list(dict.fromkeys(c for _, c in found))[:2] if others <= 1 else [c for _, c in _nearest(found, inner)]
+    order = [env.inside + t.start for t in tabulars(text)]
+    return [found[order.index(inner.start)][1]] if inner.start in order else [c for _, c in _nearest(found, inner)]
+
+
+def _captioned(text: str) -> bool:
+    return bool(_CAPTION.search(text))
+
+
+def _optional(text: str, at: int) -> str:
+    given = re.match(r"\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]", text[at:])
+    return given[1] if given else ""
+
+
+def _nearest(found: list[tuple[int, str]], table: Environment) -> list[tuple[int, str]]:
+    return sorted(found, key=lambda c: min(abs(c[0] - table.start), abs(c[0] - table.end)))[:1]

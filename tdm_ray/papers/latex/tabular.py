@@ -1,0 +1,154 @@
+"""The source of a `tabular` -> a grid of TeX cells.
+
+Rows end with `\\\\`, cells with `&`, both only outside of groups and inner environments; `\\multicolumn` and
+`\\multirow` are repeated over the cells they span, so that every value finds its headers above and beside it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tdm_ray.papers.latex.tex import Environment, argument, arguments, environments, option, options
+
+# How many groups of arguments stand before the body, options not counted.
+TABULARS = {
+    "tabular": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "tabu": 1, "longtabu": 1, "longtable": 1,
+    "longtable*": 1, "supertabular": 1, "xtabular": 1, "mpsupertabular": 1,
+    "tblr": 1, "talltblr": 1, "longtblr": 1, "NiceTabular": 1,
+    "NiceTabular*": 2, "NiceTabularX": 2, "deluxetable": 1, "deluxetable*": 1, "ctabular": 1, "tabularew": 1,
+    "tabularht": 2, "supertabular*": 2, "xltabular": 2,
+}  # fmt: skip
+_TOKEN = re.compile(
+    r"(?P<row>\\\\\s*\*?(?:\s*\[[^\]\n]*\])?|\\tabularnewline\b\s*(?:\[[^\]\n]*\])?|\\cr(?![a-zA-Z]))"
+    r"|(?P<begin>\\begin\s*\{[^}]*\})|(?P<end>\\end\s*\{[^}]*\})|\\[a-zA-Z@]+|\\.|(?P<open>\{)|(?P<close>\})|(?P<cell>&)",
+    re.DOTALL,
+)
+_GROUP = r"\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+_OPTION = r"\s*\[[^\]]*\]"
+_RULE = re.compile(
+    r"\\(?P<full>hline|toprule|midrule|bottomrule|firsthline|lasthline|hdashline|Xhline|specialrule|thickhline"
+    r"|tabucline|dashrule|hlineB|noalign|endfirsthead|endhead|endfoot|endlastfoot|heavyrule|tophline|middlehline"
+    r"|bottomhline|Hline|dashmidrule|colrule|botrule|topline|midline|bottomline|ChangeRT|shline)(?![a-zA-Z])"
+    rf"(?:{_OPTION})?(?:{_GROUP}){{0,3}}"
+    r"|\\(?:cmidrule|cline|hhline|cdashline|cdashlinelr|addlinespace|morecmidrules|dashcline|arrayrulecolor|rowcolor"
+    r"|rowfont|rowcolors|taburowcolors|vspace\*?|noalign|tabletail|tablehead|tabularnewline|relax|centering"
+    rf"|SetRow|SetHline)(?![a-zA-Z])(?:{_OPTION})?(?:\s*\([^)]*\))?(?:{_OPTION})?(?:{_GROUP}){{0,2}}(?:{_OPTION})?"
+)
+_SPAN = re.compile(r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?")
+_MOST_COLUMNS = 200
+_MOST_ROWS = 2000
+
+
+@dataclass(frozen=True)
+class TexTable:
+    """Rows of cells in TeX, of equal length, and how many of the rows stand above the first rule below a row."""
+
+    grid: list[list[str]]
+    head: int
+
+
+def tabulars(text: str) -> list[Environment]:
+    """The outermost tabular environments of the source."""
+    return list(environments(text, TABULARS))
+
+
+def read_tabular(environment: Environment, text: str) -> TexTable:
+    """The grid of one tabular; a grid without rows where it has no cells."""
+    body = environment.body(text)
+    at = options(body, re.match(r"\s*(?:to|spread)\s*\S*?(?=\{)|", body).end())  # type: ignore[union-attr]
+    read = arguments(body, at, TABULARS[environment.name])
+    return _table(body[options(body, read[1]) if environment.name.startswith("Nice") else read[1] :] if read else body)
+
+
+def _table(body: str) -> TexTable:
+    rows: list[list[str]] = []
+    rules: list[int] = []
+    for number, cells in enumerate(_rows(body)):
+        if _full_rule(cells[0]):
+            rules.append(len(rows))
+        texts = [_RULE.sub(" ", c).strip() for c in cells]
+        if any(texts) and number < _MOST_ROWS:
+            rows.append(texts[:_MOST_COLUMNS])
+    head = next((r for r in rules if r > 0), 0)
+    return TexTable(_spread(rows), head if head < len(rows) else 0)
+
+
+def _full_rule(cell: str) -> bool:
+    return any(rule["full"] for rule in _RULE.finditer(cell))
+
+
+def _rows(body: str) -> list[list[str]]:
+    rows: list[list[str]] = [[]]
+    depth, at = 0, 0
+    for token in _TOKEN.finditer(body):
+        if token["open"] or token["begin"]:
+            depth += 1
+        elif token["close"] or token["end"]:
+            depth = max(0, depth - 1)
+        elif depth == 0 and (token["cell"] or token["row"]):
+            rows[-1].append(body[at : token.start()])
+            at = token.end()
+            if token["row"]:
+                rows.append([])
+    rows[-1].append(body[at:])
+    return rows
+
+
+@dataclass(frozen=True)
+class _Span:
+    text: str
+    columns: int = 1
+    rows: int = 1
+
+
+def _spread(rows: list[list[str]]) -> list[list[str]]:
+    """Every cell at its column, what spans several repeated over all of them, rows filled up to one length."""
+    placed: list[dict[int, str]] = [{} for _ in rows]
+    for i, row in enumerate(rows):
+        column = 0
+        for cell in row:
+            span = _span(cell)
+            for j in _reach(i, span.rows, len(rows)):
+                for k in range(column, min(column + span.columns, _MOST_COLUMNS)):
+                    if span.text and not placed[j].get(k):
+                        placed[j][k] = span.text
+            column += span.columns
+    width = max((max(p, default=-1) + 1 for p in placed), default=0)
+    return [[p.get(k, "") for k in range(width)] for p in placed]
+
+
+def _reach(row: int, span: int, count: int) -> range:
+    return range(row, min(row + span, count)) if span > 0 else range(max(0, row + span + 1), row + 1)
+
+
+def _span(cell: str) -> _Span:
+    columns = rows = 1
+    for _ in range(3):
+        found = _SPAN.search(cell)
+        read = _span_at(cell, found) if found else None
+        if not found or not read:
+            break
+        columns, rows = max(columns, read.columns), read.rows if read.rows != 1 else rows
+        cell = f"{cell[: found.start()]}{read.text}"
+    return _Span(cell.strip(), min(columns, _MOST_COLUMNS), rows)
+
+
+def _span_at(cell: str, found: re.Match[str]) -> _Span | None:
+    at = found.end()
+    if found[1] in ("SetCell", "Block"):
+        given, at = option(cell, at)
+        spec = argument(cell, at)
+        numbers = {k: int(n) for k, n in re.findall(r"\b([cr])\s*=\s*(\d+)", given or "")}
+        return _Span(cell[spec[1] if spec else at :], numbers.get("c", 1), numbers.get("r", 1))
+    at = options(cell, at)
+    count = argument(cell, at)
+    if count is None:
+        return None
+    number = re.match(r"\s*=?\s*(-?\d+)", count[0])
+    spec = argument(cell, options(cell, count[1]))
+    content = argument(cell, options(cell, spec[1])) if spec else None
+    if content is None:
+        return None
+    text, n = content[0] + cell[content[1] :], int(number[1]) if number else 1
+    return _Span(text, n, 1) if found[1] == "multicolumn" else _Span(text, 1, n or 1)

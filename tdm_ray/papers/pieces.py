@@ -1,0 +1,141 @@
+"""Inputs -> pieces of work: which reader a file needs, and how much of it one task reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from tdm_ray.errors import InputError
+from tdm_ray.papers.latex.manifest import Expected, read_manifest
+from tdm_ray.records import PAPERS
+from tdm_ray.storage import exists, join, list_files, open_file
+
+FILES_A_PIECE = 64
+
+_SUFFIXES = {
+    ".xml": "tei", ".tei": "tei", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl",
+    ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".parquet": "parquet",
+    ".tar": "dump", ".tgz": "eprint", ".tex": "eprint", ".ltx": "eprint", ".pdf": "eprint",
+}  # fmt: skip
+_A_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
+_MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
+_TEI_COLUMNS = {"paper_id", "tei"}
+_PAPERS_COLUMNS = set(PAPERS.names) - {"conversion"}  # what tables had from the start
+_OLD_ID = re.compile(r"^([a-z-]+(?:\.[A-Z]{2})?)(\d{7}(?:v\d+)?)$")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
+
+    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of a tar.
+    """
+
+    kind: str
+    paths: tuple[str, ...]
+    papers: int | None
+    row_group: int = 0
+    first_row: int = 0
+    expected: Expected | None = None
+
+    def only(self, paths: Container[str]) -> Piece | None:
+        """The piece without its other files; None where none is left."""
+        kept = tuple(p for p in self.paths if p in paths)
+        if kept == self.paths:
+            return self
+        return replace(self, paths=kept, papers=len(kept)) if kept else None
+
+
+def find_pieces(paths: Iterable[str], *, manifest: str | None = None) -> list[Piece]:
+    """The pieces of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
+
+    manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; one that lies beside them is found.
+    """
+    given = read_manifest(manifest) if manifest else None
+    return [piece for path in paths for piece in _pieces(path, given)]
+
+
+def count_papers(pieces: Iterable[Piece]) -> int | None:
+    """How many papers the pieces hold, None where only reading will tell."""
+    counts = [piece.papers for piece in pieces]
+    return None if None in counts else sum(n for n in counts if n)
+
+
+def paper_id_of_path(path: str) -> str:
+    """The id of a paper that has a file of its own: `a/1412.6575v4.tei.xml` -> `1412.6575v4`.
+
+    Ids of before April 2007 have their slash in no file name: `hep-th9901001.gz` -> `hep-th/9901001`.
+    """
+    name = PurePosixPath(path).name
+    for suffix in (".gz", *_SUFFIXES, ".tar", ".tei", ".grobid"):
+        name = name.removesuffix(suffix)
+    return _OLD_ID.sub(r"\1/\2", name)
+
+
+def kind_of(path: str) -> str | None:
+    """The reader of a file by its name, `.gz` set aside; `None` where none knows it."""
+    if _MANIFEST.search(path):
+        return None
+    zipped = path.removesuffix(".gz")
+    kind = _SUFFIXES.get(PurePosixPath(zipped).suffix.lower())
+    if zipped != path and kind in (None, "dump"):  # `1911.02782.gz`: arXiv's own name of an e-print
+        return "eprint"
+    return kind
+
+
+def _pieces(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Piece]:
+    ingested = join(path, "papers")
+    root = ingested if exists(join(path, "ingest.json")) and exists(ingested) else path
+    files = list_files(root)
+    known = [(kind, file) for file in files if (kind := kind_of(file))]
+    if not known:
+        raise InputError(
+            f"{path}: no papers found; readable are {', '.join(sorted(_SUFFIXES))}, also with .gz (see README, Inputs)"
+        )
+    single = [(kind, f) for kind, f in known if kind in _A_PAPER_A_FILE]
+    if manifest is None:
+        manifest = next((read_manifest(f) for f in _manifests(root, files) if exists(f)), {})
+    for kind in dict.fromkeys(kind for kind, _ in single):
+        files = [f for k, f in single if k == kind]
+        for start in range(0, len(files), FILES_A_PIECE):
+            chunk = tuple(files[start : start + FILES_A_PIECE])
+            yield Piece(kind, chunk, len(chunk))
+    for kind, file in known:
+        if kind == "jsonl":
+            yield Piece(kind, (file,), None)
+        elif kind == "dump":
+            expected = manifest.get(PurePosixPath(file).name)
+            yield Piece(kind, (file,), expected.items if expected else None, expected=expected)
+        elif kind == "parquet":
+            yield from _parquet_pieces(file)
+
+
+def _manifests(root: str, files: list[str]) -> list[str]:
+    """The manifests among the files, or beside a single tar."""
+    if not any(f.endswith(".tar") for f in files):
+        return []
+    beside = join(root.rpartition("/")[0] or ".", "arXiv_src_manifest.xml")
+    return [f for f in files if _MANIFEST.search(f)] or [beside]
+
+
+def _parquet_pieces(path: str) -> Iterator[Piece]:
+    try:
+        with open_file(path) as file:
+            parquet = pq.ParquetFile(file)
+            names, groups = set(parquet.schema_arrow.names), parquet.num_row_groups
+            rows = [parquet.metadata.row_group(g).num_rows for g in range(groups)]
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"{path}: not a Parquet file that can be read ({error})") from None
+    kind = "papers_table" if names >= _PAPERS_COLUMNS else "tei_table" if names >= _TEI_COLUMNS else None
+    if kind is None:
+        raise InputError(
+            f"{path}: columns {sorted(names)} are neither those of a papers table ({', '.join(PAPERS.names)}) "
+            "nor paper_id, tei and (optionally) tables; rename or select them first"
+        )
+    for group in range(groups):
+        yield Piece(kind, (path,), rows[group], group, sum(rows[:group]))

@@ -1,0 +1,132 @@
+"""Files that hold many papers: JSON lines, Parquet tables, tars of e-prints. Each yields one reading an item."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import IO, Any
+
+import pyarrow.parquet as pq
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.json_paper import paper_id_of, read_json_paper
+from tdm_ray.papers.latex.dump import End, Member, read_dump
+from tdm_ray.papers.latex.eprint import read_eprint
+from tdm_ray.papers.pieces import Piece, paper_id_of_path
+from tdm_ray.papers.tei import read_tei
+from tdm_ray.records import PAPERS, Paper, Reading
+from tdm_ray.storage import open_file
+
+# One paper: the largest TEI of the 4,633 real ones has 2.8 MB; 20 MB is a book or a mistake.
+MAX_PAPER_BYTES = 20_000_000
+ROWS_A_BATCH = 64
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+
+
+def read_jsonl(piece: Piece, path: str) -> Iterator[Reading]:
+    """One reading a line that is not blank."""
+    row = -1
+    with open_file(path) as file:
+        for row, line in _lines(file):
+            if isinstance(line, PaperError):
+                yield rejected(f"{path}#{row}", "", "jsonl", line)
+            else:
+                yield reading(f"{path}#{row}", paper_id_of(line), "jsonl", partial(read_json_paper, line))
+    if row < 0:
+        yield rejected(path, "", "jsonl", PaperError("empty", "the file holds no line"))
+
+
+def read_tei_table(piece: Piece, path: str) -> Iterator[Reading]:
+    """One reading a row of a Parquet row group with columns `paper_id`, `tei` and optionally `tables`."""
+    for row, value in _parquet_rows(piece, path, ["paper_id", "tei", "tables"]):
+        paper_id = str(value["paper_id"] or "")
+        yield reading(f"{path}#{row}", paper_id, "tei", partial(_paper_of_tei_row, paper_id, value))
+
+
+def read_papers_table(piece: Piece, path: str) -> Iterator[Reading]:
+    """One reading a row of a row group of a papers table."""
+    for row, value in _parquet_rows(piece, path, PAPERS.names):
+        yield reading(f"{path}#{row}", str(value["paper_id"]), value["source"], partial(Paper.from_row, value))
+
+
+def read_tar(piece: Piece, path: str) -> Iterator[Reading]:
+    """One reading an e-print of a tar, its source not yet converted; a reject more where the tar is not as expected."""
+    for item in read_dump(path):
+        if isinstance(item, Member):
+            yield _source(f"{path}#{item.name}", paper_id_of_path(item.name), item)
+        else:
+            wrong = item.error or _unexpected(piece, item)
+            if wrong:
+                yield rejected(f"{path}#", paper_id_of_path(path), "latex", wrong)
+
+
+def eprint_reading(location: str, paper_id: str, data: Callable[[], bytes]) -> Reading:
+    """The reading of one e-print: its flat TeX source, to be converted later, or why there is none."""
+    try:
+        return Reading(location, paper_id=paper_id, source="latex", tex=read_eprint(data()))
+    except PaperError as error:
+        return rejected(location, paper_id, "latex", error)
+    except Exception as error:  # noqa: BLE001 - as in `reading`
+        return rejected(location, paper_id, "latex", PaperError("failed", f"{type(error).__name__}: {error}"))
+
+
+def reading(location: str, paper_id: str, source: str, read: Callable[[], Paper]) -> Reading:
+    """The reading of one item: what `read` makes of it, or why it makes nothing."""
+    try:
+        return Reading(location, read())
+    except PaperError as error:
+        return rejected(location, paper_id, source, error)
+    except Exception as error:  # noqa: BLE001 - one bad paper never stops the others; it is counted, with its cause
+        return rejected(location, paper_id, source, PaperError("failed", f"{type(error).__name__}: {error}"))
+
+
+def rejected(location: str, paper_id: str, source: str, error: PaperError) -> Reading:
+    """The reading of an item that cannot be used."""
+    return Reading(location, paper_id=paper_id, source=source, reason=error.reason, detail=error.detail)
+
+
+def _source(location: str, paper_id: str, member: Member) -> Reading:
+    if member.error:
+        return rejected(location, paper_id, "latex", member.error)
+    return eprint_reading(location, paper_id, lambda: member.data)
+
+
+def _unexpected(piece: Piece, end: End) -> PaperError | None:
+    told = piece.expected.difference(end.size, end.items, end.md5) if piece.expected else None
+    return PaperError("checksum", f"{told}, as the manifest says; fetch the tar again") if told else None
+
+
+def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
+    """The lines of a file that are not blank, numbered from 0; errors where too long or damaged."""
+    row = -1
+    try:
+        while line := file.readline(MAX_PAPER_BYTES + 1):
+            row += 1
+            if len(line) <= MAX_PAPER_BYTES:
+                if line.strip():
+                    yield row, line
+                continue
+            while line and not line.endswith(b"\n"):
+                line = file.readline(MAX_PAPER_BYTES)
+            yield row, PaperError("too_large", f"a line of more than {MAX_PAPER_BYTES:,} bytes")
+    except DAMAGED as error:
+        yield row + 1, PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again")
+
+
+def _paper_of_tei_row(paper_id: str, value: dict[str, Any]) -> Paper:
+    if not paper_id:
+        raise PaperError("not_a_paper", "the row has no paper_id")
+    return read_tei(paper_id, value["tei"] or "", value.get("tables"))
+
+
+def _parquet_rows(piece: Piece, path: str, columns: list[str]) -> Iterator[tuple[int, dict[str, Any]]]:
+    with open_file(path) as file:
+        parquet = pq.ParquetFile(file)
+        present = [c for c in columns if c in parquet.schema_arrow.names]
+        row = piece.first_row
+        for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[piece.row_group], columns=present):
+            for value in batch.to_pylist():
+                yield row, value
+                row += 1

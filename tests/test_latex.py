@@ -1,0 +1,191 @@
+"""E-prints: every kind ends as a paper with its numbers under their headers, or as a reject, within its limits."""
+
+import gzip
+import resource
+import time
+import zlib
+from pathlib import Path
+
+import pytest
+from eprints import EPRINTS, REJECTED, article, tar
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tdm_ray.errors import PaperError
+from tdm_ray.papers.latex import eprint, pandoc
+from tdm_ray.papers.latex.eprint import read_eprint
+from tdm_ray.papers.latex.macros import expand
+from tdm_ray.papers.latex.pandoc import convert
+from tdm_ray.papers.latex.paper import read_tex
+from tdm_ray.papers.latex.split import split
+from tdm_ray.papers.latex.tabular import read_tabular, tabulars
+from tdm_ray.papers.latex.tex import argument, environments, option, without_comments
+from tdm_ray.papers.pieces import paper_id_of_path
+from tdm_ray.papers.read import read_papers
+
+
+@pytest.mark.parametrize("name", EPRINTS)
+def test_every_number_survives_with_its_headers(name):
+    made = EPRINTS[name]
+    paper = read_tex(name, read_eprint(made.packed))
+    assert paper.title == made.title
+    assert paper.abstract.startswith("We do a thing")
+    assert paper.sections[0].heading == "Introduction"
+    assert any("better than the others" in s.text for s in paper.sections)
+    cells = [c for t in paper.tables for c in t.cells]
+    for value, row, column in made.cells:
+        assert any(
+            c.value.replace(" ", "") == value.replace(" ", "") and row in c.row_headers and column in c.column_headers
+            for c in cells
+        ), (value, row, column, cells)
+    caption = made.caption or "Results on the test sets."
+    assert any(caption in t.caption for t in paper.tables) or name == "looped"
+
+
+def test_bold_cells_are_those_in_bold():
+    for name, bold in (("single", {"95.6", "89.8"}), ("macros", {"84.1", "90.9"})):
+        (table,) = read_tex(name, read_eprint(EPRINTS[name].packed)).tables
+        assert {c.value for c in table.cells if c.bold} == bold
+
+
+def test_panels_have_their_own_captions():
+    coco, lvis = read_tex("1", read_eprint(EPRINTS["subtable"].packed)).tables
+    assert coco.caption == "Results on the test sets. COCO"
+    assert lvis.caption == "Results on the test sets. LVIS"
+
+
+@pytest.mark.parametrize("name", REJECTED)
+def test_what_is_no_source_is_rejected(name):
+    data, reason = REJECTED[name]
+    with pytest.raises(PaperError) as error:
+        read_tex(name, read_eprint(data))
+    assert error.value.reason == reason
+
+
+def test_a_decompression_bomb_is_not_unpacked():
+    stream = zlib.compressobj(9, wbits=31)
+    bomb = b"".join([*(stream.compress(bytes(1_000_000)) for _ in range(300)), stream.flush()])
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(PaperError, match="unpacks to more than"):
+        read_eprint(bomb)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < 3 * eprint.MAX_UNPACKED
+
+
+def test_a_bomb_in_a_tar_is_not_read():
+    with pytest.raises(PaperError, match="bytes of TeX"):
+        read_eprint(gzip.compress(tar({"a.tex": b"x" * (eprint.MAX_TEX + 1)})))
+
+
+def test_a_tex_bomb_ends_within_its_limits():
+    started = time.monotonic()
+    read_tex("1", read_eprint(EPRINTS["looped"].packed))
+    assert time.monotonic() - started < pandoc._PAPER_S + pandoc._CALL_S + 5
+
+
+def test_nothing_is_executed_or_read_from_outside(tmp_path):
+    """`\\write18`, `\\input` of a pipe or of a file of ours, a file name for a shell: none has an effect."""
+    secret, mark = tmp_path / "secret.tex", tmp_path / "mark"
+    secret.write_text("the secret text")
+    attack = (
+        f'\\immediate\\write18{{touch {mark}}} \\input{{|"touch {mark}"}} \\input{{{secret}}} \\include{{{secret}}}\n'
+        f"\\openout\\x={mark} \\write\\x{{boo}} \\lstinputlisting{{{secret}}} \\verbatiminput{{{secret}}}\n"
+        f"\\directlua{{os.execute('touch {mark}')}} \\csname input\\endcsname{{{secret}}} \\includegraphics{{{secret}}}"
+    )
+    names = {f"$(touch {mark}).tex": b"x", f"; touch {mark} ;.tex": b"y"}
+    for data in (
+        gzip.compress(article("x").replace(b"\\maketitle", attack.encode())),
+        gzip.compress(tar({**names, "main.tex": article("x").replace(b"\\maketitle", attack.encode())})),
+    ):
+        path = tmp_path / "$(touch mark);2401.00001.gz"
+        path.write_bytes(data)
+        (found,) = read_papers(str(path))
+        assert found.paper
+        assert "secret text" not in str(found.paper)
+        assert not mark.exists()
+        assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, secret.name])
+
+
+def test_a_stray_command_costs_its_part_and_not_the_paper():
+    parts = ["A first part with \\emph{words}.", "A broken {part \\begin{a} \\end{b}.", "A third part, $x_1$."]
+    texts = convert(parts, ["\\newcommand{\\fine}{ok}\n", "\\newcommand{\\bad}{{}\n"])
+    assert [t.tolerant for t in texts] == [False, True, False]
+    assert texts[0].text == "A first part with words."
+    assert "broken" in texts[1].text
+    assert texts[2].text == "A third part, x1."
+
+
+def test_an_unbalanced_paper_says_how_it_was_converted():
+    paper = read_tex("1", read_eprint(EPRINTS["unbalanced"].packed))
+    assert paper.conversion.startswith("pandoc; pylatexenc for 1 of")
+    assert read_tex("1", read_eprint(EPRINTS["single"].packed)).conversion == "pandoc"
+
+
+def test_comments_groups_and_options():
+    assert without_comments("a% no\n  b \\% yes\n% gone\nc%\n\nd \\\\% x\ne") == "ab \\% yes\nc\n\nd \\\\e"
+    assert argument(r" {a{b}\}}c", 0) == (r"a{b}\}", 9)
+    assert argument(r"\foo x", 0) == (r"\foo", 4)
+    assert argument("{open", 0) is None
+    assert option(" [a{]}b] c", 0) == ("a{]}b", 8)
+    assert option("{x}", 0) == (None, 0)
+    nested = r"\begin{a}1\begin{a}2\end{a}\end{a}\begin{a}open \begin{b}3\end{b}"
+    assert [e.body(nested) for e in environments(nested, ("a", "b"))] == [r"1\begin{a}2\end{a}", "3"]
+
+
+def test_structural_macros_are_expanded_and_others_kept():
+    text, kept = expand(r"\newcommand{\row}[2]{#1 & #2 \\}\newcommand*\name{N}\row{a}{\name}\renewcommand{\me}{x\me}")
+    assert text == r"a & \name \\"
+    assert set(kept) == {"\\name"}
+    assert kept["\\name"].definition == "\\newcommand{\\name}{N}\n"
+
+
+def test_spans_are_repeated_over_what_they_span():
+    tex = r"\begin{tabular}{ccc} \multirow{2}{*}{A} & \multicolumn{2}{c}{B} \\ & C & {D & \\ E} \\ \end{tabular}"
+    (environment,) = tabulars(tex)
+    assert read_tabular(environment, tex).grid == [["A", "B", "B"], ["A", "C", r"{D & \\ E}"]]
+
+
+def test_sections_title_and_abstract_are_told_apart():
+    found = split(without_comments(article("x").decode()))
+    assert found.title.strip() == "A Method that Works"
+    assert [h for h, _ in found.sections] == ["Introduction", "Experiments", "Conclusion"]
+    bare = split("Some words of a fragment. " * 10 + r"\section*{Abstract} We do. \section{One} Two.")
+    assert bare.abstract.strip() == "We do."
+    assert [h for h, _ in bare.sections] == ["", "One"]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(alphabet="ab \\{}[]&%$\n~_^#", max_size=60))
+def test_no_source_breaks_the_reader(noise):
+    tex = article("x").decode().replace("by a margin", noise)
+    try:
+        assert read_tex("1", tex).title is not None
+    except PaperError as error:
+        assert error.reason in ("no_text", "empty")
+
+
+def test_ids_of_both_ages():
+    names = ("2203/2203.03605.gz", "0001/hep-th0001001.gz", "math.GT0309136v2.gz", "1911.02782.tar.gz")
+    assert [paper_id_of_path(n) for n in names] == [
+        "2203.03605", "hep-th/0001001", "math.GT/0309136v2", "1911.02782"
+    ]  # fmt: skip
+
+
+def test_two_real_eprints(real_data):
+    """Counted by eye in their TeX: title, abstract, sections and tables are all there."""
+    first, second = (r.paper for r in read_papers(str(real_data / "latex")))
+    assert (first.paper_id, first.title) == ("1911.02782", "S2ORC: The Semantic Scholar Open Research Corpus")
+    assert (second.paper_id, second.title) == ("2004.14974", "Fact or Fiction: Verifying Scientific Claims")
+    assert (len(first.sections), len(first.tables)) == (22, 10)
+    assert (len(second.sections), len(second.tables)) == (27, 11)
+    assert all(t.cells for p in (first, second) for t in p.tables)
+    scibert = next(t for t in first.tables if "SciBERT test results" in t.caption)
+    assert any(
+        c.value == "90.01" and "BC5CDR" in c.row_headers and "SciBERT" in c.column_headers for c in scibert.cells
+    )
+
+
+def test_no_file_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    read_tex("1", read_eprint(EPRINTS["traversal"].packed))
+    assert not list(tmp_path.iterdir())
+    assert not Path("/tmp/tdm_ray_evil.tex").exists()
