@@ -7,7 +7,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from eprints import EPRINTS, REJECTED, article, tar
+from eprints import EPRINTS, PLAIN, REJECTED, article, tar
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -19,7 +19,7 @@ from tdm_ray.papers.latex.pandoc import convert
 from tdm_ray.papers.latex.paper import read_tex
 from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import read_tabular, tabulars
-from tdm_ray.papers.latex.tex import argument, environments, option, without_comments
+from tdm_ray.papers.latex.tex import argument, balanced, environments, option, without_comments
 from tdm_ray.papers.pieces import paper_id_of_path
 from tdm_ray.papers.read import read_papers
 
@@ -106,18 +106,29 @@ def test_nothing_is_executed_or_read_from_outside(tmp_path):
 
 
 def test_a_stray_command_costs_its_part_and_not_the_paper():
-    parts = ["A first part with \\emph{words}.", "A broken {part \\begin{a} \\end{b}.", "A third part, $x_1$."]
+    parts = ["A first part with \\emph{words}.", "A broken \\emph{\\begin{itemize}\n\n\\item} part.", "A third, $x_1$."]
     texts = convert(parts, ["\\newcommand{\\fine}{ok}\n", "\\newcommand{\\bad}{{}\n"])
     assert [t.tolerant for t in texts] == [False, True, False]
     assert texts[0].text == "A first part with words."
     assert "broken" in texts[1].text
-    assert texts[2].text == "A third part, x1."
+    assert texts[2].text == "A third, x1."
 
 
-def test_an_unbalanced_paper_says_how_it_was_converted():
-    paper = read_tex("1", read_eprint(EPRINTS["unbalanced"].packed))
-    assert paper.conversion.startswith("pandoc; pylatexenc for 1 of")
-    assert read_tex("1", read_eprint(EPRINTS["single"].packed)).conversion == "pandoc"
+def test_a_paper_says_how_it_was_converted():
+    broken = article(PLAIN).decode().replace("Conclusion}", "Conclusion} \\foo[\\verb|a")
+    assert read_tex("1", broken).conversion.startswith("pandoc; pylatexenc for 1 of")
+    assert read_tex("1", read_eprint(EPRINTS["unbalanced"].packed)).conversion == "pandoc"
+
+
+def test_what_is_left_open_is_closed():
+    assert balanced(r"a {b} } \begin{c} {d \end{e} $f$ $ \}".replace("\\\\", "\\")).split() == [
+        "a",
+        "{b}",
+        "d",
+        "$f$",
+        "\\}",
+    ]
+    assert balanced(r"\begin{a}{b}\end{a}") == r"\begin{a}{b}\end{a}"
 
 
 def test_comments_groups_and_options():

@@ -19,6 +19,7 @@ from tdm_ray.storage import exists, join, make_folder, scan_table
 
 _ROWS = 8192
 _SHARD_BYTES = 256 << 20
+LOCATION = pa.schema([("location", pa.string())])
 Reject = tuple[str, str]  # reason, detail
 
 
@@ -75,13 +76,34 @@ def rejects_of(batch: pa.Table) -> pa.Table:
 
 
 def staged(run: Run, schema: pa.Schema, rows: int = _ROWS) -> Iterator[pa.Table]:
-    """The staged rows in batches of at most so many."""
+    """The staged rows in batches of at most so many, each location once.
+
+    A worker that outlives its killed driver for a moment can write a block that the next run makes again.
+    """
     if not _has_files(run):
         return
+    twice, seen = _written_twice(run), set[str]()
     ahead = {"batch_readahead": 2, "fragment_readahead": 2}  # 16 and 4 by default: a GB of papers waits in memory
     for batch in scan_table(run.staging, schema).to_batches(batch_size=rows, **ahead):
-        if len(batch):
-            yield pa.Table.from_batches([batch], schema)
+        table = pa.Table.from_batches([batch], schema)
+        if twice:
+            table = table.filter(pa.array([_first(place, twice, seen) for place in table["location"].to_pylist()]))
+        if len(table):
+            yield table
+
+
+def _written_twice(run: Run) -> set[str]:
+    places = scan_table(run.staging, LOCATION).to_table()
+    counts = places.group_by("location").aggregate([([], "count_all")])
+    return set(counts.filter(pc.greater(counts["count_all"], 1))["location"].to_pylist())
+
+
+def _first(place: str, twice: set[str], seen: set[str]) -> bool:
+    if place not in twice:
+        return True
+    new = place not in seen
+    seen.add(place)
+    return new
 
 
 def marked(batch: pa.Table, duplicates: Mapping[str, Reject]) -> pa.Table:
@@ -121,7 +143,7 @@ def duplicates_of(run: Run, schema: pa.Schema) -> dict[str, Reject]:
                 later[row["location"]] = ("duplicate_id", f"a PDF; the paper was read from {tei['location']}")
             continue
         first = kept.setdefault(key, row)
-        if first is not row:
+        if first["location"] != row["location"]:
             later[row["location"]] = _reject(first, row)
     return later
 

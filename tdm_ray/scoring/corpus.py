@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from tdm_ray.papers.pieces import Piece
 from tdm_ray.records import PAPERS, READINGS, REJECTS
-from tdm_ray.scoring.commit import duplicates_of, marked, rejects_of, staged
+from tdm_ray.scoring.commit import LOCATION, duplicates_of, marked, rejects_of, staged
 from tdm_ray.scoring.run import Run, Summary, state_of
 from tdm_ray.storage import exists, join, list_files, open_file, read_table, replace_files, scan_table
 
@@ -41,7 +41,7 @@ def new_pieces(out: str, pieces: list[Piece]) -> tuple[list[Piece], dict[str, st
 def unread(run: Run, pieces: list[Piece]) -> list[Piece]:
     """The pieces that an interrupted run has not staged whole; of tars only, whose items the manifest counts."""
     done: Counter[str] = Counter()
-    for batch in staged(run, READINGS.empty_table().select(["location"]).schema, rows=100_000):
+    for batch in staged(run, LOCATION, rows=100_000):
         done.update(place.partition("#")[0] for place in batch["location"].to_pylist())
     return [p for p in pieces if p.kind != "dump" or p.papers is None or done[p.paths[0]] < p.papers] or pieces[:1]
 

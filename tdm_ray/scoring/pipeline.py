@@ -126,5 +126,6 @@ def start(config: RayConfig, pieces: Sequence[Piece]) -> Layout:
 def write_staging(rows: Dataset, run: Run) -> None:
     """Write rows as they are made; those of an interrupted run are kept and not made again."""
     make_folder(run.staging)
+    run.settle()
     rows.context.checkpoint_config = run.checkpoint
     rows.write_parquet(run.staging)

@@ -16,6 +16,7 @@ from tdm_ray.errors import OutputError
 from tdm_ray.papers.pieces import Piece
 from tdm_ray.storage import digest, exists, join, list_files, make_folder, read_json, remove_folder, write_json
 
+_SETTLED_S = 3.0
 _RECORD = {"score": "run.json", "ingest": "ingest.json"}
 
 
@@ -117,6 +118,18 @@ class Run:
         """Let go of what is staged."""
         for folder in (self.staging, join(self.out, "_checkpoint")):
             remove_folder(folder)
+
+    def settle(self) -> None:
+        """Wait until nobody writes to the staging any more: workers outlive a killed driver by a second or two."""
+        before, deadline = None, time.monotonic() + _SETTLED_S * 20
+        while (now := self._staged_files()) and now != before and time.monotonic() < deadline:
+            before = now
+            time.sleep(_SETTLED_S)
+
+    def _staged_files(self) -> list[str]:
+        fs, inner = fsspec.core.url_to_fs(self.out)
+        found = (name for folder in ("_staging", "_checkpoint") for name in fs.find(f"{inner}/{folder}"))
+        return sorted(found)
 
     def say(self, text: str) -> None:
         """A line for the person who watches."""

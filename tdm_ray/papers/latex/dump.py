@@ -18,6 +18,7 @@ from tdm_ray.storage import open_file
 # arXiv takes no submission of more than 50 MB without asking; what is larger is not a paper's source.
 MAX_MEMBER = 120_000_000
 _READ = 1 << 20
+_END = 1024
 _ITEMS = (".gz", ".pdf", ".html")
 
 
@@ -44,13 +45,19 @@ class _Counted:
     """A stream that counts and hashes what is read from it."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.size, self.md5 = file, 0, hashlib.md5(usedforsecurity=False)
+        self._file, self.size, self.md5, self._tail = file, 0, hashlib.md5(usedforsecurity=False), b""
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
         self.size += len(data)
         self.md5.update(data)
+        self._tail = (self._tail + data)[-_END:]
         return data
+
+    @property
+    def cut(self) -> bool:
+        """Whether the end mark of a tar, two empty blocks, is missing; `tarfile` takes that for an end like another."""
+        return self.size % 512 != 0 or bool(self._tail.strip(b"\0"))
 
     def drain(self) -> None:
         while self.read(_READ):
@@ -77,6 +84,8 @@ def read_dump(path: str) -> Iterator[Member | End]:
     if not items and error is None and stream.size:
         items = 1
         yield _project(path)
+    if stream.cut and error is None:
+        error = PaperError("truncated", "the tar has no end; the items before were read; fetch it again")
     yield End(stream.size, items, stream.md5.hexdigest(), error)
 
 

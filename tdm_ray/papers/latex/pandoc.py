@@ -19,6 +19,7 @@ import pypandoc
 from pylatexenc.latex2text import LatexNodes2Text
 
 from tdm_ray.papers.clean import clean
+from tdm_ray.papers.latex.tex import balanced
 
 # Pandoc takes 0.1 s for a paper, 0.6 at worst of 60; a macro that doubles for ever takes all it is given.
 _CALL_S = 10.0
@@ -49,6 +50,7 @@ def convert(parts: Sequence[str], definitions: Sequence[str] = ()) -> list[Text]
     Never raises for what stands in a part. Nothing in a part is executed: pandoc runs in its sandbox, without files
     and without a shell, with 512 MB and 10 s a call, 30 s a paper.
     """
+    parts = [p if _PLAIN.fullmatch(p) else balanced(p) for p in parts]
     waiting = list(dict.fromkeys(p for p in parts if not _PLAIN.fullmatch(p)))
     call = _Converter("", time.monotonic() + _PAPER_S)
     call = _Converter("".join(call.readable(definitions)), call.deadline)

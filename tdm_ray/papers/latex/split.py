@@ -30,8 +30,11 @@ _TITLE = re.compile(
 _HEADING = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|Section|specialsection|beginsection|Chapter|sect)\*?\s*(?=[\[{])"
 )
-_NOT_TITLE = re.compile(
-    r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?:\[[^\]]*\])?(?=\{)"
+_NOT_TITLE = re.compile(r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?=[\[{])")
+_FRONT = re.compile(
+    r"\\(?:[a-zA-Z]*(?:title|author|affil|address|email|institut|thanks|keyword|orcid)[a-zA-Z]*|date|documentclass"
+    r"|documentstyle|usepackage|ccsdesc|received|pacs|dedicatory|conference|copyright|name|twocolumn"
+    r"|newtheorem|bibliographystyle|hypersetup|setlength|definecolor|pagestyle)\*?\s*(?=[\[{])"
 )
 _NAMED_ABSTRACT = re.compile(r"^\W*(?:\\[a-z]+\W+)*abstract\W*$", re.IGNORECASE)
 
@@ -71,18 +74,24 @@ def _title(text: str) -> str:
     for found in _TITLE.finditer(text):
         read = argument(text, options(text, found.end()))
         if read and read[0].strip():
-            return _without_arguments(read[0])
+            return _without_commands(read[0], _NOT_TITLE)
     return ""
 
 
-def _without_arguments(title: str) -> str:
-    """The title without thanks, footnotes and spaces."""
+def _without_front(front: str) -> str:
+    """What stands before the first section, without the preamble and the title page."""
+    after = front.rpartition("\\maketitle")[2]
+    return _without_commands(after, _FRONT)
+
+
+def _without_commands(text: str, commands: re.Pattern[str]) -> str:
+    """The text without these commands and their argument."""
     spans: list[tuple[int, int]] = []
-    for found in _NOT_TITLE.finditer(title):
-        read = argument(title, found.end())
+    for found in commands.finditer(text):
+        read = argument(text, options(text, found.end()))
         if read and (not spans or found.start() >= spans[-1][1]):
             spans.append((found.start(), read[1]))
-    return cut(title, spans)
+    return cut(text, spans)
 
 
 def _abstract(text: str) -> str:
@@ -103,6 +112,9 @@ def _prose(body: str) -> str:
 
 
 def _sections(prose: str) -> Iterator[tuple[str, str]]:
+    first = _HEADING.search(prose)
+    front = prose[: first.start()] if first else prose
+    prose = _without_front(front) + prose[len(front) :]
     heading, at = "", 0
     for found in _HEADING.finditer(prose):
         read = argument(prose, options(prose, found.end()))

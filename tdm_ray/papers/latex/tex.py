@@ -11,6 +11,10 @@ _FAR = 300_000
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*(?=\S))?")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
+_PAIRED = re.compile(
+    r"\\begin\s*\{(?P<begin>[^{}]*)\}|\\end\s*\{(?P<end>[^{}]*)\}|\\.|(?P<open>\{)|(?P<close>\})", re.DOTALL
+)
+_DOLLAR = re.compile(r"\\.|\$", re.DOTALL)
 _BLANK = re.compile(r"\s*")
 _COMMAND = re.compile(r"\\(?:[a-zA-Z@]+|.)", re.DOTALL)
 
@@ -132,3 +136,31 @@ def cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
 def _skip(text: str, start: int) -> int:
     blank = _BLANK.match(text, start)
     return blank.end() if blank else start
+
+
+def balanced(text: str) -> str:
+    """The source with every group and environment closed: an `\\end` or `}` that closes nothing is taken out, and so
+    is a `\\begin`, `{` or `$` that nothing closes.
+
+    One open brace makes the converter drop all that follows, without a word (1 paper in 10 of a real dump).
+    """
+    marks = list(_PAIRED.finditer(text))
+    alone: set[int] = set()
+    open_marks: list[int] = []
+    for i, mark in enumerate(marks):
+        if mark["close"] or mark["end"]:
+            name = mark["end"]
+            match = next((j for j in reversed(open_marks) if marks[j]["begin"] == name), None)
+            if match is None:
+                alone.add(i)
+            else:
+                crossed = open_marks[open_marks.index(match) + 1 :]
+                alone.update(crossed)
+                open_marks = open_marks[: open_marks.index(match)]
+        elif mark["open"] or mark["begin"]:
+            open_marks.append(i)
+    alone.update(open_marks)
+    spans = [marks[i].span() for i in sorted(alone)]
+    dollars = [m for m in _DOLLAR.finditer(text) if m[0] == "$"]
+    spans += [dollars[-1].span()] if len(dollars) % 2 else []
+    return cut(text, sorted(spans)) if spans else text
