@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -32,7 +33,8 @@ def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
 def exists(path: str) -> bool:
     """Whether there is a file or folder at `path`."""
     fs, inner = fsspec.core.url_to_fs(path)
-    return bool(fs.exists(inner))
+    with _reaching(path):
+        return bool(fs.exists(inner))
 
 
 def join(folder: str, *names: str) -> str:
@@ -46,14 +48,30 @@ def list_files(path: str) -> list[str]:
     Raises `InputError` where there is nothing at `path`.
     """
     fs, inner = fsspec.core.url_to_fs(path)
-    if fs.isfile(inner):
-        return [path]
-    found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
+    with _reaching(path):
+        if fs.isfile(inner):
+            return [path]
+        found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
     base = len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1  # of a glob's finds only the name counts
     visible = sorted(f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:]))
     if not visible and not fs.exists(inner):
         raise InputError(f"{path}: no such file or folder; give a file, a folder or a quoted glob")
     return [cast(str, f) if "file" in fs.protocol else fs.unstrip_protocol(f) for f in visible]
+
+
+@contextmanager
+def _reaching(path: str) -> Iterator[None]:
+    """Errors of a store that cannot be asked, as `InputError`: those of botocore are no `OSError`s.
+
+    The message names no key; the cause might, and is left out.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except Exception as error:  # noqa: BLE001 - each store has its own
+        cure = "check the credentials, the endpoint and the region in the environment"
+        raise InputError(f"{path}: cannot be reached ({type(error).__name__}); {cure}") from None
 
 
 def make_folder(path: str) -> None:

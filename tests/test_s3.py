@@ -1,0 +1,200 @@
+"""Object storage: the same results from and to `s3://` as locally, also where the store fails now and then.
+
+The store is moto's server, a real S3 protocol server, on loopback; between it and us stands a proxy that answers some
+requests with 500 or 503 and cuts some bodies in the middle.
+"""
+
+import contextlib
+import re
+import socket
+import socketserver
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import fsspec
+import pytest
+from eprints import EPRINTS, REJECTED
+from test_corpus import write_manifest, write_tar
+
+from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.errors import InputError
+from tdm_ray.papers.read import read_papers
+from tdm_ray.records import PAPERS, PREDICTIONS, REJECTS
+from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+from tdm_ray.storage import list_files, open_file, read_table
+
+pytestmark = pytest.mark.slow
+SECRET = "Secret/Of+TheTests"
+_FILES = 8
+SMALL = RayConfig(papers_a_block=8)
+
+
+class Faults(socketserver.BaseRequestHandler):
+    """Passes bytes on; of the GETs for a tar or a Parquet file the 1st is answered 503, the 2nd 500, the 3rd is cut."""
+
+    upstream = 0
+    seen: dict[str, int] = {}  # noqa: RUF012
+    done: dict[str, int] = {"503": 0, "500": 0, "cut": 0}  # noqa: RUF012
+    on = False
+    lock = threading.Lock()
+
+    def handle(self):
+        self.cut = False
+        with socket.create_connection(("127.0.0.1", self.upstream)) as server:
+            back = threading.Thread(target=self.back, args=(server,), daemon=True)
+            back.start()
+            with contextlib.suppress(OSError):
+                while data := self.request.recv(1 << 16):
+                    fault = self.fault(data)
+                    if fault in ("503", "500"):
+                        self.done[fault] += 1
+                        self.request.sendall(
+                            f"HTTP/1.1 {fault} Oh\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode()
+                        )
+                        break
+                    self.cut = fault == "cut"
+                    server.sendall(data)
+            with contextlib.suppress(OSError):
+                server.shutdown(socket.SHUT_RDWR)
+            back.join()
+
+    def back(self, server):
+        with contextlib.suppress(OSError):
+            while data := server.recv(1 << 16):
+                if self.cut and b"\r\n\r\n" in data:
+                    self.done["cut"] += 1
+                    head, _, body = data.partition(b"\r\n\r\n")
+                    self.request.sendall(head + b"\r\n\r\n" + body[: len(body) // 2])
+                    self.request.shutdown(socket.SHUT_RDWR)
+                    return
+                self.request.sendall(data)
+
+    def fault(self, data):
+        """What befalls a request that begins here; a GET has no body, so its head begins what is received."""
+        wanted = re.match(rb"GET (/\S+\.(?:tar|parquet))\S* HTTP", data) if self.on else None
+        if not wanted:
+            return None
+        with self.lock:
+            if wanted[1] not in self.seen and len(self.seen) == _FILES:
+                return None  # each retry waits: with all files this takes a minute
+            number = self.seen[wanted[1]] = self.seen.get(wanted[1], 0) + 1
+        return {1: "503", 2: "500", 3: "cut"}.get(number)
+
+
+@pytest.fixture(scope="module")
+def store():
+    """The bucket's URL; the environment names the endpoint and the keys, as a user's would."""
+    patch = pytest.MonkeyPatch()
+    proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Faults)
+    proxy.daemon_threads = True
+    with subprocess.Popen(
+        [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", "0"], stderr=subprocess.PIPE, text=True
+    ) as moto:
+        Faults.upstream = int(re.search(r":(\d+)\s*$", next(line for line in moto.stderr if "Running on" in line))[1])
+        threading.Thread(target=moto.stderr.read, daemon=True).start()
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_address[1]}")
+        patch.setenv("AWS_ACCESS_KEY_ID", "testing")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        fsspec.filesystem("s3").mkdir("tdm-ray-tests")
+        yield "s3://tdm-ray-tests"
+        moto.terminate()
+    proxy.shutdown()
+    patch.undo()
+
+
+@pytest.fixture(scope="module")
+def own_ray(store, request):
+    """A Ray whose workers know the store: the environment of one that is up already does not change."""
+    import ray
+
+    if ray.is_initialized():
+        ray.shutdown()
+    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 2**20)
+    yield ray
+    ray.shutdown()
+
+
+@pytest.fixture(scope="module")
+def dump(tmp_path_factory, store):
+    """A dump here and the same in the store."""
+    folder = tmp_path_factory.mktemp("dump")
+    tars = {}
+    for number in (1, 2, 3):
+        path = folder / f"arXiv_src_240{number}_001.tar"
+        members = {f"240{number}/240{number}.{i:05d}.gz": e.packed for i, e in enumerate(list(EPRINTS.values())[:10])}
+        members |= {f"240{number}/240{number}.{100 + i}.gz": data for i, (data, _) in enumerate(REJECTED.values())}
+        write_tar(path, members)
+        tars[path] = len(members)
+    write_manifest(folder / "arXiv_src_manifest.xml", tars)
+    fsspec.filesystem("s3").put(f"{folder}/", f"{store}/src/", recursive=True)
+    return folder
+
+
+def rows(out):
+    papers = read_table(f"{out}/papers", PAPERS).sort_by("paper_id")
+    rejects = read_table(f"{out}/rejects", REJECTS).sort_by("paper_id").drop_columns(["seen_at"])
+    where = [re.sub(r"^.*src_", "", place) for place in rejects["location"].to_pylist()]
+    return papers.to_pylist(), rejects.drop_columns(["location"]).to_pylist(), sorted(where)
+
+
+def test_the_same_from_s3_as_from_files_while_the_store_fails(own_ray, store, dump, tmp_path):
+    local = ingest_corpus(str(dump), str(tmp_path / "out"), ray_config=SMALL)
+    Faults.on = True
+    try:
+        remote = ingest_corpus(f"{store}/src", f"{store}/out", ray_config=SMALL)
+        assert rows(f"{store}/out") == rows(tmp_path / "out")
+    finally:
+        Faults.on = False
+    assert (remote.papers, remote.scored, remote.rejected) == (local.papers, local.scored, local.rejected)
+    assert min(Faults.done.values()) >= 3, Faults.done
+    assert "checksum" not in remote.rejected
+    left = [f for f in list_files(f"{store}/out") if "_staging" in f or "_commit" in f]
+    assert not left
+    assert ingest_corpus(f"{store}/src", f"{store}/out", ray_config=SMALL).already_done
+
+
+def test_scores_in_the_store_are_those_of_files(own_ray, store, dump, tiny_model, tmp_path):
+    config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
+    score_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
+    score_corpus(f"{store}/src/arXiv_src_2401_001.tar", f"{store}/scores", config, SMALL)
+    here, there = (
+        read_table(f"{out}/predictions", PREDICTIONS).drop_columns(["scored_at"]).sort_by(
+            [(c, "ascending") for c in ("paper_id", "task", "dataset", "metric")]
+        )
+        for out in (tmp_path / "out", f"{store}/scores")
+    )  # fmt: skip
+    assert here.to_pylist() == there.to_pylist()
+    assert len(here)
+
+
+def test_reading_without_ray(store, dump):
+    assert [r.paper or r.reason for r in read_papers(f"{store}/src")] == [
+        r.paper or r.reason for r in read_papers(str(dump))
+    ]
+
+
+def test_no_secret_in_what_is_said(store, monkeypatch):
+    with pytest.raises(InputError) as missing:
+        list(read_papers(f"{store}/nowhere"))
+    assert SECRET not in str(missing.value)
+    assert "no such file or folder" in str(missing.value)
+    with pytest.raises(InputError) as forbidden:
+        list(read_papers("s3://no-such-bucket-of-ours/src"))
+    assert SECRET not in str(forbidden.value)
+    for name in ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name)
+    fsspec.filesystem("s3").clear_instance_cache()
+    with pytest.raises(InputError, match="check the credentials"):
+        list(read_papers(f"{store}/src"))
+    monkeypatch.undo()
+    fsspec.filesystem("s3").clear_instance_cache()
+    with open_file(f"{store}/x.txt", "wb") as file:
+        file.write(b"x")
+    started = time.monotonic()
+    assert list_files(f"{store}/x.txt") == [f"{store}/x.txt"]
+    assert time.monotonic() - started < 30
