@@ -5,7 +5,9 @@ import json
 from datetime import date
 
 import pyarrow.parquet as pq
+import pytest
 
+from tdm_ray.errors import PaperError
 from tdm_ray.papers.grid import is_value, table_of_grid
 from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.pieces import paper_id_of_path
@@ -61,6 +63,47 @@ def test_json_lines():
     assert list(paper.categories) == ["cs.CL"]
     assert list(paper.sections) == [Section("H", "Text.")]
     assert list(paper.tables) == [PaperTable("C", [Cell("1.0", True, ["r"], ["c"])])]
+
+
+UNARXIVE = {
+    "paper_id": "2105.05862", "abstract": {"text": "We do."},
+    "metadata": {"title": "T", "categories": "cs.CL cs.LG", "abstract": "not this one",
+                 "versions": [{"version": "v1", "created": "Wed, 12 May 2021 18:00:00 GMT"}]},
+    "body_text": [{"section": "Introduction", "text": "One."}, {"section": "Introduction", "text": "Two."},
+                  {"section": "Results", "text": "Three."}],
+    "ref_entries": {"a": {"type": "figure", "caption": "A picture"}, "b": {"type": "table", "caption": "Errors"}},
+}  # fmt: skip
+S2ORC = {
+    "paper_id": "77490025", "title": "T", "abstract": "We do.",
+    "pdf_parse": {
+        "abstract": [{"text": "We do."}],
+        "body_text": [{"section": "Introduction", "text": "One."}, {"section": "Introduction", "text": "Two."},
+                      {"section": "Results", "text": "Three."}],
+        "ref_entries": {"TABREF0": {"type_str": "table", "text": "Errors", "html": "<html><table>"
+                        "<tr><td></td><td colspan=2>CIFAR</td></tr><tr><td>Model</td><td>Top-1</td><td>Top-5</td></tr>"
+                        "<tr><td>Ours</td><td>3.5</td><td>0.9</td></tr></table></html>"}},
+    },
+}  # fmt: skip
+
+
+def test_parsed_corpora():
+    one, two = (read_json_paper(json.dumps(d)) for d in (UNARXIVE, S2ORC))
+    for paper in (one, two):
+        assert (paper.title, paper.abstract) == ("T", "We do.")
+        assert list(paper.sections) == [Section("Introduction", "One. Two."), Section("Results", "Three.")]
+        assert [t.caption for t in paper.tables] == ["Errors"]
+    assert (one.source, list(one.categories), one.published) == ("unarxive", ["cs.CL", "cs.LG"], date(2021, 5, 12))
+    assert two.source == "s2orc"
+    assert list(two.tables[0].cells) == [
+        Cell("3.5", False, ["Ours"], ["CIFAR", "Top-1"]), Cell("0.9", False, ["Ours"], ["CIFAR", "Top-5"])
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", [{"body_text": "x"}, {"ref_entries": 3}, {"metadata": {"versions": [{}]}}])
+def test_a_parsed_paper_that_is_none(change):
+    with pytest.raises(PaperError) as error:
+        read_json_paper(json.dumps({**UNARXIVE, **change}))
+    assert error.value.reason == "not_a_paper"
 
 
 def test_markdown():

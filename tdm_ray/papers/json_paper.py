@@ -6,7 +6,7 @@
                  "row_headers": ["ResNet"], "column_headers": ["top-5 err."]}]}]}
 
 Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row first)
-instead of `cells`.
+instead of `cells`. Lines of unarXive and S2ORC are read too: see `parsed_json`.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import json
 from datetime import date
 from typing import Any
 
+from lxml import etree
+
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.clean import clean
 from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.parsed_json import is_parsed, read_parsed
 from tdm_ray.records import Cell, Paper, PaperTable, Section
 
 _FORM = 'a paper is an object with "paper_id", "title", "abstract", "sections", "tables"'
@@ -32,8 +35,8 @@ def read_json_paper(line: str | bytes) -> Paper:
     if not isinstance(data, dict) or not data.get("paper_id"):
         raise PaperError("not_a_paper", f"no paper_id; {_FORM}")
     try:
-        paper = _paper(data)
-    except (TypeError, AttributeError, KeyError, ValueError) as error:
+        paper = read_parsed(data) if is_parsed(data) else _paper(data)
+    except (TypeError, AttributeError, KeyError, ValueError, etree.ParserError) as error:
         raise PaperError("not_a_paper", f"{error}; {_FORM}") from None
     if not paper.abstract and not any(s.text for s in paper.sections):
         raise PaperError("no_text", "neither an abstract nor a section with text")

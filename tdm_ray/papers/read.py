@@ -75,6 +75,8 @@ def converted_table(readings: pa.Table) -> pa.Table:
 
     What another source already said of a paper (title, abstract, date, categories: see `metadata`) is kept.
     """
+    if readings["tex"].null_count == len(readings):
+        return readings
     return pa.Table.from_pylist([_converted_row(row) for row in readings.to_pylist()], schema=READINGS)
 
 

@@ -1,0 +1,88 @@
+"""Papers others have parsed already, one JSON object a line (or a file): unarXive 2022, S2ORC and doc2json.
+
+    unarXive   paper_id, metadata {title, abstract, categories, versions}, abstract {text},
+               body_text [{section, text}], ref_entries {key: {type, caption, html?}}
+               https://github.com/IllDepence/unarXive
+    S2ORC      paper_id, title, abstract (text or [{text}]), pdf_parse | latex_parse {abstract [..], body_text [..],
+               ref_entries {key: {type_str, text, html?}}}
+               https://github.com/allenai/s2orc, https://github.com/allenai/s2orc-doc2json
+
+A table's cells are read from `html` (a grid, as an HTML table); without it a table is its caption.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from email.utils import parsedate_to_datetime
+from itertools import groupby
+from typing import Any
+
+from lxml import html
+
+from tdm_ray.papers.clean import clean
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.records import Paper, PaperTable, Section
+
+_MANY_COLUMNS = 100
+
+
+def is_parsed(data: dict[str, Any]) -> bool:
+    """Whether an object is of one of the forms above."""
+    return any(data.get(key) for key in ("body_text", "pdf_parse", "latex_parse"))
+
+
+def read_parsed(data: dict[str, Any]) -> Paper:
+    """The paper of one object. Raises TypeError, KeyError, ... where it only looks like one."""
+    parse = data.get("latex_parse") or data.get("pdf_parse") or data
+    told = data.get("metadata") or {}
+    return Paper(
+        paper_id=str(data["paper_id"]),
+        title=clean(data.get("title") or told.get("title")),
+        abstract=_running(data.get("abstract") or parse.get("abstract") or told.get("abstract")),
+        sections=list(_sections(parse["body_text"])),
+        tables=list(_tables(parse.get("ref_entries") or {})),
+        published=_published(told),
+        categories=(told.get("categories") or "").split(),
+        source="unarxive" if data.get("metadata") and parse is data else "s2orc",
+    )
+
+
+def _running(text: Any) -> str:
+    """Text that is a string, an object with `text`, or a list of those."""
+    if isinstance(text, list):
+        return " ".join(_running(t) for t in text)
+    return clean(text.get("text") if isinstance(text, dict) else text)
+
+
+def _sections(paragraphs: Iterable[dict[str, Any]]) -> Iterable[Section]:
+    for heading, group in groupby(paragraphs, key=lambda p: clean(p.get("section"))):
+        yield Section(heading, _running(list(group)))
+
+
+def _tables(entries: dict[str, dict[str, Any]]) -> Iterable[PaperTable]:
+    for entry in entries.values():
+        if "table" not in str(entry.get("type_str") or entry.get("type")).lower():
+            continue
+        caption = clean(entry.get("caption") or entry.get("text"))
+        markup = entry.get("html") or ""
+        yield table_of_grid(caption, _grid(markup)) if "<t" in markup else PaperTable(caption)
+
+
+def _grid(markup: str) -> list[list[str]]:
+    """The rows of an HTML table, cells that span columns repeated."""
+    grid = []
+    for row in html.fragment_fromstring(markup, create_parent="div").iter("tr"):
+        cells = [c for c in row if c.tag in ("td", "th")]
+        grid.append([clean(c.text_content()) for c in cells for _ in range(_span(c))])
+    return grid
+
+
+def _span(cell: Any) -> int:
+    given = cell.get("colspan") or "1"
+    return min(int(given), _MANY_COLUMNS) if given.isdigit() else 1
+
+
+def _published(told: dict[str, Any]) -> date | None:
+    versions = told.get("versions") or ()
+    return parsedate_to_datetime(versions[0]["created"]).date() if versions else None
