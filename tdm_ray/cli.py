@@ -63,7 +63,7 @@ def ingest(
         str | None, typer.Option("--manifest", help="arXiv's manifest of its tars; found where it lies beside them.")
     ] = None,
     categories: Annotated[
-        list[str] | None, typer.Option("--categories", help="Only these, as patterns (`cs.*`); may be repeated.")
+        list[str] | None, typer.Option("--categories", help="Only these, as patterns: `cs.*,stat.ML`; may be repeated.")
     ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Only papers from this day on (2024-01-31).")] = None,
     until: Annotated[str | None, typer.Option("--until", help="Only papers up to this day.")] = None,
@@ -77,11 +77,12 @@ def ingest(
 
     Example: `tdm-ray ingest 'tei/*.xml' notes.md corpus.jsonl.gz --out corpus`
 
-    Example: `tdm-ray ingest s3://arxiv/src --metadata snapshot.json --categories 'cs.*' --out corpus`
+    Example: `tdm-ray ingest s3://arxiv/src --metadata snapshot.json --categories cs.*,stat.ML --out corpus`
     """
     from tdm_ray.scoring.pipeline import ingest_corpus
 
-    selection = Selection(categories=tuple(categories or ()), since=since, until=until)
+    wanted = tuple(name for given in categories or () for name in given.replace(",", " ").split())
+    selection = Selection(categories=wanted, since=since, until=until)
     config = IngestConfig(metadata=metadata, manifest=manifest, selection=selection, shard_mb=shard_mb)
     _report(ingest_corpus(papers, out, config, RayConfig(papers_a_block=papers_a_block)), json)
 

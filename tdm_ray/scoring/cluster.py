@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 # Before ray is imported: its Parquet reader starts 32 actors a read, which starves a small machine.
@@ -56,7 +59,23 @@ def connect() -> None:
         # Each actor pool makes Ray print an error about constructor arguments that have never been lost (issue 53727).
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         cpus, level = max(4, os.cpu_count() or 1), logging.ERROR
-        ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=level)
+        with _without_note_on_its_log_level():
+            ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=level)
+
+
+@contextmanager
+def _without_note_on_its_log_level() -> Iterator[None]:
+    """Ray's C++ part tells standard error that a log level was set; all else it says while it starts is passed on."""
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as said:
+        os.dup2(said.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            said.seek(0)
+            os.write(2, b"".join(line for line in said if b"RAY_BACKEND_LOG_LEVEL" not in line))
 
 
 def layout(config: RayConfig, papers: int | None) -> Layout:
