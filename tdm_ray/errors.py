@@ -25,6 +25,7 @@ REASONS: dict[str, str] = {
     "checksum": "a tar that is not as the manifest says; its papers were read all the same",
     "filtered": "outside the categories or dates that were asked for",
     "older_version": "a newer version of the paper is in this input",
+    "too_slow": "longer at work than the limit for one paper",
     "unreadable": "the file could not be read",
     "duplicate_id": "another paper of this input has the same paper_id",
     "failed": "an unexpected error while the paper was read or scored",

@@ -20,6 +20,7 @@ from tdm_ray.papers.latex.paper import read_tex
 from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import read_tabular, tabulars
 from tdm_ray.papers.latex.tex import argument, balanced, environments, option, without_comments
+from tdm_ray.papers.limits import time_limit
 from tdm_ray.papers.pieces import paper_id_of_path
 from tdm_ray.papers.read import read_papers
 
@@ -74,6 +75,20 @@ def test_a_decompression_bomb_is_not_unpacked():
 def test_a_bomb_in_a_tar_is_not_read():
     with pytest.raises(PaperError, match="bytes of TeX"):
         read_eprint(gzip.compress(tar({"a.tex": b"x" * (eprint.MAX_TEX + 1)})))
+
+
+def test_a_paper_may_take_so_long_and_no_longer():
+    with pytest.raises(PaperError, match=r"too_slow: not done after 0\.05 s"), time_limit(0.05):
+        while True:
+            without_comments("x" * 1000)
+    with time_limit(0.05):
+        pass
+    time.sleep(0.1)  # the alarm is off again
+
+
+def test_groups_a_thousand_deep():
+    paper = read_tex("1", article("x").decode().replace("by a margin", "{\\it " * 2000 + "deep" + "}" * 2000))
+    assert "deep" in " ".join(s.text for s in paper.sections)
 
 
 def test_a_tex_bomb_ends_within_its_limits():

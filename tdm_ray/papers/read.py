@@ -14,6 +14,7 @@ import pyarrow as pa
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex.dump import MAX_MEMBER
 from tdm_ray.papers.latex.paper import read_tex
+from tdm_ray.papers.limits import time_limit
 from tdm_ray.papers.pieces import Piece, find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.rows import (
@@ -67,7 +68,12 @@ def converted(found: Reading) -> Reading:
     """The reading with its TeX source converted to a paper; others as they are."""
     if found.tex is None:
         return found
-    return reading(found.location, found.paper_id, "latex", lambda: read_tex(found.paper_id, found.tex or ""))
+
+    def read() -> Paper:
+        with time_limit():
+            return read_tex(found.paper_id, found.tex or "")
+
+    return reading(found.location, found.paper_id, "latex", read)
 
 
 def converted_table(readings: pa.Table) -> pa.Table:

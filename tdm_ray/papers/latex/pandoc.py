@@ -79,7 +79,7 @@ class _Converter:
         found = None if self.late else self.run(self.preamble + "".join(map(_wrapped, parts)))
         blocks = [b["c"][1] for b in found or () if b["t"] == "Div" and b["c"][0][1] == [_PART]]
         if len(blocks) == len(parts):
-            return [_text(b) for b in blocks]
+            return [_text(b, part) for b, part in zip(blocks, parts, strict=True)]
         if len(parts) == 1 or self.late:
             return [_tolerant(p) for p in parts]
         half = len(parts) // 2
@@ -98,7 +98,10 @@ class _Converter:
             )
         except subprocess.TimeoutExpired:
             return None
-        blocks: list[dict[str, Any]] | None = json.loads(done.stdout)["blocks"] if done.returncode == 0 else None
+        try:
+            blocks: list[dict[str, Any]] | None = json.loads(done.stdout)["blocks"] if done.returncode == 0 else None
+        except RecursionError:
+            return None
         return blocks
 
 
@@ -111,10 +114,13 @@ def _wrapped(part: str) -> str:
     return f"\n\n\\begin{{{_PART}}}\n{part}\n\\end{{{_PART}}}\n\n"
 
 
-def _text(blocks: list[dict[str, Any]]) -> Text:
+def _text(blocks: list[dict[str, Any]], part: str) -> Text:
     found: list[str] = []
     bold = [False]
-    _walk(blocks, found, bold)
+    try:
+        _walk(blocks, found, bold)
+    except RecursionError:  # groups a thousand deep
+        return _tolerant(part)
     return Text(clean("".join(found)), bold[0])
 
 
