@@ -102,14 +102,25 @@ def test_neighbours_leave_out_themselves():
     vectors = sp.identity(3, format="csr", dtype=np.float32)
     labels = sp.csr_matrix(np.array([[1, 0], [0, 1], [1, 1]], np.float32))
     neighbours = Neighbours(vectors, labels)
-    votes, closest, counts = neighbours.votes(vectors[0])
+    votes, closest = neighbours.votes(vectors[0])
     assert votes.tolist() == pytest.approx([1, 0])
     assert closest.tolist() == pytest.approx([1, 0])
-    assert counts.tolist() == [2, 2]
-    votes, closest, counts = neighbours.votes(vectors[0], leave_out=[0])
+    assert neighbours.counts.tolist() == [2, 2]
+    votes, closest = neighbours.votes(vectors[0], leave_out=[0])
     assert votes.tolist() == [0, 0]
     assert closest.tolist() == [0, 0]
-    assert counts.tolist() == [1, 2]
+
+
+def test_counts_say_nothing_of_a_papers_own_labels():
+    """Whatever the labels of a fold's papers are, the counts its papers are shown stay the same."""
+    rng, folds = np.random.default_rng(0), np.array([0, 1, 2, 0, 1, 2])
+    labels = rng.integers(0, 2, (6, 4)).astype(np.float32)
+    other = labels.copy()
+    other[1] = 1 - other[1]
+    vectors = sp.identity(6, format="csr", dtype=np.float32)
+    a, b = (Neighbours(vectors, sp.csr_matrix(x)).counts_of_others(folds) for x in (labels, other))
+    assert a[1].tolist() == pytest.approx(b[1].tolist()) == (labels[folds != 1].sum(axis=0) * 1.5).tolist()
+    assert a[0].tolist() != b[0].tolist()
 
 
 @pytest.fixture(scope="module")

@@ -92,10 +92,15 @@ def study(papers: Sequence[Paper], gold: Gold, knowledge: Knowledge, shortlister
     index = knowledge.taxonomy.index
     known = [{index[t] for t in gold.results[p.paper_id] if t in index} for p in papers]
     same = versions([p.paper_id for p in papers])
-    with_neighbours = shortlister.neighbours is not None
-    shortlists = [shortlister.shortlist(p, leave_out=s if with_neighbours else ()) for p, s in zip(papers, same, strict=True)]  # fmt: skip  # noqa: E501
-    truth = [np.isin(found.labels, list(labels)) for found, labels in zip(shortlists, known, strict=True)]
     folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
+    if shortlister.neighbours is None:
+        shortlists = [shortlister.shortlist(p) for p in papers]
+    else:
+        counts = shortlister.neighbours.counts_of_others(folds)
+        shortlists = [
+            shortlister.shortlist(p, leave_out=s, counts=counts[f]) for p, s, f in zip(papers, same, folds, strict=True)
+        ]
+    truth = [np.isin(found.labels, list(labels)) for found, labels in zip(shortlists, known, strict=True)]
     return Lesson(papers, shortlists, truth, folds, [len(labels) for labels in known])
 
 

@@ -49,11 +49,11 @@ class Neighbours:
         self.counts: Floats = np.asarray(labels.sum(axis=0), np.float32).ravel()
         """Shape (labels,): how many labelled papers report each."""
 
-    def votes(self, query: sp.csr_matrix, leave_out: Sequence[int] = ()) -> tuple[Floats, Floats, Floats]:
-        """For one paper (a row of word weights): votes, closest and counts, each of shape (labels,).
+    def votes(self, query: sp.csr_matrix, leave_out: Sequence[int] = ()) -> tuple[Floats, Floats]:
+        """For one paper (a row of word weights): votes and closest, each of shape (labels,).
 
-        The weight that the nearest labelled papers give to each label; the similarity of the closest that reports
-        it; how many labelled papers report it. `leave_out` are labelled papers that the query must not see: itself
+        The weight that the nearest labelled papers give to each label, and the similarity of the closest that reports
+        it. `leave_out` are labelled papers that the query must not see: itself
         and its other versions, where the query is one of them.
         """
         similarity = (query @ self._columns).toarray().ravel().astype(np.float32)
@@ -64,5 +64,16 @@ class Neighbours:
         reported = self.labels[nearest]
         votes = np.asarray(reported.T @ (powered / max(float(powered.sum()), 1e-9)), np.float32)
         closest = np.asarray(reported.multiply(weights[:, None]).max(axis=0).toarray(), np.float32).ravel()
-        left = np.asarray(self.labels[list(leave_out)].sum(axis=0), np.float32).ravel() if len(leave_out) else 0
-        return votes, closest, self.counts - left
+        return votes, closest
+
+    def counts_of_others(self, folds: NDArray[np.int64]) -> Floats:
+        """For each fold, how many labelled papers would report each label if all were like the other folds.
+
+        Shape (folds, labels). What a calibrator learns from must not be the count less the paper's own labels: among
+        rows of one label "one less than usual" then says that the label is true, and nothing else needs to be learnt
+        (held-out F1 rose to 0.681 by that, dev stood at 0.582).
+        """
+        sums = (self.labels[folds == f].sum(axis=0) for f in range(max(folds) + 1))
+        inside = np.stack([np.asarray(s, np.float32).ravel() for s in sums])
+        share = 1 - np.bincount(folds) / len(folds)
+        return ((self.counts - inside) / share[:, None]).astype(np.float32)

@@ -45,11 +45,13 @@ class Shortlister:
         self.lexicon, self.neighbours, self.vectorizer = lexicon, neighbours, vectorizer
 
     def shortlist(
-        self, paper: Paper, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = ()
-    ) -> Shortlist:
+        self, paper: Paper, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = (),
+        counts: NDArray[np.float32] | None = None,
+    ) -> Shortlist:  # fmt: skip
         """The `size` best labels, best first, and after them those of `include` that are not among them.
 
-        `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there.
+        `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there; `counts` is how
+        many labelled papers report each label, where the paper is one of them (see `Neighbours.counts_of_others`).
         """
         found = passages(paper)
         words = [tokens(p.text) for p in found]
@@ -61,7 +63,8 @@ class Shortlister:
             features = lexical_features(chosen, coverage, reduced, self.lexicon)
         else:
             query = self.vectorizer.transform([telling_words(found, words)])
-            votes, closest, counts = self.neighbours.votes(query, leave_out)
+            votes, closest = self.neighbours.votes(query, leave_out)
+            counts = self.neighbours.counts if counts is None else counts
             datasets = self.lexicon.label_elements[:, 1]
             dataset_votes = np.zeros(len(self.lexicon.weight), np.float32)
             np.add.at(dataset_votes, datasets, votes)
