@@ -120,6 +120,22 @@ def test_nothing_is_executed_or_read_from_outside(tmp_path):
         assert sorted(p.name for p in tmp_path.iterdir()) == sorted([path.name, secret.name])
 
 
+@pytest.mark.parametrize(
+    ("page", "title"),
+    [
+        (r"\title{\scalebox{0.9}{A Scaled Title}}", "A Scaled Title"),
+        (r"\icmltitle{The Title\footnote{Not this.} of \emph{It}}", "The Title of It"),
+        (r"\begin{center}{\Large \bf A title made by hand}\end{center}", "A title made by hand"),
+        (r"{\Large Supplementary material of another}", ""),
+    ],
+)
+def test_titles(page, title):
+    source = article("x").decode()
+    begin, end = source.index("\\title{"), source.index("\\author")
+    paper = read_tex("1", f"{source[:begin]}{source[end:]}".replace("\\maketitle", page))
+    assert paper.title == title
+
+
 def test_a_stray_command_costs_its_part_and_not_the_paper():
     parts = ["A first part with \\emph{words}.", "A broken \\emph{\\begin{itemize}\n\n\\item} part.", "A third, $x_1$."]
     texts = convert(parts, ["\\newcommand{\\fine}{ok}\n", "\\newcommand{\\bad}{{}\n"])

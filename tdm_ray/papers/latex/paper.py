@@ -49,7 +49,7 @@ def read_tex(paper_id: str, tex: str) -> Paper:
 
 def _parts(found: TexPaper) -> list[str]:
     """All that is to be converted, in the order in which `_paper` takes it back."""
-    parts = [found.title, found.abstract]
+    parts = [_cell(found.title), found.abstract]
     for heading, body in found.sections:
         parts += [heading, body]
     for caption, table in found.tables:

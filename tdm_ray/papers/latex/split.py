@@ -27,6 +27,12 @@ _TITLE = re.compile(
     r"\\(?:title|icmltitle|Title|mytitle|ioautomatontitle|aistatstitle|sysmltitle|mlsystitle|RRetitle|PaperTitle"
     r"|arxivtitle|jmlrtitle|tit|titl|papertitle|TITLE)\*?\s*(?=[\[{])"
 )
+# A title page by hand, as old papers have it: the first large words before any section.
+_LARGE = re.compile(
+    r"\{\s*\\(?:LARGE|Large|huge|Huge)(?![a-zA-Z])\s*(?:\\(?:bf|bfseries|textbf)(?![a-zA-Z])\s*\{?)?"
+    r"(?P<title>(?!\s*(?:Suppl|Append))[^{}\\]{15,200})\}"
+)
+_TITLE_PAGE = 10_000
 _HEADING = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|Section|specialsection|beginsection|Chapter|sect)\*?\s*(?=[\[{])"
 )
@@ -75,7 +81,8 @@ def _title(text: str) -> str:
         read = argument(text, options(text, found.end()))
         if read and read[0].strip():
             return _without_commands(read[0], _NOT_TITLE)
-    return ""
+    large = _LARGE.search(text[:_TITLE_PAGE])
+    return large["title"] if large and "\\section" not in text[: large.start()] else ""
 
 
 def _without_front(front: str) -> str:
