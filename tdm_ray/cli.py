@@ -92,7 +92,8 @@ def index(
     papers: Papers,
     out: Out,
     annotations: Annotated[
-        str, typer.Option("--annotations", help="Gold: which paper reports which TDM.", show_default=False)
+        list[str],
+        typer.Option("--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False),
     ],
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,

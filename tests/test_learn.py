@@ -88,7 +88,7 @@ def test_too_few_labelled_papers(labelled, tiny_model, tmp_path):
 def test_an_index_never_overwrites(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(OutputError, match="not empty"):
-        index_corpus([demo_papers()], "gold.tsv", ScoreConfig(), str(tmp_path))
+        index_corpus([demo_papers()], ["gold.tsv"], ScoreConfig(), str(tmp_path))
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,16 @@ def test_broken_annotations_are_named_not_fatal(tmp_path):
     assert gold.table().num_rows == 3
 
 
+def test_several_annotation_files_are_one_gold(tmp_path):
+    (tmp_path / "a.tsv").write_text("1v1.pdf\tA#B#C#1\nno tab\n")
+    result = {"task": "A", "dataset": "B", "metric": "C", "score": "2"}
+    lines = [{"paper_id": "1v1", "results": [result]}, {"paper_id": "2", "results": []}]
+    (tmp_path / "b.jsonl").write_text("\n".join(map(json.dumps, lines)))
+    gold = read_gold(str(tmp_path / "a.tsv"), str(tmp_path / "b.jsonl"))
+    assert gold.results == {"1v1": {TDM("A", "B", "C"): ("1", "2")}, "2": {}}
+    assert gold.broken == (f"{tmp_path}/a.tsv: line 2: 0 tabs instead of one",)
+
+
 @pytest.mark.parametrize("text", ["", "nothing\n"])
 def test_no_annotations_at_all(tmp_path, text):
     (tmp_path / "g.tsv").write_text(text)

@@ -51,13 +51,13 @@ class Lesson:
     gold_pairs: Sequence[int]
 
 
-def index_corpus(papers: Sequence[str], annotations: str, config: ScoreConfig, out: str) -> dict[str, Any]:
+def index_corpus(papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, out: str) -> dict[str, Any]:
     """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not empty."""
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
     readings = [reading for path in papers for reading in read_papers(path)]
     found = [reading.paper for reading in readings if reading.paper]
-    facts = build_index(found, read_gold(annotations), config, out, threads=os.cpu_count() or 1)
+    facts = build_index(found, read_gold(*annotations), config, out, threads=os.cpu_count() or 1)
     return {"rejected": len(readings) - len(found), **facts}
 
 

@@ -38,7 +38,22 @@ class Gold:
         return pa.Table.from_pylist(rows, schema=ANNOTATIONS)
 
 
-def read_gold(path: str) -> Gold:
+def read_gold(*paths: str) -> Gold:
+    """The gold of all files together; `broken` names the file where there are several. Raises as `_read` does."""
+    found = [_read(path) for path in paths]
+    if len(found) == 1:
+        return found[0]
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    for gold in found:
+        for paper, reported in gold.results.items():
+            merged = results[paper]  # there also where a paper reports nothing: it is annotated all the same
+            for tdm, scores in reported.items():
+                merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
+    broken = tuple(f"{path}: {line}" for path, gold in zip(paths, found, strict=True) for line in gold.broken)
+    return Gold(dict(results), broken)
+
+
+def _read(path: str) -> Gold:
     """The gold of a `resultsAnnotation.tsv`, of JSON lines (`paper_id`, `results`), or of `evaluation-tables.json`.
 
     TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
