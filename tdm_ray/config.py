@@ -70,6 +70,70 @@ class IngestConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DatasetConfig:
+    """How training pairs are made of papers, annotations and a taxonomy.
+
+    leaderboard_threshold: labels with a smaller count in the taxonomy are not known.
+    num_negative_instances: wrong labels a paper, as false rows.
+    negatives: `hard` (the head of the shortlist: siblings of the gold, and what neighbours report), `random`, or
+    `first` (the first of the taxonomy for every paper, as the original of the field did; to reproduce its figures).
+    context: `evidence` (title and the passages that name the label) or `doctaet` (one digest for a paper's rows).
+    allowed_unknown: how many papers without a known label give a row `unknown`; as many others give a false one.
+    folds: how many disjoint hold-outs. held_out_papers: the share of papers in each (None: 0.3 of two, 1/k of
+    k folds, 0.2 of one).
+    held_out_labels: the share of labels that no row is made of, for zero-shot figures.
+    tsv: the original's TSV instead of Parquet.
+    """
+
+    leaderboard_threshold: int = 5
+    num_negative_instances: int = 10
+    negatives: str = "hard"
+    context: str = "evidence"
+    allowed_unknown: int = 600
+    folds: int = 2
+    held_out_papers: float | None = None
+    held_out_labels: float = 0.0
+    seed: int = 0
+    tsv: bool = False
+
+    def __post_init__(self) -> None:
+        for name, choices in (("negatives", ("hard", "random", "first")), ("context", ("evidence", "doctaet"))):
+            if getattr(self, name) not in choices:
+                raise InputError(f"--{name} {getattr(self, name)}: choose one of {', '.join(choices)}")
+        if not 0 < self.test_share * self.folds <= 1:
+            raise InputError(f"{self.folds} hold-outs of {self.test_share:g} each are more than there is; lower one")
+
+    @property
+    def test_share(self) -> float:
+        """The share of papers held out of each fold."""
+        by_folds = {1: 0.2, 2: 0.3}.get(self.folds, 1 / self.folds)
+        return by_folds if self.held_out_papers is None else self.held_out_papers
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """The dials of fine-tuning; the defaults are the recipe of the embedded checkpoint.
+
+    epochs: passes over the training pairs. pairs_a_step: over all workers together. accumulate: batches a step is split
+    into on each worker, for encoders that do not fit otherwise. warmup: the share of steps over which the learning
+    rate rises to `learning_rate`, before it falls to nothing, linearly.
+    checkpoint_steps: how often the state is kept, besides after each epoch: what a killed run loses at most.
+    workers: None takes one a GPU, or one on all cores. max_failures: how often killed workers are started again.
+    """
+
+    epochs: int = 2
+    learning_rate: float = 1e-4
+    warmup: float = 0.06
+    weight_decay: float = 0.01
+    pairs_a_step: int = 32
+    accumulate: int = 1
+    checkpoint_steps: int = 500
+    workers: int | None = None
+    max_failures: int = 3
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class RayConfig:
     """How the work is laid out on a cluster; every `None` is chosen from what the cluster has.
 

@@ -6,6 +6,7 @@ import glob
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import PurePosixPath
@@ -78,6 +79,14 @@ def make_folder(path: str) -> None:
     """Create `path` and its parents where they are missing."""
     fs, inner = fsspec.core.url_to_fs(path)
     fs.makedirs(inner, exist_ok=True)
+
+
+def copy_files(source: str, folder: str) -> None:
+    """Copy a file, or the files of a folder with their places in it, into `folder`; either may be anywhere."""
+    base = os.path.dirname(source) if list_files(source) == [source] else source.rstrip("/")
+    for path in list_files(source):
+        with fsspec.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
+            shutil.copyfileobj(found, file)
 
 
 def remove_folder(path: str) -> None:

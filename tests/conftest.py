@@ -8,8 +8,11 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
+import csv
+import dataclasses
 import json
 import logging
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,9 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 
 from tdm_ray.demo import demo_papers
 from tdm_ray.papers.read import read_papers
+from tdm_ray.records import TDM
+from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.taxonomy.sources import read_taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -69,6 +75,36 @@ def jsonl(tmp_path_factory, papers):
     path = tmp_path_factory.mktemp("corpus") / "papers.jsonl"
     path.write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
     return path
+
+
+@pytest.fixture(scope="session")
+def labelled():
+    """The demo papers, three times over (as other papers), and their gold."""
+    with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    papers, results = [], {}
+    for copy in range(3):
+        for reading in read_papers(demo_papers()):
+            paper = dataclasses.replace(reading.paper, paper_id=f"{reading.paper.paper_id}-{copy}")
+            papers.append(paper)
+            results[paper.paper_id] = {
+                TDM(r["task"], r["dataset"], r["metric"]): ("1",)
+                for r in rows
+                if r["paper_id"] == reading.paper.paper_id
+            }
+    return papers, Gold(results)
+
+
+@pytest.fixture(scope="session")
+def labelled_files(tmp_path_factory, labelled):
+    """The same as files: papers as JSON lines, annotations and taxonomy in the field's form; every label counts 9."""
+    papers, gold = labelled
+    folder = tmp_path_factory.mktemp("labelled")
+    (folder / "papers.jsonl").write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
+    lines = (f"{p}.pdf\t{'$'.join(f'{tdm}#1' for tdm in found)}\n" for p, found in gold.results.items())
+    (folder / "gold.tsv").write_text("".join(lines))
+    (folder / "taxonomy.tsv").write_text("".join(f"{label.tdm}\t9\n" for label in read_taxonomy().labels))
+    return folder
 
 
 def _row(paper):

@@ -112,7 +112,7 @@ def _boost(features: Floats, truth: Bools) -> lightgbm.Booster:
 
 
 def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
-    """The regression over `inputs` (see `joint_inputs`), with the threshold of the best micro F1 over `gold` pairs."""
+    """The regression over `inputs` (see `joint_inputs`), with the threshold for micro F1 over `gold` pairs."""
     regression = LogisticRegression(C=1.0, max_iter=1000).fit(inputs, truth)
     probability = regression.predict_proba(inputs)[:, 1].astype(np.float32)
     weights = tuple(float(w) for w in regression.coef_[0])
@@ -120,9 +120,15 @@ def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
 
 
 def best_threshold(probability: Floats, truth: Bools, gold: int) -> float:
-    """The threshold of the highest micro F1; `gold` counts all true pairs, also those no row stands for."""
+    """Half the F1 that it gives: where the micro F1 of calibrated probabilities is highest.
+
+    `gold` counts all true pairs, also those no row stands for. The threshold of the highest F1 seen on 762 papers is
+    chance: the curve is flat (0.616 to 0.620 from 0.20 to 0.32 there), and its top moved F1 on other papers by 0.006.
+    Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML 2014.
+    """
     grid = np.arange(0.05, 0.8, 0.01)
-    return float(grid[int(np.argmax([micro_f1(probability >= t, truth, gold) for t in grid]))].round(2))
+    gaps = [abs(micro_f1(probability >= t, truth, gold) / 2 - t) for t in grid]
+    return float(grid[int(np.argmin(gaps))].round(2))
 
 
 def micro_f1(decided: Bools, truth: Bools, gold: int) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,13 +21,14 @@ from tdm_ray.model.calibration import (  # fmt: skip
     sigmoid,
 )
 from tdm_ray.model.checkpoint import open_checkpoint
+from tdm_ray.model.gather import Gathered, Labelled, gather, read_all
 from tdm_ray.model.index import save_index
-from tdm_ray.model.labelled import label_matrix, labelled_neighbours, versions
+from tdm_ray.model.labelled import labelled_neighbours, versions
 from tdm_ray.model.lexicon import Floats, Lexicon
 from tdm_ray.model.scorer import Decider, Knowledge, prepare
 from tdm_ray.model.shortlist import Shortlist, Shortlister
-from tdm_ray.papers.read import read_papers
-from tdm_ray.records import Paper
+from tdm_ray.parallel import cores, over_chunks
+from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
 from tdm_ray.taxonomy.gold import Gold, fold_of, read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -55,56 +55,61 @@ def index_corpus(papers: Sequence[str], annotations: Sequence[str], config: Scor
     """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not empty."""
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    readings = [reading for path in papers for reading in read_papers(path)]
-    found = [reading.paper for reading in readings if reading.paper]
-    facts = build_index(found, read_gold(*annotations), config, out, threads=os.cpu_count() or 1)
-    return {"rejected": len(readings) - len(found), **facts}
+    return build_index(read_all(papers), read_gold(*annotations), config, out)
 
 
-def build_index(papers: Sequence[Paper], gold: Gold, config: ScoreConfig, out: str, *, threads: int) -> dict[str, Any]:
-    """Learn from `papers` and `gold` and write an index folder; returns what stands in its `index.json`.
+def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, out: str) -> dict[str, Any]:
+    """Learn from papers and `gold` and write an index folder; returns what stands in its `index.json`.
 
     Raises `TaxonomyError` where fewer than `LEAST_PAPERS` papers have a label of the taxonomy.
     """
     checkpoint, taxonomy = open_checkpoint(config.model), read_taxonomy(config.taxonomy, min_count=config.min_count)
-    annotated = [p for p in papers if p.paper_id in gold.results]
-    labelled = label_matrix([p.paper_id for p in annotated], gold, taxonomy).sum(axis=1)
-    if (known := int((labelled > 0).sum())) < LEAST_PAPERS:
+    gathered = gather(readings, gold, taxonomy, read_taxonomy(config.taxonomy))
+    papers, counts = [labelled.paper for labelled in gathered.papers], gathered.counts
+    if (known := counts["papers"] - counts["unknown"]) < LEAST_PAPERS:
         raise TaxonomyError(
-            f"only {known} of {len(papers)} papers have a label of the taxonomy; an index needs {LEAST_PAPERS}. Check "
-            "that the annotations' file names are the papers' ids, and that their TDMs are spelled as in the taxonomy"
+            f"only {known} of {len(readings)} papers have a label of the taxonomy; an index needs {LEAST_PAPERS}. "
+            "Check that the annotations' file names are the papers' ids, and that their TDMs are spelled as in the "
+            "taxonomy"
         )
-    neighbours, vectorizer = labelled_neighbours(annotated, gold, taxonomy)
+    neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
-    lesson = study(annotated, gold, Knowledge(config, checkpoint, taxonomy, None), Shortlister(lexicon, neighbours, vectorizer))  # fmt: skip  # noqa: E501
-    calibrator, figures = fit_calibrator(lesson, Knowledge(config, checkpoint, taxonomy, None), threads=threads)
+    lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
+    calibrator, figures = fit_calibrator(lesson, Knowledge(config, checkpoint, taxonomy, None))
     facts = {
         "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
-        "papers": len(papers), "annotated": len(annotated), "with_known_label": known,
-        "broken_annotations": len(gold.broken), **figures,
+        **counts, **figures,
     }  # fmt: skip
-    save_index(out, taxonomy, [p.paper_id for p in annotated], neighbours, vectorizer, calibrator, facts)
+    save_index(out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator, facts)
     return facts
 
 
-def study(papers: Sequence[Paper], gold: Gold, knowledge: Knowledge, shortlister: Shortlister) -> Lesson:
-    """Shortlist every labelled paper as if it were new."""
-    index = knowledge.taxonomy.index
-    known = [{index[t] for t in gold.results[p.paper_id] if t in index} for p in papers]
-    same = versions([p.paper_id for p in papers])
+def study(gathered: Gathered, shortlister: Shortlister) -> Lesson:
+    """Shortlist every labelled paper as if it were new; labels it may report under another name are left out."""
+    papers = [labelled.paper for labelled in gathered.papers]
     folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
-    if shortlister.neighbours is None:
-        shortlists = [shortlister.shortlist(p) for p in papers]
-    else:
-        counts = shortlister.neighbours.counts_of_others(folds)
-        shortlists = [
-            shortlister.shortlist(p, leave_out=s, counts=counts[f]) for p, s, f in zip(papers, same, folds, strict=True)
-        ]
-    truth = [np.isin(found.labels, list(labels)) for found, labels in zip(shortlists, known, strict=True)]
-    return Lesson(papers, shortlists, truth, folds, [len(labels) for labels in known])
+    counts = shortlister.neighbours.counts_of_others(folds) if shortlister.neighbours else None
+    items = list(zip(gathered.papers, versions([p.paper_id for p in papers]), folds, strict=True))
+    shortlists = over_chunks(_Student(shortlister, counts), items)
+    truth = [np.isin(s.labels, labelled.known) for s, labelled in zip(shortlists, gathered.papers, strict=True)]
+    return Lesson(papers, shortlists, truth, folds, [len(labelled.known) for labelled in gathered.papers])
 
 
-def fit_calibrator(lesson: Lesson, knowledge: Knowledge, *, threads: int) -> tuple[Calibrator, dict[str, Any]]:
+@dataclass(frozen=True)
+class _Student:
+    shortlister: Shortlister
+    counts: Floats | None
+
+    def __call__(self, items: Sequence[tuple[Labelled, list[int], int]]) -> list[Shortlist]:
+        return [self._one(labelled, same, fold) for labelled, same, fold in items]
+
+    def _one(self, labelled: Labelled, same: list[int], fold: int) -> Shortlist:
+        counts = None if self.counts is None else self.counts[fold]
+        found = self.shortlister.shortlist(labelled.paper, leave_out=same, counts=counts)
+        return found.keep(~np.isin(found.labels, list(labelled.own.difference(labelled.known))))
+
+
+def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, dict[str, Any]]:
     """The prior from all papers, the joint from those that the model was not trained on; and how well they did."""
     sizes = [len(found.labels) for found in lesson.shortlists]
     rows = np.concatenate([found.features for found in lesson.shortlists])
@@ -112,7 +117,7 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge, *, threads: int) -> tup
     priors = np.split(log_odds, np.cumsum(sizes)[:-1])
     unseen = [i for i, p in enumerate(lesson.papers) if p.paper_id not in knowledge.checkpoint.learnt_from]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
-    decider = Decider(knowledge, threads=threads)
+    decider = Decider(knowledge, threads=cores())
     inputs, truth = [], []
     for i in unseen:
         prepared = prepare(

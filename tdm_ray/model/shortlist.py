@@ -31,6 +31,10 @@ class Shortlist:
     features: Floats
     windows: Ints  # (labels, WINDOWS): passages, -1 for none
 
+    def keep(self, rows: NDArray[np.bool_]) -> Shortlist:
+        """The shortlist with the given rows only."""
+        return Shortlist(self.passages, self.labels[rows], self.features[rows], self.windows[rows])
+
     def premises(self, rows: Sequence[int] | Ints) -> list[str]:
         """The premise text for each of the given rows."""
         return [premise_text(self.passages, self.windows[row]) for row in rows]

@@ -12,14 +12,15 @@ from collections.abc import Sequence
 
 from ray.data import ActorPoolStrategy, Dataset
 
+from tdm_ray.cluster import connect, prepare_context
 from tdm_ray.config import IngestConfig, RayConfig, ScoreConfig, Selection
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.metadata import Select, write_metadata
 from tdm_ray.papers.pieces import Piece, count_papers, find_pieces
 from tdm_ray.papers.read import converted_table
-from tdm_ray.scoring.cluster import Layout, connect, layout, prepare_context
 from tdm_ray.scoring.commit import commit_scores
 from tdm_ray.scoring.corpus import commit_papers, new_pieces, unread
+from tdm_ray.scoring.layout import Layout, layout
 from tdm_ray.scoring.progress import watch
 from tdm_ray.scoring.run import Run, Summary, fingerprint, state_of
 from tdm_ray.scoring.source import read_corpus

@@ -1,111 +1,175 @@
-"""One worker's training loop: pairs in, a fine-tuned cross-encoder out."""
+"""One worker's training loop, the same on one CPU and on many GPUs: shards in, checkpoints and metrics out."""
 
 from __future__ import annotations
 
 import math
+import os
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import ray.train
+import ray.train.torch
 import torch
 from sklearn.metrics import average_precision_score
-from transformers import PreTrainedModel, PreTrainedTokenizerBase, get_linear_schedule_with_warmup
+from transformers import get_linear_schedule_with_warmup
 
-from tdm_ray.model.entailment import MAX_TOKENS, has_fast_bfloat16, truth_logit
-from tdm_ray.training.examples import Pair
+from tdm_ray.config import TrainConfig
+from tdm_ray.model.entailment import has_fast_bfloat16, load_encoder, truth_logit
+from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of, tensors
 
-LOG_EVERY = 50
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainConfig:
-    """The dials of fine-tuning; the defaults are the recipe of the embedded checkpoint."""
-
-    learning_rate: float = 1e-4
-    warmup: float = 0.06
-    pairs_a_batch: int = 32
-    weight_decay: float = 0.01
-    seed: int = 0
-    threads: int = 2
+SCORE = "average_precision"
+STATE = "state.pt"
+_SAY_EVERY_S = 10.0
 
 
-def train(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    epochs: Sequence[Sequence[Pair]],
-    held_out: Sequence[Pair],
-    config: TrainConfig,
-) -> list[dict[str, float]]:
-    """Train in place on one list of pairs an epoch; the returned log has a line each epoch, held-out figures in it."""
-    torch.manual_seed(config.seed)
-    torch.set_num_threads(config.threads)
-    steps = sum(math.ceil(len(pairs) / config.pairs_a_batch) for pairs in epochs)
-    optimizer = torch.optim.AdamW(
-        model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
-    )
-    warmup = int(steps * config.warmup)
-    schedule = get_linear_schedule_with_warmup(optimizer, warmup, steps)  # type: ignore[no-untyped-call]
-    started, step, loss_sum, log = time.monotonic(), 0, 0.0, []
-    for epoch, pairs in enumerate(epochs, start=1):
-        model.train()
-        for batch in batches(pairs, config.pairs_a_batch, seed=config.seed + epoch):
-            loss = _loss(model, tokenizer, batch)
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            optimizer.zero_grad()
-            step, loss_sum = step + 1, loss_sum + float(loss.detach())
-            if step % LOG_EVERY == 0:
-                left = (time.monotonic() - started) / step * (steps - step)
-                said = f"epoch {epoch}  step {step}/{steps}  loss {loss_sum / LOG_EVERY:.4f}  left {left / 60:.0f} min"
-                print(said, flush=True)
-                loss_sum = 0.0
-        log.append({"epoch": epoch, "step": step, **evaluate(model, tokenizer, held_out)})
-        print(log[-1], flush=True)
-    return log
+@dataclass
+class Progress:
+    """Where a run stands; travels in every checkpoint. `done` counts the steps of the epoch that is under way."""
+
+    epoch: int = 1
+    done: int = 0
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+    log: list[dict[str, float]] = field(default_factory=list)
 
 
-def batches(pairs: Sequence[Pair], size: int, *, seed: int) -> Iterator[list[Pair]]:
-    """Shuffled batches of pairs of like length: sorted within pools of 50 batches, so that little is padding."""
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(pairs))
-    pools = [order[i : i + 50 * size] for i in range(0, len(order), 50 * size)]
-    chunks = []
-    for pool in pools:
-        by_length = sorted(pool, key=lambda i: len(pairs[i].premise))
-        chunks += [by_length[i : i + size] for i in range(0, len(by_length), size)]
-    for chunk in random.permutation(len(chunks)):
-        yield [pairs[i] for i in chunks[chunk]]
+class Worker:
+    """Model, optimiser and schedule of one worker, and where they stand; made anew or from the last checkpoint."""
+
+    def __init__(self, base: str, config: TrainConfig, rows: int, board: Any) -> None:
+        context = ray.train.get_context()
+        self.config, self.board, self.rank, self.size = (
+            config,
+            board,
+            context.get_world_rank(),
+            context.get_world_size(),
+        )
+        self.batch = max(1, config.pairs_a_step // (self.size * config.accumulate))
+        self.steps = config.epochs * steps_of(rows // self.size, self.batch, config.accumulate)
+        self.progress, self.started = Progress(), time.monotonic()
+        torch.manual_seed(config.seed)
+        checkpoint = ray.train.get_checkpoint()
+        with checkpoint.as_directory() if checkpoint else nullcontext(base) as folder:
+            model, self.tokenizer = load_encoder(folder, outputs=1)
+            self.inner = model
+            self.model: Any = ray.train.torch.prepare_model(model)
+            self.device = next(self.model.parameters()).device
+            self.optimizer = torch.optim.AdamW(
+                self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
+            )
+            warmup = int(self.steps * config.warmup)
+            self.schedule = get_linear_schedule_with_warmup(self.optimizer, warmup, self.steps)  # type: ignore[no-untyped-call]
+            if checkpoint:
+                self._restore(torch.load(os.path.join(folder, STATE), map_location=self.device, weights_only=True))
+        self.first = self.progress.step
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.progress = Progress(**state["progress"])
+
+    def epoch(self, pools: Iterable[pa.Table]) -> None:
+        """Train on one pass over this worker's shard, from the step where the last checkpoint stood."""
+        self.model.train()
+        found = batches(pools, self.batch, seed=self.config.seed + self.progress.epoch)
+        for number, group in enumerate(grouped(found, self.config.accumulate), start=1):
+            if number <= self.progress.done:
+                continue
+            self.progress.losses.append(self._step(group))
+            self.progress.done, self.progress.step = number, self.progress.step + 1
+            self._say()
+            if self.progress.step % self.config.checkpoint_steps == 0:
+                self.report({"step": self.progress.step})
+
+    def _step(self, group: list[pa.Table]) -> float:
+        total = 0.0
+        for i, batch in enumerate(group, start=1):
+            # Gradients of all but the last batch of a step stay on their worker.
+            alone = i < len(group) and hasattr(self.model, "no_sync")
+            with self.model.no_sync() if alone else nullcontext():
+                loss = self._loss(batch) / len(group)
+                loss.backward()  # type: ignore[no-untyped-call]
+            total += float(loss.detach())
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad()
+        return total
+
+    def _loss(self, batch: pa.Table) -> torch.Tensor:
+        truth = torch.from_numpy(batch["label"].to_numpy().astype(np.float32)).to(self.device)
+        return torch.nn.functional.binary_cross_entropy_with_logits(self._logits(batch), truth)
+
+    def _logits(self, batch: pa.Table) -> torch.Tensor:
+        names = self.tokenizer.model_input_names
+        given = tensors(batch, self.tokenizer.pad_token_id or 0, names, self.device)
+        fast = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_fast_bfloat16()
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+            return truth_logit(self.model(**given).logits.float())
+
+    @torch.inference_mode()
+    def evaluate(self, pools: Iterable[pa.Table]) -> dict[str, float]:
+        """Loss and average precision over the held-out pairs of all workers."""
+        self.model.eval()
+        found = [(self._logits(b).cpu().numpy(), b["label"].to_numpy()) for b in batches(pools, 2 * self.batch, seed=0)]
+        own = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.empty(0), np.empty(0)]
+        everyones: list[Any] = [own]
+        if self.size > 1:
+            everyones = [None] * self.size
+            torch.distributed.all_gather_object(everyones, own)
+        logits, truth = (np.concatenate(column) for column in zip(*everyones, strict=True))
+        return {"held_out_loss": _cross_entropy(logits, truth), SCORE: float(average_precision_score(truth, logits))}
+
+    def end_epoch(self, figures: dict[str, float]) -> None:
+        """Log the epoch and report it with a checkpoint that stands at the start of the next."""
+        now, losses = self.progress, self.progress.losses
+        entry = {"epoch": now.epoch, "step": now.step, "loss": round(sum(losses) / max(len(losses), 1), 5), **figures}
+        self.progress = Progress(now.epoch + 1, 0, now.step, [], [*now.log, entry])
+        self.report(entry)
+
+    def report(self, metrics: dict[str, float]) -> None:
+        """Hand metrics and the state to Ray Train; all workers do, the first one's files are kept."""
+        with tempfile.TemporaryDirectory() as folder:
+            checkpoint = None
+            if self.rank == 0:
+                self.inner.save_pretrained(folder)
+                self.tokenizer.save_pretrained(folder)
+                state = {"optimizer": self.optimizer.state_dict(), "schedule": self.schedule.state_dict()}
+                torch.save({**state, "progress": vars(self.progress)}, os.path.join(folder, STATE))
+                checkpoint = ray.train.Checkpoint.from_directory(folder)
+            ray.train.report(metrics, checkpoint=checkpoint)
+
+    def _say(self) -> None:
+        if self.rank == 0:
+            done, last = self.progress.step, self.progress.losses[-50:]
+            left = (time.monotonic() - self.started) / (done - self.first) * (self.steps - done)
+            self.board.say.remote(
+                f"epoch {self.progress.epoch}  step {done:,}/{self.steps:,}  loss {sum(last) / len(last):.4f}  "
+                f"{math.ceil(left / 60)} min left"
+            )
 
 
-def _forward(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Pair]) -> torch.Tensor:
-    encoded = tokenizer(
-        [p.premise for p in batch], [p.hypothesis for p in batch],
-        truncation="only_first", max_length=MAX_TOKENS, padding=True, return_tensors="pt",
-    )  # fmt: skip
-    device = next(model.parameters()).device
-    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda" or has_fast_bfloat16()):
-        return truth_logit(model(**encoded.to(device)).logits.float())
+def train_worker(given: dict[str, Any]) -> None:
+    """What each worker of the group runs."""
+    config = TrainConfig(**given["config"])
+    if given["threads"]:
+        torch.set_num_threads(given["threads"])
+    worker = Worker(given["base"], config, given["rows"], given["board"])
+    while worker.progress.epoch <= config.epochs:
+        worker.epoch(_pools("train", worker.batch))
+        worker.end_epoch(worker.evaluate(_pools("test", worker.batch)))
 
 
-def _loss(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, batch: Sequence[Pair]) -> torch.Tensor:
-    logits = _forward(model, tokenizer, batch)
-    truth = torch.tensor([float(p.true) for p in batch], device=logits.device)
-    return torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
+def _pools(name: str, size: int) -> Iterator[pa.Table]:
+    shard = ray.train.get_dataset_shard(name)
+    yield from shard.iter_batches(batch_size=BATCHES_A_POOL * size, batch_format="pyarrow")
 
 
-@torch.inference_mode()
-def evaluate(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, pairs: Sequence[Pair]) -> dict[str, float]:
-    """Loss and average precision over held-out pairs."""
-    model.eval()  # type: ignore[no-untyped-call]
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].premise))
-    chunks = [[pairs[i] for i in order[k : k + 64]] for k in range(0, len(order), 64)]
-    logits = torch.cat([_forward(model, tokenizer, chunk) for chunk in chunks])
-    truth = torch.tensor([float(p.true) for chunk in chunks for p in chunk], device=logits.device)
-    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, truth)
-    return {
-        "held_out_loss": float(loss),
-        "held_out_average_precision": float(average_precision_score(truth.cpu().numpy(), logits.cpu().numpy())),
-    }
+def _cross_entropy(logits: np.ndarray[Any, Any], truth: np.ndarray[Any, Any]) -> float:
+    return float(np.mean(np.logaddexp(0, logits) - logits * truth))

@@ -1,4 +1,4 @@
-"""The cluster a run finds or starts, and how its work is laid out there."""
+"""The Ray cluster a command finds or starts."""
 
 from __future__ import annotations
 
@@ -7,42 +7,16 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 # Before ray is imported: its Parquet reader starts 32 actors a read, which starves a small machine.
 os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
-from ray.data import ActorPoolStrategy, DataContext
-
-from tdm_ray.config import RayConfig
+from ray.data import DataContext
 
 # A paper takes half a second of two CPU cores at worst; half an hour without a block is a hang, say so earlier.
 _NO_PROGRESS_S = 900
-_BLOCK = 64
-
-
-@dataclass(frozen=True)
-class Layout:
-    """What runs where: `actors` with the model, each with `gpus` and `threads`; `preparers` on CPUs beside them."""
-
-    actors: int
-    gpus: float
-    threads: int | None
-    preparers: int
-    papers_a_block: int
-
-    def __str__(self) -> str:
-        where = f"{self.gpus:g} GPU each" if self.gpus else f"{self.threads} threads each"
-        return (
-            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; blocks of {self.papers_a_block} papers"
-        )
-
-    @property
-    def pool(self) -> ActorPoolStrategy:
-        """The actors that hold the model."""
-        return ActorPoolStrategy(size=self.actors)
 
 
 def connect() -> None:
@@ -78,28 +52,6 @@ def _without_note_on_its_log_level() -> Iterator[None]:
             os.write(2, b"".join(line for line in said if b"RAY_BACKEND_LOG_LEVEL" not in line))
 
 
-def layout(config: RayConfig, papers: int | None) -> Layout:
-    """The layout for the cluster at hand and a corpus of `papers` (None: not known)."""
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    on_gpu = float(resources.get("GPU", 0)) if config.gpus is None else config.gpus
-    gpus = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
-    # Logical CPUs may exceed the cores of a small machine (see `connect`); threads must not.
-    nodes = max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
-    cores = min(int(resources.get("CPU", 1)), (os.cpu_count() or 1) * nodes)
-    if gpus:
-        actors = config.actors or max(1, int(resources.get("GPU", gpus) / gpus))
-        return Layout(actors, gpus, None, max(1, min(cores // 2, 4 * actors)), _block(config, papers, actors))
-    actors = config.actors or max(1, cores // 4)
-    return Layout(actors, 0.0, max(1, cores // actors), max(1, actors // 2), _block(config, papers, actors))
-
-
-def _block(config: RayConfig, papers: int | None, actors: int) -> int:
-    """Four blocks an actor at least, of 8 to 64 papers."""
-    if config.papers_a_block:
-        return config.papers_a_block
-    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))
-
-
 def prepare_context() -> None:
     """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence.
 
@@ -111,3 +63,15 @@ def prepare_context() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = _NO_PROGRESS_S
+
+
+def cores() -> int:
+    """The CPU cores of all nodes; a small machine's logical CPUs exceed them (see `connect`), threads must not."""
+    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    nodes = max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
+    return min(int(resources.get("CPU", 1)), (os.cpu_count() or 1) * nodes)
+
+
+def gpus() -> float:
+    """The GPUs of all nodes."""
+    return float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]

@@ -1,58 +1,28 @@
-"""The command `tdm-ray`: reads options, calls one function, prints. Exit codes: see `tdm_ray.errors`."""
+"""The commands that turn papers into leaderboards: each reads options, calls one function, prints."""
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from tdm_ray import __version__
-from tdm_ray.config import EMBEDDED, IngestConfig, RayConfig, ScoreConfig, Selection
-from tdm_ray.errors import TdmRayError
-
-# Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
-app = typer.Typer(
-    name="tdm-ray",
-    help="Turn papers into leaderboards: which task, dataset and metric does each paper report?",
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    add_completion=False,
-    pretty_exceptions_enable=False,
+from tdm_ray.cli.options import (
+    Actors,
+    Asked,
+    Block,
+    IndexFolder,
+    Json,
+    MinCount,
+    Model,
+    Out,
+    Papers,
+    TaxonomyFile,
+    Threshold,
 )
-
-Papers = Annotated[list[str], typer.Argument(metavar="PAPERS...", help="Files, folders, quoted globs, or an ingested folder.", show_default=False)]  # fmt: skip  # noqa: E501
-Out = Annotated[str, typer.Option("--out", help="The folder to write to.", show_default=False)]
-TaxonomyFile = Annotated[str, typer.Option("--taxonomy", help="A taxonomy file, or `default`, the one that ships.")]
-MinCount = Annotated[int, typer.Option("--min-count", min=0, help="Drop labels with a smaller count in the taxonomy.")]
-Model = Annotated[str, typer.Option("--model", help="`embedded`, or a cross-encoder by name or folder.")]
-IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made by `tdm-ray index`.")]
-Asked = Annotated[int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper.")]
-Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
-Actors = Annotated[
-    int | None, typer.Option("--actors", min=1, help="Model actors; chosen from the cluster without it.")
-]
-Block = Annotated[int, typer.Option("--papers-a-block", min=1, help="The unit of work, retry and checkpoint.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+from tdm_ray.config import EMBEDDED, IngestConfig, RayConfig, ScoreConfig, Selection
 
 
-def _version(value: bool) -> None:
-    if value:
-        typer.echo(f"tdm-ray {__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def _root(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
-    """Turn papers into leaderboards: which task, dataset and metric does each paper report?"""
-
-
-@app.command()
 def ingest(
     papers: Papers,
     out: Out,
@@ -87,32 +57,6 @@ def ingest(
     _report(ingest_corpus(papers, out, config, RayConfig(papers_a_block=papers_a_block)), json)
 
 
-@app.command()
-def index(
-    papers: Papers,
-    out: Out,
-    annotations: Annotated[
-        list[str],
-        typer.Option("--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False),
-    ],
-    taxonomy: TaxonomyFile = "default",
-    min_count: MinCount = 0,
-    model: Model = EMBEDDED,
-) -> None:
-    """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes; optional.
-
-    Example: `tdm-ray index train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
-    --out my-index`
-    """
-    from tdm_ray.model.learn import index_corpus
-
-    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
-    facts = index_corpus(papers, annotations, config, out)
-    for name, value in facts.items():
-        typer.echo(f"{name}: {value}")
-
-
-@app.command()
 def score(
     papers: Papers,
     out: Out,
@@ -140,7 +84,6 @@ def score(
     _report(score_corpus(papers, out, config, RayConfig(actors=actors, papers_a_block=papers_a_block)), json)
 
 
-@app.command()
 def leaderboard(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that `score` wrote.", show_default=False)],
     formats: Annotated[
@@ -166,7 +109,6 @@ def leaderboard(
         Console().print(render(table, boards=boards, entries=entries))
 
 
-@app.command()
 def inspect(
     paper: Annotated[str, typer.Argument(metavar="PAPER", help="A file or folder of papers.", show_default=False)],
     paper_id: Annotated[str | None, typer.Option("--id", help="Which paper of it; the first without it.")] = None,
@@ -189,7 +131,6 @@ def inspect(
     Console().print(explain(find_paper(paper, paper_id), config))
 
 
-@app.command()
 def demo(
     out: Annotated[str, typer.Option("--out", help="The folder to write to.")] = "out/demo",
     boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 40,
@@ -208,7 +149,6 @@ def demo(
     _report(summary, json=False)
 
 
-@app.command()
 def taxonomy(
     path: Annotated[str, typer.Argument(metavar="[FILE]", help="A taxonomy file, or `default`.")] = "default",
     min_count: MinCount = 0,
@@ -235,16 +175,3 @@ def _report(summary: object, json: bool) -> None:
 
     text = json_module.dumps(dataclasses.asdict(summary)) if json else str(summary)  # type: ignore[call-overload]
     typer.echo(text)
-
-
-def main() -> None:
-    """Run the command; an error raised on purpose is one line and its exit code."""
-    try:
-        app()
-    except TdmRayError as error:
-        print(f"tdm-ray: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-
-
-if __name__ == "__main__":
-    main()

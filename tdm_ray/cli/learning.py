@@ -1,0 +1,142 @@
+"""The commands that learn from labelled papers: each reads options, calls one function, prints."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from tdm_ray.cli.options import Asked, Gold, IndexFolder, MinCount, Model, Out, Papers, Seed, TaxonomyFile
+from tdm_ray.config import EMBEDDED, ScoreConfig
+
+
+def index(
+    papers: Papers,
+    out: Out,
+    annotations: Gold,
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    model: Model = EMBEDDED,
+) -> None:
+    """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes; optional.
+
+    Example: `tdm-ray index train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
+    --out my-index`
+    """
+    from tdm_ray.model.learn import index_corpus
+
+    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
+    facts = index_corpus(papers, annotations, config, out)
+    for name, value in facts.items():
+        typer.echo(f"{name}: {value}")
+
+
+def dataset(
+    papers: Papers,
+    out: Out,
+    annotations: Gold,
+    taxonomy: Annotated[str, typer.Option("--taxonomy", help="A taxonomy file with counts.", show_default=False)],
+    leaderboard_threshold: Annotated[
+        int, typer.Option("--leaderboard-threshold", min=0, help="Labels with a smaller count are not known.")
+    ] = 5,
+    negatives: Annotated[str, typer.Option("--negatives", help="hard, random or first (the original's).")] = "hard",
+    num_negative_instances: Annotated[
+        int, typer.Option("--num-negative-instances", min=1, help="Wrong labels a paper.")
+    ] = 10,
+    context: Annotated[str, typer.Option("--context", help="evidence or doctaet (the original's).")] = "evidence",
+    allowed_unknown: Annotated[
+        int, typer.Option("--allowed-unknown", min=0, help="Papers without a known label that give a row `unknown`.")
+    ] = 600,
+    folds: Annotated[int, typer.Option("--folds", min=1, help="Disjoint hold-outs, by paper.")] = 2,
+    held_out_papers: Annotated[
+        float | None, typer.Option("--held-out-papers", help="The share of papers in each; 0.3 of two, 1/k of k folds.")
+    ] = None,
+    held_out_labels: Annotated[
+        float, typer.Option("--held-out-labels", min=0, max=0.9, help="The share of labels kept out, for zero-shot.")
+    ] = 0.0,
+    seed: Seed = 0,
+    tsv: Annotated[bool, typer.Option("--tsv", help="TSV in the form of the original instead of Parquet.")] = False,
+) -> None:
+    """Make training pairs (`label, paper_id, TDM, context`) of labelled papers, in folds.
+
+    Example: `tdm-ray dataset train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --out pairs`
+    """
+    from tdm_ray.config import DatasetConfig
+    from tdm_ray.training.dataset import create_dataset
+    from tdm_ray.training.show import show_dataset
+
+    config = DatasetConfig(
+        leaderboard_threshold=leaderboard_threshold, negatives=negatives, context=context, folds=folds, seed=seed,
+        num_negative_instances=num_negative_instances, allowed_unknown=allowed_unknown, tsv=tsv,
+        held_out_papers=held_out_papers, held_out_labels=held_out_labels,
+    )  # fmt: skip
+    Console().print(show_dataset(create_dataset(papers, annotations, taxonomy, out, config)))
+
+
+def train(
+    folder: Annotated[str, typer.Argument(metavar="DATASET", help="Made by `dataset`.", show_default=False)],
+    out: Out,
+    base: Annotated[str, typer.Option("--base", help="Any Hugging Face encoder, by name or folder.")],
+    fold: Annotated[int, typer.Option("--fold", min=1, help="The fold to train on; its test side is evaluated.")] = 1,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the pairs.")] = 2,
+    learning_rate: Annotated[float, typer.Option("--learning-rate", help="At its highest.")] = 1e-4,
+    pairs_a_step: Annotated[int, typer.Option("--pairs-a-step", min=1, help="Over all workers together.")] = 32,
+    accumulate: Annotated[int, typer.Option("--accumulate", min=1, help="Batches a step is split into.")] = 1,
+    checkpoint_steps: Annotated[
+        int, typer.Option("--checkpoint-steps", min=1, help="How often the state is kept, besides after each epoch.")
+    ] = 500,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="One a GPU without it, or one on all cores.")
+    ] = None,
+    seed: Seed = 0,
+) -> None:
+    """Fine-tune an encoder on a data set, on one machine or on many; the checkpoint goes to OUT.
+
+    Interrupted, the same command goes on where it stopped; finished, it only reports.
+
+    Example: `tdm-ray train pairs --base allenai/scibert_scivocab_uncased --out checkpoint`
+    """
+    from tdm_ray.config import TrainConfig
+    from tdm_ray.training.fit import train_model
+    from tdm_ray.training.show import show_training
+
+    config = TrainConfig(
+        epochs=epochs, learning_rate=learning_rate, pairs_a_step=pairs_a_step, accumulate=accumulate, workers=workers,
+        checkpoint_steps=checkpoint_steps, seed=seed,
+    )  # fmt: skip
+    Console().print(show_training(train_model(folder, base, out, config, fold=fold)))
+
+
+def evaluate(
+    papers: Papers,
+    out: Out,
+    annotations: Gold,
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    index: IndexFolder = None,
+    model: Model = EMBEDDED,
+    asked: Asked = 32,
+    held_out_labels: Annotated[
+        str | None, typer.Option("--held-out-labels", help="A taxonomy file of labels kept from training.")
+    ] = None,
+    protocol: Annotated[
+        str, typer.Option("--protocol", help="whole (every label) or field (gold and 10 random wrong labels).")
+    ] = "whole",
+    negatives: Annotated[int, typer.Option("--negatives", min=1, help="Wrong labels of the field's protocol.")] = 10,
+) -> None:
+    """Hold predictions against gold; writes OUT/report.md and OUT/report.json.
+
+    Example: `tdm-ray evaluate dev/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
+    --index my-index --out report`
+    """
+    from rich.markdown import Markdown
+
+    from tdm_ray.evaluation.report import evaluate as measured
+
+    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked)
+    text = measured(
+        papers, annotations, out, config, protocol=protocol, held_out_labels=held_out_labels, negatives=negatives
+    )
+    Console().print(Markdown(text) if sys.stdout.isatty() else text)

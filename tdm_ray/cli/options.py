@@ -1,0 +1,26 @@
+"""The options that several commands share."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+Papers = Annotated[list[str], typer.Argument(metavar="PAPERS...", help="Files, folders, quoted globs, or an ingested folder.", show_default=False)]  # fmt: skip  # noqa: E501
+Out = Annotated[str, typer.Option("--out", help="The folder to write to.", show_default=False)]
+TaxonomyFile = Annotated[str, typer.Option("--taxonomy", help="A taxonomy file, or `default`, the one that ships.")]
+MinCount = Annotated[int, typer.Option("--min-count", min=0, help="Drop labels with a smaller count in the taxonomy.")]
+Model = Annotated[str, typer.Option("--model", help="`embedded`, or a cross-encoder by name or folder.")]
+IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made by `tdm-ray index`.")]
+Asked = Annotated[int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper.")]
+Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
+Gold = Annotated[
+    list[str],
+    typer.Option("--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False),
+]
+Actors = Annotated[
+    int | None, typer.Option("--actors", min=1, help="Model actors; chosen from the cluster without it.")
+]
+Block = Annotated[int, typer.Option("--papers-a-block", min=1, help="The unit of work, retry and checkpoint.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -1,0 +1,83 @@
+"""Decisions and gold -> precision, recall and F1, over matrices of shape (papers, labels)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from tdm_ray.model.calibration import expected_calibration_error
+
+Floats = NDArray[np.float32]
+
+
+def f1_figures(decided: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
+    """Micro P, R, F1; macro F1 (labels with gold), paper F1 (papers with gold), false positives per wrong pair.
+
+    The definitions of the field's referee: macro F1 is the mean F1 over the labels that some paper has gold for.
+    """
+    right = decided.multiply(gold)
+    hits, made, wanted = float(right.sum()), float(decided.sum()), float(gold.sum())
+    wrong_pairs = gold.shape[0] * gold.shape[1] - wanted
+    return {
+        "precision": _share(hits, made), "recall": _share(hits, wanted), "micro_f1": _share(2 * hits, made + wanted),
+        "macro_f1": _mean_f1(right, decided, gold, 0), "paper_f1": _mean_f1(right, decided, gold, 1),
+        "false_positives_per_wrong_pair": _share(made - hits, wrong_pairs),
+    }  # fmt: skip
+
+
+def with_unknown(matrix: sp.csr_matrix) -> sp.csr_matrix:
+    """The matrix with a further column: papers without any label count as the label `unknown`."""
+    none = np.asarray(matrix.sum(axis=1)).ravel() == 0
+    return sp.hstack([matrix, sp.csr_matrix(none[:, None].astype(np.float32))], format="csr")
+
+
+def by_group(decided: sp.csr_matrix, gold: sp.csr_matrix, groups: Sequence[str]) -> list[dict[str, Any]]:
+    """Micro figures of every group of labels (its task, say) that has gold, the largest first."""
+    names = sorted(set(groups))
+    place = {name: i for i, name in enumerate(names)}
+    member = sp.csr_matrix((np.ones(len(groups)), (range(len(groups)), [place[g] for g in groups])))
+    hits, made, wanted = (np.asarray((m @ member).sum(axis=0)).ravel() for m in (decided.multiply(gold), decided, gold))
+    return [
+        {
+            "group": names[i], "gold": int(wanted[i]), "decided": int(made[i]), "precision": _share(hits[i], made[i]),
+            "recall": _share(hits[i], wanted[i]), "micro_f1": _share(2 * hits[i], made[i] + wanted[i]),
+        }
+        for i in np.argsort(-wanted, kind="stable") if wanted[i]
+    ]  # fmt: skip
+
+
+def calibration(probability: Floats, truth: NDArray[np.bool_], bins: int = 10) -> dict[str, Any]:
+    """Expected calibration error, and the reliability table: per bin its pairs, mean probability and share of truth."""
+    places = np.minimum((probability * bins).astype(int), bins - 1)
+    table = [
+        {
+            "from": b / bins, "to": (b + 1) / bins, "pairs": int((places == b).sum()),
+            "probability": float(probability[places == b].mean()), "true": float(truth[places == b].mean()),
+        }
+        for b in range(bins) if (places == b).any()
+    ]  # fmt: skip
+    return {"expected_calibration_error": expected_calibration_error(probability, truth), "reliability": table}
+
+
+def best_f1(probability: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
+    """The highest micro F1 of any one threshold: a ceiling, to know what the choice of the threshold cost."""
+    found = probability.tocoo()
+    order = np.argsort(-found.data, kind="stable")
+    hits = np.cumsum(np.asarray(gold[found.row, found.col]).ravel()[order] > 0)
+    f1 = 2 * hits / (np.arange(1, len(order) + 1) + gold.sum())
+    best = int(np.argmax(f1)) if len(f1) else 0
+    return {"micro_f1": float(f1[best]) if len(f1) else 0.0, "threshold": float(found.data[order][best]) if len(f1) else 0.0}  # fmt: skip  # noqa: E501
+
+
+def _mean_f1(right: sp.csr_matrix, decided: sp.csr_matrix, gold: sp.csr_matrix, axis: int) -> float:
+    hits, made, wanted = (np.asarray(m.sum(axis=axis)).ravel() for m in (right, decided, gold))
+    having = wanted > 0
+    return float((2 * hits[having] / (made + wanted)[having]).mean()) if having.any() else 0.0
+
+
+def _share(part: float, whole: float) -> float:
+    return float(part / whole) if whole else 0.0

@@ -1,0 +1,119 @@
+"""The pipeline's own predictions against gold, over the whole taxonomy: every paper against every label."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import scipy.sparse as sp
+
+from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.errors import TaxonomyError
+from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
+from tdm_ray.model.gather import Gathered, gather, read_all
+from tdm_ray.model.labelled import label_matrix
+from tdm_ray.model.scorer import Knowledge
+from tdm_ray.model.shortlist import Shortlister
+from tdm_ray.parallel import over_chunks
+from tdm_ray.records import PREDICTIONS, TDM, Paper
+from tdm_ray.scoring.pipeline import score_corpus
+from tdm_ray.storage import join, read_table
+from tdm_ray.taxonomy.gold import read_gold
+from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+CUTS = (16, 32, 64, 128)
+
+
+def evaluate_whole(
+    papers: Sequence[str], annotations: Sequence[str], out: str, config: ScoreConfig,
+    ray_config: RayConfig | None = None, *, held_out_labels: str | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Score `papers` (into `out/scored`, every probability kept) and hold the decisions against the annotations.
+
+    `held_out_labels` is a taxonomy file of labels that were kept from training; their figures are given apart.
+    Raises `TaxonomyError` where no paper is annotated.
+    """
+    knowledge, gold = Knowledge.of(config), read_gold(*annotations)
+    summary = score_corpus(papers, join(out, "scored"), replace(config, threshold=0.0), ray_config)
+    gathered = gather(read_all(papers), gold, knowledge.taxonomy, read_taxonomy(config.taxonomy))
+    if not gathered.papers:
+        raise TaxonomyError("no paper is annotated; check that the annotations' file names are the papers' ids")
+    ids = [labelled.paper.paper_id for labelled in gathered.papers]
+    probability = probabilities(read_table(join(out, "scored", "predictions"), PREDICTIONS), ids, knowledge.taxonomy)
+    truth = label_matrix(ids, gold, knowledge.taxonomy)
+    unseen = set(read_taxonomy(held_out_labels).index) if held_out_labels else set()
+    return {
+        "protocol": "whole taxonomy: every paper against every label; what the shortlist leaves out is a decision too",
+        "papers": len(ids), "labels": len(knowledge.taxonomy), "gold_pairs": int(truth.sum()),
+        "counts": gathered.counts, "scoring": str(summary), "model_id": knowledge.model_id,
+        "threshold": knowledge.threshold,
+        **decision_figures(probability, truth, knowledge.threshold, knowledge.taxonomy, unseen),
+        "shortlist": shortlist_recall(gathered, knowledge.shortlister),
+    }  # fmt: skip
+
+
+def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Taxonomy) -> sp.csr_matrix:
+    """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in it."""
+    row = {paper_id: i for i, paper_id in enumerate(paper_ids)}
+    tdms = map(TDM, *(predictions[part].to_pylist() for part in ("task", "dataset", "metric")))
+    found = [
+        (row[paper_id], taxonomy.index[tdm], p)
+        for paper_id, tdm, p in zip(
+            predictions["paper_id"].to_pylist(), tdms, predictions["probability"].to_pylist(), strict=True
+        )
+        if paper_id in row
+    ]
+    rows, columns, values = np.array(found, np.float64).reshape(-1, 3).T
+    shape = (len(paper_ids), len(taxonomy))
+    return sp.csr_matrix((values.astype(np.float32), (rows.astype(int), columns.astype(int))), shape)
+
+
+def decision_figures(
+    probability: sp.csr_matrix, truth: sp.csr_matrix, threshold: float, taxonomy: Taxonomy, unseen: set[TDM]
+) -> dict[str, Any]:
+    """All figures that need nothing but probabilities and gold."""
+    decided = (probability >= threshold).astype(np.float32)
+    asked = probability.tocoo()
+    right = np.asarray(truth[asked.row, asked.col]).ravel() > 0
+    figures: dict[str, Any] = {
+        "figures": f1_figures(decided, truth),
+        "with_unknown": f1_figures(with_unknown(decided), with_unknown(truth)),
+        "best_single_threshold": best_f1(probability, truth),
+        "calibration": calibration(asked.data, right),
+        "tasks": by_group(decided, truth, [label.tdm.task for label in taxonomy.labels]),
+    }
+    if unseen:
+        apart = np.array([label.tdm in unseen for label in taxonomy.labels])
+        figures["held_out_labels"] = {"labels": int(apart.sum()), **f1_figures(decided[:, apart], truth[:, apart])}
+        figures["other_labels"] = {"labels": int((~apart).sum()), **f1_figures(decided[:, ~apart], truth[:, ~apart])}
+    return figures
+
+
+@dataclass(frozen=True)
+class _Recall:
+    """How many gold labels of a paper the first 16, 32, 64, 128 labels of its shortlist hold, and the time it took."""
+
+    shortlister: Shortlister
+
+    def __call__(self, items: Sequence[tuple[Paper, tuple[int, ...]]]) -> list[tuple[float, ...]]:
+        return [self._one(paper, known) for paper, known in items]
+
+    def _one(self, paper: Paper, known: tuple[int, ...]) -> tuple[float, ...]:
+        started = time.perf_counter()
+        found = self.shortlister.shortlist(paper, size=CUTS[-1]).labels
+        took = time.perf_counter() - started
+        return took, *(float(np.isin(found[:cut], known).sum()) for cut in CUTS)
+
+
+def shortlist_recall(gathered: Gathered, shortlister: Shortlister) -> dict[str, Any]:
+    """The share of gold that the first labels of the shortlists hold, and the milliseconds a paper takes."""
+    items = [(labelled.paper, labelled.known) for labelled in gathered.papers]
+    table = np.array(over_chunks(_Recall(shortlister), items))
+    gold = sum(len(known) for _, known in items)
+    recall = {str(cut): float(table[:, i].sum() / max(gold, 1)) for i, cut in enumerate(CUTS, start=1)}
+    return {"recall_at": recall, "milliseconds_a_paper": float(np.median(table[:, 0]) * 1000)}

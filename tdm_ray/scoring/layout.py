@@ -1,0 +1,52 @@
+"""How the work of a run is laid out on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ray.data import ActorPoolStrategy
+
+from tdm_ray.cluster import cores, gpus
+from tdm_ray.config import RayConfig
+
+_BLOCK = 64
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What runs where: `actors` with the model, each with `gpus` and `threads`; `preparers` on CPUs beside them."""
+
+    actors: int
+    gpus: float
+    threads: int | None
+    preparers: int
+    papers_a_block: int
+
+    def __str__(self) -> str:
+        where = f"{self.gpus:g} GPU each" if self.gpus else f"{self.threads} threads each"
+        return (
+            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; blocks of {self.papers_a_block} papers"
+        )
+
+    @property
+    def pool(self) -> ActorPoolStrategy:
+        """The actors that hold the model."""
+        return ActorPoolStrategy(size=self.actors)
+
+
+def layout(config: RayConfig, papers: int | None) -> Layout:
+    """The layout for the cluster at hand and a corpus of `papers` (None: not known)."""
+    on_gpu = gpus() if config.gpus is None else config.gpus
+    each = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
+    if each:
+        actors = config.actors or max(1, int((gpus() or each) / each))
+        return Layout(actors, each, None, max(1, min(cores() // 2, 4 * actors)), _block(config, papers, actors))
+    actors = config.actors or max(1, cores() // 4)
+    return Layout(actors, 0.0, max(1, cores() // actors), max(1, actors // 2), _block(config, papers, actors))
+
+
+def _block(config: RayConfig, papers: int | None, actors: int) -> int:
+    """Four blocks an actor at least, of 8 to 64 papers."""
+    if config.papers_a_block:
+        return config.papers_a_block
+    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))

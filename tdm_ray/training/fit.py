@@ -1,0 +1,195 @@
+"""Fine-tune an encoder on a data set with Ray Train, on one core or on many GPU nodes.
+
+    OUT/                 the checkpoint: model.safetensors (half precision), config, tokenizer, word counts
+    OUT/training.json    config, log of all epochs, the ids of the papers learnt from; written last
+    OUT/run/             Ray Train's own checkpoints while it is under way; what a killed run goes on from
+
+Killed workers are started again, at most `max_failures` times; a killed driver goes on where it stood when the same
+command is given again. Either way the steps since the last checkpoint are done again, not more.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import ray
+import ray.train
+import torch
+from ray.train.torch import TorchTrainer
+
+from tdm_ray.cluster import connect, cores, gpus, prepare_context
+from tdm_ray.config import TrainConfig
+from tdm_ray.errors import InputError, OutputError, TdmRayError
+from tdm_ray.model.entailment import load_encoder, save_half
+from tdm_ray.storage import (  # fmt: skip
+    copy_files,
+    digest,
+    exists,
+    file_bytes,
+    join,
+    list_files,
+    read_json,
+    read_table,
+    remove_folder,
+    scan_table,
+    write_json,
+)
+from tdm_ray.training.batches import encode
+from tdm_ray.training.dataset import PAIRS
+from tdm_ray.training.loop import SCORE, STATE, train_worker
+
+_FREQUENCY = "document_frequency.parquet"
+_SAY_EVERY_S = 15.0
+_ROWS_A_BLOCK = 2_000
+
+
+@ray.remote(num_cpus=0)
+class Board:
+    """Where the first worker says how far it is; the driver, perhaps on another machine, looks there."""
+
+    def __init__(self) -> None:
+        self.line = ""
+
+    def say(self, line: str) -> None:
+        """Take the newest line."""
+        self.line = line
+
+    def read(self) -> str:
+        """The newest line."""
+        return self.line
+
+
+def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = None, *, fold: int = 1) -> dict[str, Any]:  # fmt: skip  # noqa: E501
+    """Fine-tune the encoder `base` (a folder or hub name) on a fold of `dataset`; returns what `training.json` holds.
+
+    The held-out side is evaluated after each epoch, and the epoch of the highest average precision is what ends up in
+    `out`. Raises `InputError` for what is no data set, `CheckpointError` for what is no encoder, `OutputError` where
+    `out` holds something else, `TdmRayError` where training failed for good.
+    """
+    config = config or TrainConfig()
+    sides = {side: join(dataset, f"fold{fold}", side) for side in ("train", "test")}
+    identity = _identity(dataset, sides, base, config)
+    if exists(join(out, "training.json")) and (told := read_json(join(out, "training.json"))).get("run") == identity:
+        return dict(told)
+    _claim(out, identity)
+    load_encoder(base, outputs=1)  # what cannot be loaded is better known before a cluster starts
+    connect()
+    prepare_context()
+    result = _fit(sides, base, out, config)
+    facts = {
+        "run": identity, "config": asdict(config), "base": os.path.basename(base.rstrip("/")), **_outcome(result),
+        "learnt_from": sorted(read_table(sides["train"], PAIRS, ["paper_id"])["paper_id"].unique().to_pylist()),
+    }  # fmt: skip
+    _export(result, dataset, out, facts)
+    return facts
+
+
+def _identity(dataset: str, sides: dict[str, str], base: str, config: TrainConfig) -> str:
+    for folder in sides.values():
+        if not exists(folder):
+            raise InputError(f"{folder}: no such part of a data set; make one with `tdm-ray dataset` (not --tsv)")
+    facts = digest(file_bytes([join(dataset, "dataset.json")]))
+    return digest([repr((facts, sorted(sides.values()), base, asdict(config))).encode()])
+
+
+def _claim(out: str, identity: str) -> None:
+    """Mark `out` as this run's. Raises `OutputError` where it is another's, or holds other files."""
+    claim = join(out, "run.json")
+    if exists(claim):
+        if read_json(claim).get("run") != identity:
+            raise OutputError(f"{out}: holds a training of other data or settings; choose another --out, or delete it")
+    elif exists(out) and list_files(out):
+        raise OutputError(f"{out}: not empty; choose another --out, or delete it")
+    write_json(claim, {"run": identity})
+
+
+def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray.train.Result:
+    workers = config.workers or max(1, int(gpus()))
+    on_gpu = gpus() >= workers
+    data: dict[str, Any] = {side: _encoded(folder, base) for side, folder in sides.items()}
+    options = ray.train.DataConfig.default_ingest_options()
+    options.preserve_order = True  # a resumed epoch passes over the steps it has done: they must be the same ones
+    board = Board.remote()  # type: ignore[attr-defined]
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config={
+            "config": asdict(config), "base": base, "rows": scan_table(sides["train"], PAIRS).count_rows(),
+            "board": board, "threads": None if on_gpu else max(1, cores() // workers),
+        },
+        datasets=data,
+        dataset_config=ray.train.DataConfig(datasets_to_split="all", execution_options=options),
+        scaling_config=ray.train.ScalingConfig(
+            num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, "GPU": int(on_gpu)}
+        ),
+        run_config=ray.train.RunConfig(
+            name="run", storage_path=out if "://" in out else os.path.abspath(out),
+            failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
+            # The best epoch is kept, and the newest state, which is what a killed run goes on from.
+            checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=SCORE),
+        ),
+    )  # fmt: skip
+    with _progress(board):
+        try:
+            return trainer.fit()
+        except ray.train.TrainingFailedError as error:
+            last = str(error).strip().splitlines()[-1]
+            raise TdmRayError(f"training failed: {last}; the same command goes on from the last checkpoint") from error
+
+
+def _encoded(folder: str, base: str) -> ray.data.Dataset:
+    """The pairs of a folder, tokenised by CPU tasks while they are read."""
+    blocks = ray.data.read_parquet(folder).repartition(target_num_rows_per_block=_ROWS_A_BLOCK)
+    # Ray's type of a function over batches has no room for further arguments.
+    return blocks.map_batches(encode, fn_kwargs={"base": base}, batch_size=None, batch_format="pyarrow")  # type: ignore[arg-type]
+
+
+def _outcome(result: ray.train.Result) -> dict[str, Any]:
+    assert result.checkpoint is not None
+    with result.checkpoint.as_directory() as folder:
+        state = torch.load(os.path.join(folder, STATE), map_location="cpu", weights_only=True)
+    log = state["progress"]["log"]
+    return {"steps": log[-1]["step"], "best_epoch": _best(result)[1]["epoch"], "log": log}
+
+
+def _best(result: ray.train.Result) -> tuple[ray.train.Checkpoint, dict[str, Any]]:
+    return max(result.best_checkpoints or [], key=lambda found: found[1].get(SCORE, -1.0))
+
+
+def _export(result: ray.train.Result, dataset: str, out: str, facts: dict[str, Any]) -> None:
+    with _best(result)[0].as_directory() as folder, tempfile.TemporaryDirectory() as half:
+        save_half(*load_encoder(folder), half)
+        copy_files(half, out)
+    if exists(join(dataset, _FREQUENCY)):
+        copy_files(join(dataset, _FREQUENCY), out)
+    write_json(join(out, "training.json"), facts)
+    remove_folder(join(out, "run"))
+
+
+@contextmanager
+def _progress(board: Any) -> Iterator[None]:
+    """Print the newest line every 15 s while the body runs; in place on a terminal."""
+    stop, terminal = threading.Event(), sys.stderr.isatty()
+    end = "" if terminal else "\n"
+
+    def show() -> None:
+        last = ""
+        while not stop.wait(1.0 if terminal else _SAY_EVERY_S):
+            line = ray.get(board.read.remote())
+            if line != last:
+                print(*(["\r\x1b[K", line] if terminal else [line]), sep="", end=end, file=sys.stderr, flush=True)
+                last = line
+
+    thread = threading.Thread(target=show, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)
