@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
 
@@ -83,10 +84,36 @@ def make_folder(path: str) -> None:
 
 def copy_files(source: str, folder: str) -> None:
     """Copy a file, or the files of a folder with their places in it, into `folder`; either may be anywhere."""
-    base = os.path.dirname(source) if list_files(source) == [source] else source.rstrip("/")
-    for path in list_files(source):
-        with fsspec.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
+    fs, inner = fsspec.core.url_to_fs(source)
+    base = os.path.dirname(inner) if fs.isfile(inner) else inner.rstrip("/")
+    for path in fs.find(inner):
+        with fs.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
             shutil.copyfileobj(found, file)
+
+
+def local_copy(path: str) -> str:
+    """A folder of this machine with the files of `path`: itself, or a copy of what lies elsewhere, made once.
+
+    The copy is named after the files' names, sizes and times: a folder that has changed is fetched again.
+    """
+    fs, inner = fsspec.core.url_to_fs(path)
+    if "file" in fs.protocol or not fs.isdir(inner):
+        return path
+    listed = fs.find(inner, detail=True)
+    state = digest(f"{name} {info.get('size')} {_changed(info)}".encode() for name, info in sorted(listed.items()))
+    kept = os.path.join(tempfile.gettempdir(), f"tdm_ray-{os.getuid()}")
+    place = os.path.join(kept, f"{os.path.basename(inner.rstrip('/'))}-{state}")
+    if not os.path.isdir(place):
+        os.makedirs(kept, mode=0o700, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept) as fetched:
+            copy_files(path, os.path.join(fetched, "files"))
+            with suppress(OSError):  # another process was quicker
+                os.rename(os.path.join(fetched, "files"), place)
+    return place
+
+
+def _changed(info: Mapping[str, Any]) -> str:
+    return str(next((info[key] for key in ("ETag", "LastModified", "created", "mtime") if key in info), ""))
 
 
 def remove_folder(path: str) -> None:

@@ -1,5 +1,7 @@
 """Tokens, coverage, features, neighbours, pairs, calibration."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -17,6 +19,7 @@ from transformers import (
 )
 
 from tdm_ray.config import ScoreConfig
+from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError
 from tdm_ray.model.calibration import (
     Calibrator,
@@ -36,9 +39,11 @@ from tdm_ray.model.pairs import PairBuilder
 from tdm_ray.model.scorer import Decider, Knowledge, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.model.tokens import tokens
+from tdm_ray.papers.read import read_papers
 from tdm_ray.premise.passages import Passage
 from tdm_ray.premise.windows import JOINT
 from tdm_ray.records import TDM
+from tdm_ray.storage import copy_files, local_copy
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -256,3 +261,20 @@ def test_without_calibrator_the_model_decides_at_one_half():
     assert calibrator.joint == Joint((0.0, 1.0), 0.0, 0.5)
     probability = calibrator.probability(np.zeros(2, np.float32), np.array([0.1, -0.1], np.float32))
     assert probability.tolist() == pytest.approx([0.525, 0.475], abs=1e-3)
+
+
+def test_a_checkpoint_may_lie_in_a_store(tiny_model):
+    """Fetched once, and again when it has changed."""
+    import fsspec
+
+    copy_files(tiny_model, "memory://models/tiny")
+    place = local_copy("memory://models/tiny")
+    assert {p.name for p in Path(place).iterdir()} == {p.name for p in Path(tiny_model).iterdir()}
+    assert local_copy("memory://models/tiny") == place != local_copy(tiny_model) == tiny_model
+    knowledge = Knowledge.of(ScoreConfig(model="memory://models/tiny"))
+    here = Knowledge.of(ScoreConfig(model=tiny_model))
+    paper = next(read_papers(demo_papers())).paper
+    assert Decider(knowledge, threads=1)(Preparer(knowledge)(paper)) == Decider(here, threads=1)(Preparer(here)(paper))
+    with fsspec.open("memory://models/tiny/added.txt", "wb") as file:
+        file.write(b"x")
+    assert local_copy("memory://models/tiny") != place

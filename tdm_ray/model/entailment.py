@@ -23,6 +23,7 @@ from transformers.utils import logging
 from tdm_ray.errors import CheckpointError
 from tdm_ray.model.pairs import Ids
 from tdm_ray.records import TDM
+from tdm_ray.storage import local_copy
 
 MAX_TOKENS = 160  # three windows of 32 words, a title and a hypothesis: 99 % of the pairs fit
 PAIRS_A_BATCH = 32
@@ -34,19 +35,21 @@ def hypothesis(tdm: TDM) -> str:
 
 
 def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Any Hugging Face encoder, by name or folder, as a cross-encoder with its tokenizer, in single precision.
+    """Any Hugging Face encoder, by name or folder (here or in a store), as a cross-encoder with its tokenizer.
 
-    `outputs` sets the width of a new classification head (training); `None` takes the head that is there.
+    In single precision. `outputs` sets the width of a new classification head (training); `None` takes the head that
+    is there.
     Raises `CheckpointError` where nothing loadable is found.
     """
+    folder = local_copy(name)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(name)}
+        head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(folder)}
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            name, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **head
+            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **head
         )
-        tokenizer = AutoTokenizer.from_pretrained(name)
+        tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a Hugging "

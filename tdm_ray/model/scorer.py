@@ -24,7 +24,7 @@ from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.premise.windows import title_text
 from tdm_ray.records import Paper, PaperTable
 from tdm_ray.results.evidence import evidence_of
-from tdm_ray.storage import digest
+from tdm_ray.storage import digest, local_copy
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -88,7 +88,7 @@ class Preparer:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
-        self.pairs = PairBuilder(AutoTokenizer.from_pretrained(knowledge.checkpoint.folder), 0)
+        self.pairs = PairBuilder(AutoTokenizer.from_pretrained(local_copy(knowledge.checkpoint.folder)), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
         """The shortlist, and the prior's log-odds of each of its labels."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tdm_ray.model.entailment import MAX_TOKENS
+from tdm_ray.storage import local_copy
 
 # Batches are cut from pools of so many, sorted by length: that leaves 3 % of padding instead of 30 %.
 BATCHES_A_POOL = 50
@@ -21,7 +22,7 @@ ENCODED = pa.schema([("label", pa.bool_()), ("ids", pa.list_(pa.int32())), ("typ
 
 @lru_cache(maxsize=2)
 def _tokenizer(base: str) -> PreTrainedTokenizerBase:
-    return AutoTokenizer.from_pretrained(base)
+    return AutoTokenizer.from_pretrained(local_copy(base))
 
 
 def encode(pairs: pa.Table, base: str, max_tokens: int = MAX_TOKENS) -> pa.Table:
