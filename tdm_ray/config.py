@@ -121,7 +121,7 @@ class TrainConfig:
     workers: None takes one a GPU, or one on all cores. max_failures: how often killed workers are started again.
     """
 
-    epochs: int = 2
+    epochs: int = 1
     learning_rate: float = 1e-4
     warmup: float = 0.06
     weight_decay: float = 0.01

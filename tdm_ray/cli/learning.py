@@ -80,7 +80,7 @@ def train(
     out: Out,
     base: Annotated[str, typer.Option("--base", help="Any Hugging Face encoder, by name or folder.")],
     fold: Annotated[int, typer.Option("--fold", min=1, help="The fold to train on; its test side is evaluated.")] = 1,
-    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the pairs.")] = 2,
+    epochs: Annotated[int, typer.Option("--epochs", min=1, help="Passes over the pairs.")] = 1,
     learning_rate: Annotated[float, typer.Option("--learning-rate", help="At its highest.")] = 1e-4,
     pairs_a_step: Annotated[int, typer.Option("--pairs-a-step", min=1, help="Over all workers together.")] = 32,
     accumulate: Annotated[int, typer.Option("--accumulate", min=1, help="Batches a step is split into.")] = 1,

@@ -10,7 +10,7 @@ from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.gather import gather, read_all
 from tdm_ray.model.learn import fit_calibrator, study
 from tdm_ray.model.scorer import Knowledge
-from tdm_ray.storage import exists, join
+from tdm_ray.storage import exists, join, remove_folder
 from tdm_ray.taxonomy.gold import read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.dataset import create_dataset
@@ -27,6 +27,7 @@ def fine_tune(
     """
     pairs, checkpoint = join(out, "dataset"), join(out, "checkpoint")
     if not exists(join(pairs, "dataset.json")):
+        remove_folder(pairs)  # what an interrupted run left
         create_dataset(papers, annotations, taxonomy, pairs, dataset)
     train_model(pairs, base, checkpoint, train)
     return calibrate(checkpoint, papers, annotations, join(pairs, "taxonomy-seen.tsv"), dataset.leaderboard_threshold)

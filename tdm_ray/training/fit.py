@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -22,9 +23,10 @@ from typing import Any
 import ray
 import ray.train
 import torch
+from ray.data import ExecutionOptions
 from ray.train.torch import TorchTrainer
 
-from tdm_ray.cluster import connect, cores, gpus, prepare_context
+from tdm_ray.cluster import connect, gpus, prepare_context
 from tdm_ray.config import TrainConfig
 from tdm_ray.errors import InputError, OutputError, TdmRayError
 from tdm_ray.model.entailment import load_encoder, save_half
@@ -114,17 +116,15 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
     workers = config.workers or max(1, int(gpus()))
     on_gpu = gpus() >= workers
     data: dict[str, Any] = {side: _encoded(folder, base) for side, folder in sides.items()}
-    options = ray.train.DataConfig.default_ingest_options()
-    options.preserve_order = True  # a resumed epoch passes over the steps it has done: they must be the same ones
     board = Board.remote()  # type: ignore[attr-defined]
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={
             "config": asdict(config), "base": base, "rows": scan_table(sides["train"], PAIRS).count_rows(),
-            "board": board, "threads": None if on_gpu else max(1, cores() // workers),
+            "board": board,
         },
         datasets=data,
-        dataset_config=ray.train.DataConfig(datasets_to_split="all", execution_options=options),
+        dataset_config=ray.train.DataConfig(datasets_to_split="all", execution_options=_in_order()),
         scaling_config=ray.train.ScalingConfig(
             num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, "GPU": int(on_gpu)}
         ),
@@ -141,6 +141,15 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
         except ray.train.TrainingFailedError as error:
             last = str(error).strip().splitlines()[-1]
             raise TdmRayError(f"training failed: {last}; the same command goes on from the last checkpoint") from error
+
+
+def _in_order() -> ExecutionOptions:
+    """A resumed epoch passes over the steps it has done: blocks must come in the same order."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own defaults set what Ray deprecates
+        options = ray.train.DataConfig.default_ingest_options()
+    options.preserve_order = True
+    return options
 
 
 def _encoded(folder: str, base: str) -> ray.data.Dataset:

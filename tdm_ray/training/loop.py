@@ -158,8 +158,9 @@ class Worker:
 def train_worker(given: dict[str, Any]) -> None:
     """What each worker of the group runs."""
     config = TrainConfig(**given["config"])
-    if given["threads"]:
-        torch.set_num_threads(given["threads"])
+    if not torch.cuda.is_available():
+        local = ray.train.get_context().get_local_world_size()
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // local))
     worker = Worker(given["base"], config, given["rows"], given["board"])
     while worker.progress.epoch <= config.epochs:
         worker.epoch(_pools("train", worker.batch))
