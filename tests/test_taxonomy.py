@@ -3,6 +3,7 @@
 import csv
 import json
 from importlib import resources
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.records import TDM
 from tdm_ray.storage import write_table
+from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.gold import base_id, fold_of, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -131,3 +133,35 @@ def test_the_real_files(real_data):
     assert (len(gold.results), len(gold.broken)) == (5087, 20)
     for path in (real_data / "evaluation-tables").glob("*.json"):
         assert len(read_taxonomy(str(path))) > 0
+
+
+def directions():
+    with (Path(__file__).parent / "directions.tsv").open() as file:
+        return {row["metric"]: row["direction"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+
+
+def test_direction_from_a_metrics_name():
+    """Held against 270 metrics of the field judged by hand, and against the directions of our own taxonomy."""
+    judged = directions()
+    assert len(judged) >= 200
+    wrong = {m for m, direction in judged.items() if direction_of(m) not in (direction, "unknown")}
+    silent = {m for m in judged if direction_of(m) == "unknown"}
+    assert wrong == set()
+    assert len(silent) <= 0.05 * len(judged)  # names of datasets in the place of a metric: "SemEval 2013"
+    own = [label for label in read_taxonomy().labels if direction_of(label.tdm.metric) == label.direction]
+    assert len(own) >= 0.99 * len(read_taxonomy())
+    assert direction_of("Backbone") == direction_of("Train Set") == direction_of("xyzzy") == "unknown"
+
+
+def test_directions_of_the_real_taxonomy(real_data):
+    judged = directions()
+    labels = read_taxonomy(str(real_data / "annotations" / "TDM_taxonomy.tsv"), min_count=5).labels
+    known = [label for label in labels if label.tdm.metric in judged]
+    assert len(known) > 1300
+    assert sum(label.direction == judged[label.tdm.metric] for label in known) >= 0.97 * len(known)
+
+
+def test_a_taxonomy_overrides_the_rules(tmp_path):
+    path = tmp_path / "t.tsv"
+    path.write_text("task\tdataset\tmetric\tdirection\nA\tB\tError\thigher\nA\tB\tAccuracy\tunknown\n")
+    assert {x.tdm.metric: x.direction for x in read_taxonomy(str(path)).labels} == {"Error": "higher", "Accuracy": "higher"}  # fmt: skip  # noqa: E501

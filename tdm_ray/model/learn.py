@@ -30,7 +30,7 @@ from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.parallel import cores, over_chunks
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
-from tdm_ray.taxonomy.gold import Gold, fold_of, read_gold
+from tdm_ray.taxonomy.gold import Gold, base_id, fold_of, read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 FOLDS = 5
@@ -115,7 +115,8 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, di
     rows = np.concatenate([found.features for found in lesson.shortlists])
     trees, log_odds = fit_prior(rows, np.concatenate(lesson.truth), np.repeat(lesson.folds, sizes))
     priors = np.split(log_odds, np.cumsum(sizes)[:-1])
-    unseen = [i for i, p in enumerate(lesson.papers) if p.paper_id not in knowledge.checkpoint.learnt_from]
+    seen = {base_id(paper_id) for paper_id in knowledge.checkpoint.learnt_from}
+    unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in seen]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
     decider = Decider(knowledge, threads=cores())
     inputs, truth = [], []

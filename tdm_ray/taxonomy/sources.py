@@ -13,6 +13,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from importlib import resources
 from typing import Any
 
@@ -23,6 +24,7 @@ from tdm_ray.errors import TaxonomyError
 from tdm_ray.papers.clean import clean
 from tdm_ray.records import TAXONOMY, TDM
 from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import DIRECTIONS, Label, Taxonomy
 
 DEFAULT = "default"
@@ -33,10 +35,11 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
     """The taxonomy at `path`, or the one that ships with tdm_ray ("default").
 
     `min_count` drops labels that fewer result rows or papers report; our default has no counts, so it keeps all.
-    Raises `TaxonomyError` naming the file, the line and the cure.
+    A label whose direction the file does not say gets it from its metric's name. Raises `TaxonomyError` naming the
+    file, the line and the cure.
     """
     try:
-        labels = list(_labels(path))
+        labels = [_with_direction(label) for label in _labels(path)]
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
         raise TaxonomyError(f"{path}: cannot be read as a taxonomy ({error})") from None
     kept = [label for label in Taxonomy.of(labels).labels if not min_count or label.papers >= min_count]
@@ -44,6 +47,10 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
         least = f"{len(labels)} with a count of at least {min_count}"
         raise TaxonomyError(f"{path}: no label left of {least}; lower --min-count")
     return Taxonomy(tuple(kept))
+
+
+def _with_direction(label: Label) -> Label:
+    return label if label.direction != "unknown" else replace(label, direction=direction_of(label.tdm.metric))
 
 
 def _labels(path: str) -> Iterator[Label]:

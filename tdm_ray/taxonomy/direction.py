@@ -1,0 +1,45 @@
+"""Which way a metric is better, from its name; a taxonomy that says so itself is always believed.
+
+Rules in order, the first that fits decides. They were held against the 608 labels of our own taxonomy and a
+hand-checked list of the field's metrics (tests/directions.tsv): the figures stand in tests/test_taxonomy.py.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+# What a column of a leaderboard may be without being a result: no way is better.
+_NO_RESULT = (
+    r"backbone|encoder|annotations?|(train(ing)?|pre-training) ?(set|split|data ?set)|"
+    r"number of (views|frames)|views? or|^(use|using|need) |^distribution$|^number$|^length$"
+)
+_LOWER = (
+    r"\berrors?\b|\berr\b|loss|perplexity|\bppl\b|\b[mn]?r?mae\b|\b[mp]?[nr]?r?mse\b|\bm?-?re[il]i?rmse|"
+    r"\brms\b|\bnme\b|\b(fid|kid|fvd|fed|lpips|niqe|brisque)\b|\b(?:[wcsde]er|eer|per)\b(?!-)|"
+    r"inception distance|\bnll\b|negll|\bnats\b|\bbits?\b|\bbp[dcb]\b|time\b|latency|runtime|\bms\b(?!-ssim)|"
+    r"seconds?$|\bparam(eter)?s\b|\bg?flops\b|\bmacs\b|\bsize\b|memory|distance|hausdorff|\ba?epe\b|end-point|"
+    r"\b(pa-)?m?pjpe\b|\bmpjpe\b|\bmpvpe\b|\bmjpe\b|\bfde\b|\bade\b|miss rate|\bm*mr(\^|\b)|"
+    r"\b(mean|median) rank\b|stdev|\bsteps\b|\bnoc\b|\bsad\b|\bgrad\b|\bconn\b|\bf[il]-all\b|\bd1-all\b|"
+    r"\bolrp\b|\bfpr|\bfr@|\bme \(|\bmar\b|\bmce\b|frames needed|\(decay\)|\blle\b"
+)
+_HIGHER = (
+    r"acc(uracy)?\b|acc@|\bf-?\d|f1|f-?measure|f-?score|bleu|rouge|meteor|cider|spice|"
+    r"\b(m?c?ap|ar)[lmsthp]?\d*\b|map\b|map@|\bs?ap\d+|\bau(ro|pr)?c|iou|dice|psnr|ssim|precision|prec\b|"
+    r"recall|\bm?rec\b|\br\d*@|\bp@|hits?@|\bh@|\bhr@|mrr|n?dcg|\bem\b|exact match|score|\brank-\d|\btop-?\d|"
+    r"\bp?ckh?\b|pck|pearson|spearman|kendall|correlation|matthews|\bnmi\b|\bari\b|\bis\b|opinion|\bmos\b|"
+    r"pesq|stoi|sdr|fps|mot[ap]\b|idf1|hota|\bpq|\b[lu]as\b|success|return|reward|consisten|validity|"
+    r"plausibility|similarity|overlap|jaccard|\bj&f\b|sari|gleu|smatch|nist|win rate|\belo\b|"
+    r"percentage correct|sensitivity|specificity|\bgain|action@|verb@|noun@|tar @|\bspl\b|\banls\b|\bnds\b|"
+    r"measure|agreement|\bdelta\b|harmonic mean|pass@|\b(mis)?matched\b|reduction|^edit$|\bmean$|\baverage$|"
+    r"\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
+)
+_RULES = (("unknown", _NO_RESULT), ("higher", r"ms-ssim|inception score"), ("lower", _LOWER), ("higher", _HIGHER))
+_COMPILED = [(direction, re.compile(pattern)) for direction, pattern in _RULES]
+
+
+@lru_cache(maxsize=4096)
+def direction_of(metric: str) -> str:
+    """`higher`, `lower`, or `unknown` where no rule fits."""
+    name = metric.lower().replace("_", " ")
+    return next((direction for direction, pattern in _COMPILED if pattern.search(name)), "unknown")
