@@ -1,12 +1,15 @@
 """Tokens, coverage, features, neighbours, pairs, calibration."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
     BertConfig,
@@ -278,3 +281,16 @@ def test_a_checkpoint_may_lie_in_a_store(tiny_model):
     with fsspec.open("memory://models/tiny/added.txt", "wb") as file:
         file.write(b"x")
     assert local_copy("memory://models/tiny") != place
+
+
+def test_training_may_start_from_a_pickle(tiny_model, tmp_path):
+    """SciBERT has no safetensors; to score with, a checkpoint must have them."""
+    folder = tmp_path / "old"
+    shutil.copytree(tiny_model, folder)
+    weights = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    torch.save(weights, folder / "pytorch_model.bin")
+    model, _ = load_encoder(str(folder), outputs=1)
+    assert torch.equal(model.base_model.embeddings.word_embeddings.weight, weights["bert.embeddings.word_embeddings.weight"])  # fmt: skip  # noqa: E501
+    with pytest.raises(CheckpointError, match=r"model\.safetensors"):
+        load_encoder(str(folder))

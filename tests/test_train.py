@@ -27,7 +27,8 @@ from tdm_ray.training.fine_tune import calibrate
 from tdm_ray.training.fit import train_model
 
 SHAPE = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128}
-QUICK = TrainConfig(epochs=2, learning_rate=1e-3, checkpoint_steps=5, warmup=0.1)
+# A report takes up to two seconds, the interval at which Ray Train asks its workers.
+QUICK = TrainConfig(epochs=2, learning_rate=1e-3, checkpoint_steps=20, warmup=0.1)
 
 
 @pytest.fixture(scope="module")

@@ -45,9 +45,11 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
+        # Older encoders to start from (SciBERT) have a pickle only, of which transformers loads nothing but tensors.
+        safe = True if outputs is None else None
         head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(folder)}
         model, loading = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **head
+            folder, use_safetensors=safe, dtype=torch.float32, output_loading_info=True, **head
         )
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
