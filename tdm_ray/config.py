@@ -112,7 +112,7 @@ class DatasetConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The dials of fine-tuning; the defaults are the recipe of the embedded checkpoint.
+    """The dials of fine-tuning.
 
     epochs: passes over the training pairs. pairs_a_step: over all workers together. accumulate: batches a step is split
     into on each worker, for encoders that do not fit otherwise. warmup: the share of steps over which the learning

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
@@ -30,5 +31,8 @@ def over_chunks(
     if len(items) < least or cores() == 1:
         return work(items)
     chunks = [items[i : i + size] for i in range(0, len(items), size)]
-    done = Parallel(n_jobs=cores())(delayed(work)(chunk) for chunk in chunks)
+    with warnings.catch_warnings():
+        # Said where a process has grown by 100 MB and is started anew, which loses nothing.
+        warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
+        done = Parallel(n_jobs=cores())(delayed(work)(chunk) for chunk in chunks)
     return [result for chunk in done for result in chunk]
