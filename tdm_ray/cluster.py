@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 # Before ray is imported: its Parquet reader starts 32 actors a read, which starves a small machine.
@@ -63,6 +63,19 @@ def prepare_context() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = _NO_PROGRESS_S
+
+
+def over_cluster(work: Callable[[Sequence[str]], list[int]], parts: list[str]) -> list[int]:
+    """`work` on each part, a task of one CPU each, wherever the cluster has room; results in order."""
+    connect()
+    held = ray.put(work)
+    waiting = [_one_part.remote(held, part) for part in parts]
+    return [result for results in ray.get(waiting) for result in results]
+
+
+@ray.remote(num_cpus=1)
+def _one_part(work: Callable[[Sequence[str]], list[int]], part: str) -> list[int]:
+    return work([part])
 
 
 def cores() -> int:

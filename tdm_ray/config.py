@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from importlib import resources
 
 from tdm_ray.errors import InputError
 
@@ -17,6 +18,7 @@ class ScoreConfig:
     model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder.
     taxonomy: `default`, or a file (see README, Taxonomies); `min_count` drops its rarer labels.
     index: a folder made by `tdm-ray index`, or None.
+    matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
     asked: how many labels a paper's model is asked about, of the 64 on its shortlist.
     threshold: the least probability of a prediction; None takes the calibrator's own.
     """
@@ -25,8 +27,14 @@ class ScoreConfig:
     taxonomy: str = "default"
     min_count: int = 0
     index: str | None = None
+    matcher: str | None = None
     asked: int = 32
     threshold: float | None = None
+
+    @property
+    def matcher_folder(self) -> str:
+        """Where the matcher lies, also the one that ships."""
+        return self.matcher or str(resources.files("tdm_ray") / "results" / "embedded")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -19,6 +20,7 @@ from tdm_ray.model.scorer import Decider, Knowledge, Preparer, prepare
 from tdm_ray.papers.read import read_papers
 from tdm_ray.premise.doctaet import doctaet
 from tdm_ray.records import Paper
+from tdm_ray.results.prove import Prover
 
 _SHOWN = 12
 
@@ -39,10 +41,10 @@ def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
     knowledge = Knowledge.of(config)
     preparer, decider = Preparer(knowledge), Decider(knowledge)
     found, prior = preparer.shortlist(paper)
-    prepared = prepare(preparer.pairs, found, prior, config.asked, paper.tables)
+    prepared = prepare(preparer.pairs, found, prior, config.asked)
     log_odds = decider.log_odds(prepared)
     probability = knowledge.calibrator.probability(np.array(prepared.prior, np.float32), log_odds)
-    decisions = decider(prepared)
+    decisions = decider(prepared, Prover(knowledge)(paper, prepared))
     best = int(np.argmax(probability))
     row = int(np.flatnonzero(found.labels == prepared.labels[best])[0])
     return Group(
@@ -103,6 +105,14 @@ def _features(row: np.ndarray) -> str:
 
 def _decision(decision: dict[str, object]) -> Text:
     evidence = decision["evidence"]
-    where = f"{evidence['kind']}: {evidence['text']}" if isinstance(evidence, dict) else "no evidence"
+    where = _where(evidence) if isinstance(evidence, dict) else "no evidence"
     name = f"{decision['task']}; {decision['dataset']}; {decision['metric']}"
-    return Text.assemble((f"{decision['probability']:.3f}  {name}", "bold green"), "\n       ", (where, "dim"))
+    score = "" if decision["score"] is None else f" = {decision['score_text']} ({decision['score_confidence']:.2f})"
+    return Text.assemble((f"{decision['probability']:.3f}  {name}{score}", "bold green"), "\n       ", (where, "dim"))
+
+
+def _where(evidence: dict[str, Any]) -> str:
+    if evidence["kind"] != "cell":
+        return f"{evidence['kind']}: {evidence['text']}"
+    heads = " / ".join(" ".join(evidence[side]) or "-" for side in ("row_headers", "column_headers"))
+    return f"cell {evidence['text']!r} of table {evidence['table']}: {heads}: {evidence['caption']}"

@@ -74,6 +74,7 @@ DECISION = pa.struct(
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("evidence", EVIDENCE),
+        ("score_confidence", pa.float32()),  # beyond the contract: how probable it is that the score is the paper's own
     ]
 )
 PREDICTIONS = pa.schema(
@@ -129,6 +130,9 @@ LEADERBOARDS = pa.schema(
         ("score_text", pa.string()),
         ("probability", pa.float32()),
         ("evidence", EVIDENCE),
+        # Beyond the contract: a score far from its leaderboard's, and one that was the best when it was published.
+        ("outlier", pa.bool_()),
+        ("was_best", pa.bool_()),
     ]
 )
 TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])

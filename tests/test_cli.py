@@ -85,7 +85,7 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     found = read_table(str(out / "leaderboards"), LEADERBOARDS).to_pylist()
     shown = {(r["paper_id"], r["task"], r["dataset"], r["metric"]) for r in found}
     with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
-        expected = {tuple(row.values()) for row in csv.DictReader(file, delimiter="\t")}
+        expected = {tuple(row.values())[:4] for row in csv.DictReader(file, delimiter="\t")}
     right = shown & expected
     assert {key[0] for key in expected} - {key[0] for key in right} == set(), "papers on no right leaderboard"
     precision, recall = len(right) / len(shown), len(right) / len(expected)

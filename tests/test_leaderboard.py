@@ -10,8 +10,9 @@ import pytest
 from rich.console import Console
 
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.aggregate import build_leaderboards, leaderboards
+from tdm_ray.leaderboard.aggregate import build_leaderboards
 from tdm_ray.leaderboard.export import as_csv, as_json, export
+from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 

@@ -41,9 +41,9 @@ from tdm_ray.model.neighbours import Neighbours
 from tdm_ray.model.pairs import PairBuilder
 from tdm_ray.model.scorer import Decider, Knowledge, Preparer
 from tdm_ray.model.shortlist import Shortlister
-from tdm_ray.model.tokens import tokens
 from tdm_ray.papers.read import read_papers
 from tdm_ray.premise.passages import Passage
+from tdm_ray.premise.tokens import tokens
 from tdm_ray.premise.windows import JOINT
 from tdm_ray.records import TDM
 from tdm_ray.storage import copy_files, local_copy

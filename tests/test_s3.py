@@ -19,12 +19,15 @@ import pytest
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
 
-from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig, TrainConfig
 from tdm_ray.errors import InputError
+from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, REJECTS
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
 from tdm_ray.storage import list_files, open_file, read_table
+from tdm_ray.training.dataset import create_dataset
+from tdm_ray.training.fit import train_model
 
 pytestmark = pytest.mark.slow
 SECRET = "Secret/Of+TheTests"
@@ -170,6 +173,21 @@ def test_scores_in_the_store_are_those_of_files(own_ray, store, dump, tiny_model
     )  # fmt: skip
     assert here.to_pylist() == there.to_pylist()
     assert len(here)
+
+
+def test_a_training_goes_to_the_store_and_scores_from_there(
+    own_ray, store, tiny_model, labelled_files, tmp_path_factory
+):
+    """Data set, Ray Train's checkpoints and the result are all in the store."""
+    files = [str(labelled_files / name) for name in ("papers.jsonl", "gold.tsv", "taxonomy.tsv")]
+    create_dataset([files[0]], [files[1]], files[2], f"{store}/pairs", DatasetConfig(folds=1, allowed_unknown=0))
+    facts = train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20))
+    left = sorted(f.rpartition("/ck/")[2] for f in list_files(f"{store}/ck"))
+    assert {"model.safetensors", "training.json"} <= set(left)
+    assert not [name for name in left if name.startswith("run/")]
+    assert train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20)) == facts
+    found = Knowledge.of(ScoreConfig(model=f"{store}/ck"))
+    assert found.checkpoint.learnt_from
 
 
 def test_reading_without_ray(store, dump):

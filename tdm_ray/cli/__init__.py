@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 for command in (
     commands.ingest, commands.score, commands.leaderboard, commands.inspect, commands.demo, commands.taxonomy,
-    learning.index, learning.dataset, learning.train, learning.evaluate,
+    learning.index, learning.matcher, learning.dataset, learning.train, learning.evaluate,
 ):  # fmt: skip
     app.command()(command)
 

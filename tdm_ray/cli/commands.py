@@ -13,6 +13,7 @@ from tdm_ray.cli.options import (
     Block,
     IndexFolder,
     Json,
+    MatcherFolder,
     MinCount,
     Model,
     Out,
@@ -64,6 +65,7 @@ def score(
     min_count: MinCount = 0,
     index: IndexFolder = None,
     model: Model = EMBEDDED,
+    matcher: MatcherFolder = None,
     asked: Asked = 32,
     threshold: Threshold = None,
     actors: Actors = None,
@@ -79,18 +81,23 @@ def score(
     from tdm_ray.scoring.pipeline import score_corpus
 
     config = ScoreConfig(
-        model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked, threshold=threshold
-    )
+        model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
+        threshold=threshold,
+    )  # fmt: skip
     _report(score_corpus(papers, out, config, RayConfig(actors=actors, papers_a_block=papers_a_block)), json)
 
 
 def leaderboard(
     folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that `score` wrote.", show_default=False)],
     formats: Annotated[
-        list[str] | None, typer.Option("--format", help="parquet, csv or json; may be repeated.")
+        list[str] | None, typer.Option("--format", help="csv, json or evaluation-tables; may be repeated.")
     ] = None,
     boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 20,
     entries: Annotated[int, typer.Option("--entries", min=1, help="How many entries of each.")] = 10,
+    of_paper: Annotated[
+        str | None, typer.Option("--model-index", help="Print the results of this paper as a model card's YAML.")
+    ] = None,
+    on_ray: Annotated[bool, typer.Option("--on-ray", help="Rank on the Ray cluster, where there are many.")] = False,
     json: Json = False,
 ) -> None:
     """Aggregate predictions to leaderboards, write them to DIR/leaderboards, print the largest.
@@ -99,11 +106,19 @@ def leaderboard(
     """
     from tdm_ray.leaderboard.aggregate import build_leaderboards
     from tdm_ray.leaderboard.export import as_json, export
+    from tdm_ray.leaderboard.model_index import model_index
     from tdm_ray.leaderboard.render import render
 
-    table = build_leaderboards(folder)
+    if on_ray:
+        from tdm_ray.cluster import over_cluster
+
+        table = build_leaderboards(folder, spread=over_cluster)
+    else:
+        table = build_leaderboards(folder)
     export(table, f"{folder.rstrip('/')}/leaderboards", formats or [])
-    if json:
+    if of_paper:
+        typer.echo(model_index(table, of_paper), nl=False)
+    elif json:
         typer.echo(as_json(table), nl=False)
     else:
         Console().print(render(table, boards=boards, entries=entries))
@@ -116,6 +131,7 @@ def inspect(
     min_count: MinCount = 0,
     index: IndexFolder = None,
     model: Model = EMBEDDED,
+    matcher: MatcherFolder = None,
     asked: Asked = 32,
     threshold: Threshold = None,
 ) -> None:
@@ -126,8 +142,9 @@ def inspect(
     from tdm_ray.inspect import explain, find_paper
 
     config = ScoreConfig(
-        model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked, threshold=threshold
-    )
+        model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
+        threshold=threshold,
+    )  # fmt: skip
     Console().print(explain(find_paper(paper, paper_id), config))
 
 

@@ -8,7 +8,18 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tdm_ray.cli.options import Asked, Gold, IndexFolder, MinCount, Model, Out, Papers, Seed, TaxonomyFile
+from tdm_ray.cli.options import (
+    Asked,
+    Gold,
+    IndexFolder,
+    MatcherFolder,
+    MinCount,
+    Model,
+    Out,
+    Papers,
+    Seed,
+    TaxonomyFile,
+)
 from tdm_ray.config import EMBEDDED, ScoreConfig
 
 
@@ -30,6 +41,25 @@ def index(
     config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
     facts = index_corpus(papers, annotations, config, out)
     for name, value in facts.items():
+        typer.echo(f"{name}: {value}")
+
+
+def matcher(
+    papers: Papers,
+    out: Out,
+    annotations: Gold,
+    taxonomy: Annotated[str, typer.Option("--taxonomy", help="A taxonomy file.", show_default=False)],
+    min_count: MinCount = 0,
+    model: Model = EMBEDDED,
+) -> None:
+    """Learn from labelled papers which number of a paper is its own result. Takes minutes; one ships.
+
+    Example: `tdm-ray matcher train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
+    --out my-matcher`
+    """
+    from tdm_ray.results.learn import learn_matcher
+
+    for name, value in learn_matcher(papers, annotations, taxonomy, min_count, model, out).items():
         typer.echo(f"{name}: {value}")
 
 
@@ -117,6 +147,7 @@ def evaluate(
     min_count: MinCount = 0,
     index: IndexFolder = None,
     model: Model = EMBEDDED,
+    matcher: MatcherFolder = None,
     asked: Asked = 32,
     held_out_labels: Annotated[
         str | None, typer.Option("--held-out-labels", help="A taxonomy file of labels kept from training.")
@@ -135,7 +166,7 @@ def evaluate(
 
     from tdm_ray.evaluation.report import evaluate as measured
 
-    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index, asked=asked)
+    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked)
     text = measured(
         papers, annotations, out, config, protocol=protocol, held_out_labels=held_out_labels, negatives=negatives
     )

@@ -12,6 +12,9 @@ TaxonomyFile = Annotated[str, typer.Option("--taxonomy", help="A taxonomy file, 
 MinCount = Annotated[int, typer.Option("--min-count", min=0, help="Drop labels with a smaller count in the taxonomy.")]
 Model = Annotated[str, typer.Option("--model", help="`embedded`, or a cross-encoder by name or folder.")]
 IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made by `tdm-ray index`.")]
+MatcherFolder = Annotated[
+    str | None, typer.Option("--matcher", help="Finds the scores: a folder made by `tdm-ray matcher`; one ships.")
+]
 Asked = Annotated[int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper.")]
 Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
 Gold = Annotated[

@@ -57,6 +57,7 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
         rows += [(f"{other['labels']} other labels", other)]
     yield _figures(rows)
     yield f"The best threshold for these very papers is {best['threshold']:.2f}: micro F1 {best['micro_f1']:.3f}."
+    yield from _scores(facts["scores"])
     told = facts["calibration"]
     yield f"## Calibration\n\nExpected calibration error, pairs asked: {told['expected_calibration_error']:.3f}."
     reliability = [[f"{r['from']:.1f}–{r['to']:.1f}", f"{r['pairs']:,}", r["probability"], r["true"]] for r in told["reliability"]]  # fmt: skip  # noqa: E501
@@ -67,6 +68,16 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     yield f"## Tasks\n\nThe {_TASKS} with the most gold."
     names = ("group", "gold", "decided", "precision", "recall", "micro_f1")
     yield _table(["task", *names[1:]], [[task[name] for name in names] for task in facts["tasks"][:_TASKS]])
+
+
+def _scores(found: Mapping[str, Any]) -> Iterable[str]:
+    tdms = found["tdms"]
+    yield f"## Scores\n\n{found['with_score']:,} of {found['predictions']:,} predictions have a score."
+    yield _table(["", "precision", "recall", "micro f1"], [["task, dataset, metric and score", *tdms.values()]])
+    yield (
+        f"Of {found['right_tdms_with_score_in_a_table']:,} right labels whose score stands in a table of the paper, "
+        f"{found['right_in_tables']:.3f} have the right one. Evidence holds the number: {found['with_evidence']:.3f}."
+    )
 
 
 def _fields_protocol(facts: Mapping[str, Any]) -> Iterable[str]:

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
+from tdm_ray.evaluation.scores import score_figures
 from tdm_ray.model.gather import Gathered, gather, read_all
 from tdm_ray.model.labelled import label_matrix
 from tdm_ray.model.scorer import Knowledge
@@ -44,7 +45,8 @@ def evaluate_whole(
     if not gathered.papers:
         raise TaxonomyError("no paper is annotated; check that the annotations' file names are the papers' ids")
     ids = [labelled.paper.paper_id for labelled in gathered.papers]
-    probability = probabilities(read_table(join(out, "scored", "predictions"), PREDICTIONS), ids, knowledge.taxonomy)
+    predictions = read_table(join(out, "scored", "predictions"), PREDICTIONS)
+    probability = probabilities(predictions, ids, knowledge.taxonomy)
     truth = label_matrix(ids, gold, knowledge.taxonomy)
     unseen = set(read_taxonomy(held_out_labels).index) if held_out_labels else set()
     return {
@@ -53,6 +55,9 @@ def evaluate_whole(
         "counts": gathered.counts, "scoring": str(summary), "model_id": knowledge.model_id,
         "threshold": knowledge.threshold,
         **decision_figures(probability, truth, knowledge.threshold, knowledge.taxonomy, unseen),
+        "scores": score_figures(
+            predictions, knowledge.threshold, [labelled.paper for labelled in gathered.papers], gold, knowledge.taxonomy
+        ),
         "shortlist": shortlist_recall(gathered, knowledge.shortlister),
     }  # fmt: skip
 

@@ -1,66 +1,128 @@
-"""Predictions -> the leaderboards table.
+"""A scored folder -> its leaderboards: in memory where it is small, else spread over files by label and rank by rank.
 
-Ranked by score in the metric's direction where a leaderboard has scores; else, and after all scored rows, by
-probability. Ties by date, then by paper id, so that a rank never depends on the order of files.
+A label's predictions land in one part, so that parts can be ranked one by one, on one machine or on many; a part
+holds about half a million predictions, 0.5 GB of memory while it is ranked.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.merge import merge_candidates
+from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards
+from tdm_ray.parallel import over_chunks
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
-from tdm_ray.storage import exists, join, read_table, write_table
+from tdm_ray.storage import exists, join, make_folder, open_file, read_table, remove_folder, scan_table, write_table
 
-_TDM = ["task", "dataset", "metric"]
+ROWS_A_PART = 500_000
+# A table of more rows is not returned whole: 2 GB of evidence.
+MOST_ROWS = 4_000_000
+LARGEST_BOARDS = 1000
+_COLUMNS = [n for n in LEADERBOARDS.names if n in PREDICTIONS.names]
+Spread = Callable[[Callable[[Sequence[str]], list[int]], list[str]], list[int]]
 
 
-def build_leaderboards(folder: str) -> pa.Table:
+def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table:
     """The leaderboards of a folder that `score_corpus` finished; also written to `folder/leaderboards`.
 
-    Raises `InputError` where the folder holds no finished run.
+    Labels that may be spellings of one are written to `folder/merge_candidates.parquet`.
+
+    Of more than `MOST_ROWS` entries the largest 1,000 leaderboards are returned; the files hold all. `spread(work,
+    parts)` runs the parts elsewhere (see `cluster.over_cluster`). Raises `InputError` where there is no finished run.
     """
     if not exists(join(folder, "predictions")):
         raise InputError(f"{folder}: holds no predictions; run `tdm-ray score PAPERS --out {folder}` first")
-    predictions = read_table(join(folder, "predictions"), PREDICTIONS)
-    scored = read_table(join(folder, "scored"), SCORED, columns=["paper_id", "title", "published"])
-    table = leaderboards(predictions, scored, read_table(join(folder, "taxonomy.parquet"), TAXONOMY))
-    write_table(table, join(folder, "leaderboards", "leaderboards.parquet"))
-    return table
+    remove_folder(join(folder, "leaderboards"))
+    write_table(_alike(folder), join(folder, "merge_candidates.parquet"))
+    rows = scan_table(join(folder, "predictions"), PREDICTIONS).count_rows()
+    rank = _Rank(folder)
+    if rows <= ROWS_A_PART:
+        table = rank.ranked(read_table(join(folder, "predictions"), PREDICTIONS))
+        write_table(table, join(folder, "leaderboards", "leaderboards.parquet"))
+        return table
+    parts = _split(folder, -(-rows // ROWS_A_PART))
+    (spread or _on_this_machine)(rank, parts)
+    remove_folder(join(folder, "leaderboards", "_parts"))
+    return read_leaderboards(folder)
 
 
-def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
-    """The table of schema `LEADERBOARDS`: sorted by task, dataset, metric and rank; rank 1 is the best."""
-    joined = _with(predictions, scored, ["paper_id"], ["title", "published"])
-    joined = _with(joined, taxonomy, _TDM, ["direction"])
-    order, rank = _ranked(joined)
-    columns = {name: joined[name].take(order) for name in LEADERBOARDS.names if name != "rank"}
-    columns["rank"] = pa.array(rank, pa.int32())
-    return pa.table([columns[name] for name in LEADERBOARDS.names], schema=LEADERBOARDS)
+def _alike(folder: str) -> pa.Table:
+    """The labels that have predictions and may be one; see `merge`."""
+    batches = scan_table(join(folder, "predictions"), PREDICTIONS).to_batches(columns=TDM_PARTS, batch_readahead=2)
+    seen = pa.schema([PREDICTIONS.field(part) for part in TDM_PARTS]).empty_table()
+    for batch in batches:
+        found = pa.concat_tables([seen, pa.Table.from_batches([batch])])
+        seen = found.group_by(TDM_PARTS).aggregate([])
+    return merge_candidates(seen)
 
 
-def _with(table: pa.Table, other: pa.Table, keys: list[str], columns: list[str]) -> pa.Table:
-    """`table` with `columns` of the row of `other` that has the same key (null where none has).
-
-    By position rather than `Table.join`, which does not carry struct columns.
-    """
-    right = pd.MultiIndex.from_frame(other.select(keys).to_pandas())
-    left = pd.MultiIndex.from_frame(table.select(keys).to_pandas())
-    places = right.get_indexer(left)
-    indices = pa.array(places, mask=places < 0)
-    for column in columns:
-        table = table.append_column(column, other[column].take(indices))
-    return table
+def read_leaderboards(folder: str) -> pa.Table:
+    """The leaderboards written to a folder, or the largest where they are too many."""
+    found = scan_table(join(folder, "leaderboards"), LEADERBOARDS)
+    if found.count_rows() <= MOST_ROWS:
+        return found.to_table()
+    sizes = found.to_table(columns=TDM_PARTS, filter=pc.field("rank") == LARGEST_BOARDS)
+    wanted = sizes if len(sizes) else found.to_table(columns=TDM_PARTS, filter=pc.field("rank") == 1)
+    wanted = key(wanted.slice(0, LARGEST_BOARDS)).combine_chunks()
+    batches = (pa.Table.from_batches([b]) for b in found.to_batches())
+    return pa.concat_tables(b.filter(pc.is_in(key(b), value_set=wanted)) for b in batches)
 
 
-def _ranked(table: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    frame = table.select([*_TDM, "direction", "score", "probability", "published", "paper_id"]).to_pandas()
-    sign = np.where(frame["direction"] == "lower", 1.0, -1.0)
-    frame["_score"] = frame["score"].astype(float) * sign  # ascending: the best first, no score last
-    frame["_probability"] = -frame["probability"]
-    order = frame.sort_values([*_TDM, "_score", "_probability", "published", "paper_id"], na_position="last").index
-    rank = frame.loc[order].groupby(_TDM, sort=False).cumcount() + 1
-    return order.to_numpy(), rank.to_numpy()
+def _on_this_machine(work: Callable[[Sequence[str]], list[int]], parts: list[str]) -> list[int]:
+    return over_chunks(work, parts, size=1, least=2)
+
+
+@dataclass(frozen=True)
+class _Rank:
+    """Ranks parts, one after the other; writes each beside the others and returns how many rows it wrote."""
+
+    folder: str
+
+    def __call__(self, parts: Sequence[str]) -> list[int]:
+        counts = []
+        for part in parts:
+            table = self.ranked(read_table(part, pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])))
+            write_table(table, part.replace("/_parts/", "/"))
+            counts.append(len(table))
+        return counts
+
+    def ranked(self, predictions: pa.Table) -> pa.Table:
+        scored = read_table(join(self.folder, "scored"), SCORED, columns=["paper_id", "title", "published"])
+        return leaderboards(predictions, scored, read_table(join(self.folder, "taxonomy.parquet"), TAXONOMY))
+
+
+def _split(folder: str, count: int) -> list[str]:
+    """Spread the predictions over `count` files by their label; streamed, a batch in memory at a time."""
+    place = join(folder, "leaderboards", "_parts")
+    make_folder(place)
+    paths = [join(place, f"part-{number:05d}.parquet") for number in range(count)]
+    schema = pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])
+    batches = scan_table(join(folder, "predictions"), PREDICTIONS).to_batches(
+        columns=_COLUMNS, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1
+    )
+    with ExitStack() as stack:
+        files = [stack.enter_context(open_file(path, "wb")) for path in paths]
+        writers = [stack.enter_context(pq.ParquetWriter(file, schema, compression="lz4")) for file in files]
+        for batch in batches:
+            for number, rows in _by_part(pa.Table.from_batches([batch], schema), count):
+                writers[number].write_table(rows)
+    return paths
+
+
+def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.Table]]:
+    labels = key(table).combine_chunks().dictionary_encode()
+    part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
+    parts = part_of[labels.indices.to_numpy()].astype(np.int64)
+    order = np.argsort(parts, kind="stable")
+    ends = np.cumsum(np.bincount(parts, minlength=count))
+    rows = table.take(order)
+    return [(n, rows.slice(end - size, size)) for n, (end, size) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True)) if size]  # fmt: skip  # noqa: E501

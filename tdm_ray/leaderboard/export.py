@@ -1,4 +1,4 @@
-"""The leaderboards table as files for other programs: Parquet, CSV, JSON."""
+"""The leaderboards table as files for other programs: Parquet, CSV, JSON, the JSON of Papers with Code."""
 
 from __future__ import annotations
 
@@ -10,16 +10,23 @@ from typing import Any
 
 import pyarrow as pa
 
+from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
 from tdm_ray.storage import join, open_file, write_table
 
 _FLAT = ["task", "dataset", "metric", "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
 
 
 def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
-    """Write `leaderboards.FORMAT` into `folder` for each of "parquet", "csv", "json"; returns the paths."""
+    """Write `leaderboards.FORMAT` into `folder` for each format of `FORMATS`; returns the paths.
+
+    "evaluation-tables" is written as `evaluation-tables.json`. Raises `InputError` for a format that is none.
+    """
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}")
     paths = []
     for name in formats:
-        path = join(folder, f"leaderboards.{name}")
+        path = join(folder, "evaluation-tables.json" if name == "evaluation-tables" else f"leaderboards.{name}")
         if name == "parquet":
             write_table(table, path)
         else:
@@ -53,5 +60,14 @@ def as_json(table: pa.Table) -> str:
     return json.dumps(list(boards.values()), indent=2, ensure_ascii=False, default=str) + "\n"
 
 
-_TEXT: dict[str, Callable[[pa.Table], str]] = {"csv": as_csv, "json": as_json}
+def as_evaluation_tables(table: pa.Table) -> str:
+    """See `evaluation_tables`."""
+    return json.dumps(to_evaluation_tables(table), indent=2, ensure_ascii=False) + "\n"
+
+
+_TEXT: dict[str, Callable[[pa.Table], str]] = {
+    "csv": as_csv,
+    "json": as_json,
+    "evaluation-tables": as_evaluation_tables,
+}
 FORMATS = ("parquet", *_TEXT)

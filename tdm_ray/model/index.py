@@ -5,6 +5,7 @@ taxonomy.parquet     its labels, in the order of labels.npz's columns
 papers.parquet       the ids of the labelled papers, in the order of the rows
 vocabulary.parquet   word, idf
 vectors.npz, labels.npz    sparse matrices (scipy's form)
+scores.parquet       what each of the labelled papers (their ids without versions) reports of which label
 calibrator/          prior.txt, joint.json
 """
 
@@ -39,6 +40,7 @@ from tdm_ray.storage import (  # fmt: skip
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])
+_SCORES = pa.schema([("paper_id", pa.string()), ("label", pa.int32()), ("score", pa.float64())])
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ class Index:
     neighbours: Neighbours
     vectorizer: TfidfVectorizer
     calibrator: Calibrator
+    scores: dict[int, list[tuple[str, float]]]
+    """By label: the papers (ids without versions) that report it, and their scores."""
     digest: str
 
 
@@ -58,6 +62,7 @@ def save_index(
     neighbours: Neighbours,
     vectorizer: TfidfVectorizer,
     calibrator: Calibrator,
+    scores: Mapping[int, Sequence[tuple[str, float]]],
     facts: Mapping[str, Any],
 ) -> None:
     """Write an index folder; `index.json` comes last, so that a folder without it is known to be unfinished."""
@@ -67,6 +72,8 @@ def save_index(
     write_table(pa.table({"word": words, "idf": vectorizer.idf_}).cast(_VOCABULARY), join(folder, "vocabulary.parquet"))
     _save_matrix(join(folder, "vectors.npz"), neighbours.vectors)
     _save_matrix(join(folder, "labels.npz"), neighbours.labels)
+    rows = [{"paper_id": p, "label": label, "score": s} for label, found in sorted(scores.items()) for p, s in found]
+    write_table(pa.Table.from_pylist(rows, schema=_SCORES), join(folder, "scores.parquet"))
     calibrator.save(join(folder, "calibrator"))
     write_json(join(folder, "index.json"), dict(facts))
 
@@ -86,11 +93,17 @@ def load_index(folder: str, taxonomy: Taxonomy, model_digest: str) -> Index:
         )
     known = Taxonomy.from_table(read_table(join(folder, "taxonomy.parquet"), TAXONOMY))
     labels = _load_matrix(join(folder, "labels.npz")) @ _projection(known, taxonomy)
+    scores: dict[int, list[tuple[str, float]]] = {}
+    for row in read_table(join(folder, "scores.parquet"), _SCORES).to_pylist():
+        position = taxonomy.index.get(known.labels[row["label"]].tdm)
+        if position is not None:
+            scores.setdefault(position, []).append((row["paper_id"], row["score"]))
     vocabulary = read_table(join(folder, "vocabulary.parquet"), _VOCABULARY)
     vectorizer = vectorizer_of(vocabulary["word"].to_pylist(), vocabulary["idf"].to_numpy())
     neighbours = Neighbours(_load_matrix(join(folder, "vectors.npz")), sp.csr_matrix(labels))
     files = [f for f in list_files(folder) if not f.endswith("index.json")]
-    return Index(neighbours, vectorizer, Calibrator.load(join(folder, "calibrator")), digest(file_bytes(files)))
+    calibrator = Calibrator.load(join(folder, "calibrator"))
+    return Index(neighbours, vectorizer, calibrator, scores, digest(file_bytes(files)))
 
 
 def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:

@@ -10,8 +10,8 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tdm_ray.model.neighbours import Neighbours, new_vectorizer, telling_words
-from tdm_ray.model.tokens import tokens
 from tdm_ray.premise.passages import passages
+from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
 from tdm_ray.taxonomy.gold import Gold, base_id
 from tdm_ray.taxonomy.labels import Taxonomy

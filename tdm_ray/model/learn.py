@@ -79,7 +79,10 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
         "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
         **counts, **figures,
     }  # fmt: skip
-    save_index(out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator, facts)
+    save_index(
+        out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator,
+        gold.scores([p.paper_id for p in papers], taxonomy), facts,
+    )  # fmt: skip
     return facts
 
 
@@ -120,9 +123,7 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, di
     decider = Decider(knowledge, threads=cores())
     inputs, truth = [], []
     for i in unseen:
-        prepared = prepare(
-            decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked, lesson.papers[i].tables
-        )
+        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
         inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds(prepared)))
         truth.append(lesson.truth[i][np.argsort(-priors[i], kind="stable")[: knowledge.config.asked]])
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))

@@ -13,8 +13,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.model.tokens import tokens
 from tdm_ray.premise.passages import FIELDS, Passage
+from tdm_ray.premise.tokens import tokens
 from tdm_ray.taxonomy.labels import Taxonomy
 
 Floats = NDArray[np.float32]
@@ -50,11 +50,16 @@ class Lexicon:
         """Shape (labels, 3): the elements of each label, in the order of `PARTS`."""
         bags = [[sorted(set(tokens(name))) for name in dict.fromkeys(names)] for names in variants]
         self._vocabulary = {w: i for i, w in enumerate(sorted({w for bag in bags for ws in bag for w in ws}))}
-        idf = {w: np.log((documents + 1) / (document_frequency.get(w, 0) + 1)) + 0.1 for w in self._vocabulary}
+        self._document_frequency, self._documents = document_frequency, documents
+        idf = {w: self.idf(w) for w in self._vocabulary}
         self._starts: Ints = np.cumsum([0, *(len(bag) for bag in bags)])[:-1]
         self._names = self._matrix([ws for bag in bags for ws in bag], idf)
         self.weight: Floats = np.array([max(sum(idf[w] for w in ws) for ws in bag) for bag in bags], np.float32)
         """Shape (elements,): the information in a name, the sum of its words' idf; `the dataset` has little."""
+
+    def idf(self, word: str) -> float:
+        """The inverse document frequency of a word, at least 0.1."""
+        return float(np.log((self._documents + 1) / (self._document_frequency.get(word, 0) + 1))) + 0.1
 
     def _matrix(self, bags: Sequence[Sequence[str]], idf: Mapping[str, float]) -> sp.csr_matrix:
         rows = np.repeat(np.arange(len(bags)), [len(ws) for ws in bags])

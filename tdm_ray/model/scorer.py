@@ -1,13 +1,13 @@
 """One paper's way to its predictions, in two halves that a pipeline can put on different machines.
 
-Preparer: paper -> passages -> shortlist -> prior -> the labels asked, with tokens and evidence    (CPU, no torch)
-Decider:  tokens -> entailment -> probability -> decisions                                          (GPU or CPU)
+Preparer: paper -> passages -> shortlist -> prior -> the labels asked, with their tokens    (CPU, no torch)
+Decider:  tokens -> entailment -> probability -> the labels decided for                    (GPU or CPU)
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +21,11 @@ from tdm_ray.model.index import Index, load_index
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.pairs import PairBuilder
 from tdm_ray.model.shortlist import Shortlist, Shortlister
+from tdm_ray.premise.passages import Passage
 from tdm_ray.premise.windows import title_text
-from tdm_ray.records import Paper, PaperTable
-from tdm_ray.results.evidence import evidence_of
-from tdm_ray.storage import digest, local_copy
+from tdm_ray.records import Paper
+from tdm_ray.storage import digest, file_bytes, list_files, local_copy
+from tdm_ray.taxonomy.direction import direction_over_time
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -47,6 +48,8 @@ class Knowledge:
         checkpoint = open_checkpoint(config.model)
         taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
         index = load_index(config.index, taxonomy, checkpoint.digest) if config.index else None
+        if index:
+            taxonomy = taxonomy.directed({n: direction_over_time(scores) for n, scores in index.scores.items()})
         return cls(config, checkpoint, taxonomy, index)
 
     @property
@@ -61,8 +64,12 @@ class Knowledge:
 
     @property
     def model_id(self) -> str:
-        """Names all that decides besides the taxonomy: checkpoint, index, threshold, labels asked."""
-        parts = (self.checkpoint.digest, self.index.digest if self.index else "", self.threshold, self.config.asked)
+        """Names all that decides besides the taxonomy: checkpoint, index, matcher, threshold, labels asked."""
+        index, matcher = (
+            self.index.digest if self.index else "",
+            digest(file_bytes(list_files(self.config.matcher_folder))),
+        )
+        parts = (self.checkpoint.digest, index, matcher, self.threshold, self.config.asked)
         return f"{self.checkpoint.name}-{digest([repr(parts).encode()])}"
 
     @cached_property
@@ -74,13 +81,13 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the model needs of one paper: the labels asked, their prior, the premise's parts, and evidence."""
+    """What the model needs of one paper: the labels asked, highest prior first, and the premise's parts."""
 
     labels: list[int]
     prior: list[float]
     parts: list[list[int]]  # token ids: the title, then every passage some window points at
     windows: list[list[int]]  # per label: positions in `parts`
-    evidence: list[dict[str, Any] | None]
+    passages: Sequence[Passage | None] = ()  # per label: the one that names it best; of no use to the model
 
 
 class Preparer:
@@ -98,11 +105,11 @@ class Preparer:
     def __call__(self, paper: Paper) -> Prepared:
         """The `asked` labels of the highest prior, ready for the model."""
         found, prior = self.shortlist(paper)
-        return prepare(self.pairs, found, prior, self.knowledge.config.asked, paper.tables)
+        return prepare(self.pairs, found, prior, self.knowledge.config.asked)
 
 
-def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tables: Sequence[PaperTable]) -> Prepared:
-    """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows and their evidence."""
+def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int) -> Prepared:
+    """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows."""
     rows = np.argsort(-prior, kind="stable")[:asked]
     windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
     used = sorted({w for ws in windows for w in ws})
@@ -112,7 +119,7 @@ def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, tab
         prior=[float(p) for p in prior[rows]],
         parts=pairs.premise_parts(title_text(found.passages), [found.passages[w].text for w in used]),
         windows=[[place[w] for w in ws] for ws in windows],
-        evidence=[evidence_of(found.passages[ws[0]] if ws else None, tables) for ws in windows],
+        passages=[found.passages[ws[0]] if ws else None for ws in windows],
     )
 
 
@@ -140,22 +147,16 @@ class Decider:
         prior = np.array(prepared.prior, np.float32)
         return self.knowledge.calibrator.probability(prior, self.log_odds(prepared))
 
-    def __call__(self, prepared: Prepared) -> list[dict[str, Any]]:
-        """The decisions, most probable first, as values of `records.DECISION`."""
+    def __call__(self, prepared: Prepared, proofs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The decisions, most probable first, as values of `records.DECISION`; `proofs` are the labels' rest of it."""
         probability = self.probabilities(prepared)
         order = np.argsort(-probability, kind="stable")
         return [
-            self._decision(prepared, i, probability[i]) for i in order if probability[i] >= self.knowledge.threshold
+            {
+                **asdict(self.knowledge.taxonomy.labels[prepared.labels[i]].tdm),
+                "probability": probability[i],
+                **proofs[i],
+            }
+            for i in order
+            if probability[i] >= self.knowledge.threshold
         ]
-
-    def _decision(self, prepared: Prepared, row: int, probability: float) -> dict[str, Any]:
-        tdm = self.knowledge.taxonomy.labels[prepared.labels[row]].tdm
-        return {
-            "task": tdm.task,
-            "dataset": tdm.dataset,
-            "metric": tdm.metric,
-            "probability": probability,
-            "score": None,
-            "score_text": None,
-            "evidence": prepared.evidence[row],
-        }

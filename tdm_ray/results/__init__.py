@@ -1,1 +1,1 @@
-"""What proves a prediction: its evidence. No Ray, no torch."""
+"""The score of a predicted TDM and the cell or sentence that proves it. No Ray, no torch."""

@@ -8,7 +8,6 @@ checkpoint of rows is a checkpoint of papers.
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +16,8 @@ import pyarrow as pa
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
 from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
-from tdm_ray.records import EVIDENCE, OUTCOMES, Paper
+from tdm_ray.records import DECISION, OUTCOMES, Paper
+from tdm_ray.results.prove import Prover
 
 _IN_FLIGHT = ["location", "paper_id", "title", "published", "source", "content_hash", "reason", "detail"]
 _ASK = pa.struct(
@@ -26,17 +26,19 @@ _ASK = pa.struct(
         ("prior", pa.list_(pa.float32())),
         ("parts", pa.list_(pa.list_(pa.int32()))),
         ("windows", pa.list_(pa.list_(pa.int32()))),
-        ("evidence", pa.list_(EVIDENCE)),
     ]
 )
-PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _ASK)])
+_ASKED = [field.name for field in _ASK]
+_PROOF = pa.struct([DECISION.field(name) for name in ("score", "score_text", "score_confidence", "evidence")])
+PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _ASK), ("proofs", pa.list_(_PROOF))])
 
 
 class Prepare:
-    """Premise and shortlist of each paper, on the CPU."""
+    """Premise, shortlist, and the scores of the labels asked, on the CPU."""
 
     def __init__(self, config: ScoreConfig) -> None:
-        self.preparer = Preparer(Knowledge.of(config))
+        knowledge = Knowledge.of(config)
+        self.preparer, self.prover = Preparer(knowledge), Prover(knowledge)
 
     def __call__(self, readings: pa.Table) -> pa.Table:
         """READINGS -> PREPARED, row by row."""
@@ -47,7 +49,10 @@ class Prepare:
         if row["reason"]:
             return kept
         try:
-            return {**kept, "ask": asdict(self.preparer(Paper.from_row(row)))}
+            paper = Paper.from_row(row)
+            prepared = self.preparer(paper)
+            ask = {name: getattr(prepared, name) for name in _ASKED}
+            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**kept, **_failure(error)}
 
@@ -63,12 +68,12 @@ class Decide:
         return pa.Table.from_pylist([self._row(row) for row in prepared.to_pylist()], schema=OUTCOMES)
 
     def _row(self, row: dict[str, Any]) -> dict[str, Any]:
-        ask = row.pop("ask")
+        ask, proofs = row.pop("ask"), row.pop("proofs")
         outcome = {**row, "seen_at": datetime.now(UTC)}
         if row["reason"]:
             return outcome
         try:
-            return {**outcome, "hypotheses": len(ask["labels"]), "decisions": self.decider(Prepared(**ask))}
+            return {**outcome, "hypotheses": len(ask["labels"]), "decisions": self.decider(Prepared(**ask), proofs)}
         except Exception as error:  # noqa: BLE001 - as above
             return {**outcome, **_failure(error)}
 

@@ -7,7 +7,10 @@ hand-checked list of the field's metrics (tests/directions.tsv): the figures sta
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
+
+import pandas as pd
 
 # What a column of a leaderboard may be without being a result: no way is better.
 _NO_RESULT = (
@@ -43,3 +46,24 @@ def direction_of(metric: str) -> str:
     """`higher`, `lower`, or `unknown` where no rule fits."""
     name = metric.lower().replace("_", " ")
     return next((direction for direction, pattern in _COMPILED if pattern.search(name)), "unknown")
+
+
+# On the labels of the real taxonomy whose direction is known: 8 months and a correlation of 0.4 are right for 399 of
+# 404 labels.
+_LEAST_MONTHS, _LEAST_CORRELATION = 8, 0.4
+_MONTH = re.compile(r"(\d{4})\.\d{4,5}")
+
+
+def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
+    """The way a leaderboard's scores went over the years, from (arXiv id, score); `unknown` where too few say so.
+
+    Results get better: a rank correlation of month and score that is far from zero tells which way is better.
+    """
+    dated = [(match[1], score) for paper_id, score in results if (match := _MONTH.match(paper_id))]
+    frame = pd.DataFrame(dated, columns=["month", "score"]).astype({"month": int})
+    if frame["month"].nunique() < _LEAST_MONTHS:
+        return "unknown"
+    correlation = frame["month"].rank().corr(frame["score"].rank())
+    if not abs(correlation) >= _LEAST_CORRELATION:  # also where all scores are equal: not a number
+        return "unknown"
+    return "higher" if correlation > 0 else "lower"

@@ -6,14 +6,18 @@ import hashlib
 import json
 import re
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 
 from tdm_ray.errors import TaxonomyError
+from tdm_ray.numbers import numbers
 from tdm_ray.records import ANNOTATIONS, TDM
 from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
 
 _VERSION = re.compile(r"v\d+$")
@@ -26,6 +30,16 @@ class Gold:
 
     results: dict[str, dict[TDM, tuple[str, ...]]]
     broken: tuple[str, ...] = field(default=())
+
+    def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
+        """By position in the taxonomy: the papers that report the label (less their versions) and their scores."""
+        found: dict[int, list[tuple[str, float]]] = {}
+        for paper_id in sorted(paper_ids):
+            for tdm, scores in sorted(self.results.get(paper_id, {}).items()):
+                values = [n[0].value for n in map(numbers, scores) if n]
+                if tdm in taxonomy.index and values:
+                    found.setdefault(taxonomy.index[tdm], []).extend((base_id(paper_id), value) for value in values)
+        return found
 
     def table(self) -> pa.Table:
         """The annotations as a table of schema `ANNOTATIONS`."""
@@ -106,10 +120,15 @@ def _of_jsonl(text: str) -> Gold:
 def _of_tables(text: str) -> Gold:
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     for tdm, row, score in evaluation_rows(json.loads(text)):
-        found = _PAPER_URL.search(str(row.get("paper_url") or ""))
-        paper = found["id"] if found else str(row.get("paper_title") or row.get("model_name") or "")
+        paper = paper_of(row)
         results[paper][tdm] = (*results[paper].get(tdm, ()), score)
     return Gold(dict(results))
+
+
+def paper_of(row: dict[str, Any]) -> str:
+    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its title."""
+    found = _PAPER_URL.search(str(row.get("paper_url") or ""))
+    return str(row.get("paper_id") or (found and found["id"]) or row.get("paper_title") or row.get("model_name") or "")
 
 
 def base_id(paper_id: str) -> str:

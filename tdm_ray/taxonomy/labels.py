@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -46,6 +47,15 @@ class Taxonomy:
     def taxonomy_id(self) -> str:
         """The digest of all names and aliases: what can change a decision, and nothing else."""
         return digest(f"{label.tdm}\t{'|'.join(label.aliases)}\n".encode() for label in self.labels)
+
+    def directed(self, learnt: Mapping[int, str]) -> Taxonomy:
+        """The taxonomy with the direction of labels that have none taken from `learnt`, by position."""
+        return Taxonomy(
+            tuple(
+                label if label.direction != "unknown" else replace(label, direction=learnt.get(position, "unknown"))
+                for position, label in enumerate(self.labels)
+            )
+        )
 
     def table(self) -> pa.Table:
         """The taxonomy as a table of schema `TAXONOMY`."""

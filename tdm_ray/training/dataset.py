@@ -31,9 +31,9 @@ from tdm_ray.model.labelled import labelled_neighbours, versions
 from tdm_ray.model.learn import LEAST_PAPERS
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.shortlist import Shortlister
-from tdm_ray.model.tokens import tokens
 from tdm_ray.parallel import over_chunks
 from tdm_ray.premise.passages import passages
+from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
 from tdm_ray.storage import exists, join, list_files, open_file, write_json, write_table
 from tdm_ray.taxonomy.gold import Gold, base_id, read_gold

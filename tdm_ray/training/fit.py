@@ -20,6 +20,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Any
 
+import fsspec
+import pyarrow.fs as pa_fs
 import ray
 import ray.train
 import torch
@@ -129,7 +131,7 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
             num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, "GPU": int(on_gpu)}
         ),
         run_config=ray.train.RunConfig(
-            name="run", storage_path=out if "://" in out else os.path.abspath(out),
+            name="run", **_storage(out),
             failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
             # The best epoch is kept, and the newest state, which is what a killed run goes on from.
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=SCORE),
@@ -141,6 +143,14 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
         except ray.train.TrainingFailedError as error:
             last = str(error).strip().splitlines()[-1]
             raise TdmRayError(f"training failed: {last}; the same command goes on from the last checkpoint") from error
+
+
+def _storage(out: str) -> dict[str, Any]:
+    """Where Ray Train keeps its checkpoints, reached as all else is: credentials and endpoint from the environment."""
+    if "://" not in out:
+        return {"storage_path": os.path.abspath(out)}
+    fs, inner = fsspec.core.url_to_fs(out)
+    return {"storage_path": inner, "storage_filesystem": pa_fs.PyFileSystem(pa_fs.FSSpecHandler(fs))}
 
 
 def _in_order() -> ExecutionOptions:

@@ -1,0 +1,75 @@
+"""Leaderboards in the JSON of Papers with Code (`evaluation-tables.json`), there and back.
+
+    [{"task", "datasets": [{"dataset", "sota": {"metrics": [...], "rows": [{"model_name", "paper_title", "paper_url",
+      "paper_date", "metrics": {metric: score}}]}}]}]
+
+A row is what one paper reports on one dataset. Rows carry `paper_id`, which the form does not know and its readers
+ignore: ids that are no arXiv ids come back by it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from tdm_ray.records import LEADERBOARDS
+from tdm_ray.taxonomy.gold import paper_of
+from tdm_ray.taxonomy.sources import evaluation_rows
+
+_ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?")
+
+
+def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
+    """The entries that have a score, as the JSON's value; tasks, datasets and rows in the order of `table`."""
+    tasks: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    for entry in table.select(_READ).to_pylist():
+        if entry["score_text"] is None and entry["score"] is None:
+            continue
+        rows = tasks[entry["task"]][entry["dataset"]]
+        metric = entry["metric"]
+        same = (r for r in rows if r["paper_id"] == entry["paper_id"] and metric not in r["metrics"])
+        row = next(same, None)
+        if row is None:
+            rows.append(row := _row(entry))
+        row["metrics"][metric] = entry["score_text"] or str(entry["score"])
+    return [
+        {"task": task, "datasets": [_dataset(name, rows) for name, rows in datasets.items()], "subtasks": []}
+        for task, datasets in tasks.items()
+    ]
+
+
+_READ = ["task", "dataset", "metric", "paper_id", "title", "published", "score", "score_text"]
+
+
+def _row(entry: dict[str, Any]) -> dict[str, Any]:
+    url = f"https://arxiv.org/abs/{entry['paper_id']}" if _ARXIV.fullmatch(entry["paper_id"]) else None
+    day = entry["published"].isoformat() if entry["published"] else None
+    return {"model_name": entry["title"] or entry["paper_id"], "paper_id": entry["paper_id"],
+            "paper_title": entry["title"] or "", "paper_url": url, "paper_date": day, "metrics": {}}  # fmt: skip
+
+
+def _dataset(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    metrics = dict.fromkeys(metric for row in rows for metric in row["metrics"])
+    return {"dataset": name, "sota": {"metrics": list(metrics), "rows": rows}}
+
+
+def from_evaluation_tables(tasks: Iterable[dict[str, Any]]) -> pa.Table:
+    """The results of such a file as entries, unranked: columns of `LEADERBOARDS`, `score` not parsed."""
+    rows = [
+        {"task": tdm.task, "dataset": tdm.dataset, "metric": tdm.metric, "paper_id": paper_of(row),
+         "title": row.get("paper_title"), "published": _day(row.get("paper_date")), "score_text": score}
+        for tdm, row, score in evaluation_rows(tasks)
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=LEADERBOARDS)
+
+
+def _day(text: Any) -> date | None:
+    try:
+        return date.fromisoformat(str(text)[:10])
+    except ValueError:
+        return None

@@ -1,0 +1,34 @@
+"""The results of one paper as a Hugging Face model index, the YAML that heads a model card.
+
+https://huggingface.co/docs/hub/model-cards#evaluation-results
+"""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from huggingface_hub import EvalResult, ModelCardData
+
+from tdm_ray.errors import InputError
+
+
+def model_index(table: pa.Table, paper_id: str) -> str:
+    """The YAML of a paper's entries that have a score. Raises `InputError` where it has none."""
+    found = table.filter(pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))).to_pylist()
+    if not found:
+        raise InputError(f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version")
+    results = [
+        EvalResult(
+            task_type=_slug(row["task"]), task_name=row["task"], dataset_type=_slug(row["dataset"]),
+            dataset_name=row["dataset"], metric_type=_slug(row["metric"]), metric_name=row["metric"],
+            metric_value=row["score"], source_name="tdm_ray", source_url=f"https://arxiv.org/abs/{paper_id}",
+        )
+        for row in found
+    ]  # fmt: skip
+    return str(ModelCardData(model_name=found[0]["title"] or paper_id, eval_results=results).to_yaml()) + "\n"
+
+
+def _slug(name: str) -> str:
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")

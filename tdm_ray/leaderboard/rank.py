@@ -1,0 +1,98 @@
+"""Predictions of some labels -> their leaderboards, in memory: joined, one unit, ranked, the best over time marked."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from tdm_ray.leaderboard.units import one_unit, outliers
+from tdm_ray.records import LEADERBOARDS
+
+TDM_PARTS = ["task", "dataset", "metric"]
+_SEPARATOR = "\x1f"
+
+
+def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
+    """The table of schema `LEADERBOARDS`: sorted by task, dataset, metric and rank; rank 1 is the best.
+
+    One row a paper and label: of several versions of a paper the newest that was scored. Ranked by score in the
+    metric's direction, ties by date; rows without a score come after those with one, by probability. Boards whose
+    direction is not known are ranked as if higher were better.
+    """
+    places = pc.index_in(predictions["paper_id"], value_set=scored["paper_id"].combine_chunks())
+    newest = pa.array(newest_versions(scored["paper_id"]))
+    kept = pc.coalesce(newest.take(places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places), True)
+    table = predictions.filter(kept)
+    places = places.filter(kept)
+    for column in ("title", "published"):
+        table = table.append_column(column, scored[column].take(places))
+    at = pc.index_in(key(table), value_set=key(taxonomy).combine_chunks())
+    table = table.append_column("direction", taxonomy["direction"].take(at))
+    return _ranked(table)
+
+
+def key(table: pa.Table) -> pa.ChunkedArray:
+    """Task, dataset and metric as one string."""
+    return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), _SEPARATOR)
+
+
+def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
+    """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4, and an id without a version."""
+    ids = paper_ids.combine_chunks()
+    versioned = pc.match_substring_regex(ids, r"v\d+$").to_numpy(zero_copy_only=False).astype(bool)
+    newest = np.ones(len(ids), bool)
+    if not versioned.any():
+        return newest
+    base = pc.replace_substring_regex(ids, r"v\d+$", "").to_pandas()
+    number = np.zeros(len(ids), np.int64)
+    texts = ids.filter(pa.array(versioned)).to_pandas()
+    number[versioned] = texts.str.extract(r"v(\d{1,9})$", expand=False).astype("int64").to_numpy()
+    order = np.argsort(-number, kind="stable")
+    newest[order[base.iloc[order].duplicated().to_numpy()]] = False
+    return newest
+
+
+def _ranked(table: pa.Table) -> pa.Table:
+    boards = pc.rank(key(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
+    scores = one_unit(table["score"].to_numpy().astype(np.float64), boards)
+    sign = np.where(table["direction"].to_pandas() == "lower", 1.0, -1.0)
+    probability = -table["probability"].to_numpy().astype(np.float64)
+    unscored = np.isnan(scores)
+    keys = pa.table({
+        "board": boards, "score": pa.array(scores * sign, from_pandas=True),
+        "unscored": np.where(unscored, probability, 0.0), "published": table["published"],
+        "probability": probability, "paper_id": table["paper_id"],
+    })  # fmt: skip
+    order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy()
+    table, boards, scores, sign = table.take(order), boards[order], scores[order], sign[order]
+    columns = {name: table[name] for name in table.column_names}
+    columns["score"] = pa.array(scores, from_pandas=True)
+    columns["rank"] = pa.array(_count_within(boards), pa.int32())
+    columns["outlier"] = pa.array(outliers(scores, boards))
+    columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], columns["outlier"]))
+    return pa.table([columns[name] for name in LEADERBOARDS.names], schema=LEADERBOARDS)
+
+
+def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
+    """1, 2, 3, ... within each run."""
+    starts = np.flatnonzero(np.r_[True, boards[1:] != boards[:-1]]) if len(boards) else np.zeros(0, np.int64)
+    lengths = np.diff(np.r_[starts, len(boards)])
+    return np.arange(len(boards)) - np.repeat(starts, lengths) + 1
+
+
+def _was_best(
+    cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, outlier: pa.Array
+) -> NDArray[np.bool_]:
+    """Which entries were better than all of earlier days when published (the best of a day alone); no outlier was."""
+    day = pc.fill_null(published.cast(pa.int32()), np.iinfo(np.int32).max).to_numpy()
+    can = ~np.isnan(cost) & (day < np.iinfo(np.int32).max) & ~outlier.to_numpy(zero_copy_only=False)
+    rows = np.flatnonzero(can)
+    rows = rows[np.lexsort((rows, cost[rows], day[rows], boards[rows]))]
+    best = pd.Series(cost[rows]).groupby(boards[rows]).cummin()
+    before = best.groupby(boards[rows]).shift(fill_value=np.inf)
+    was = np.zeros(len(cost), bool)
+    was[rows] = cost[rows] < before.to_numpy()
+    return was

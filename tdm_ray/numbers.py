@@ -1,0 +1,112 @@
+"""Numbers as papers print them: 91.2, .912, 91.2%, 1,234.5, 12,5, 12.3M, 3.1e-4, 3.1 x 10^-4, 31.2 ± 0.4, 81 . 2.
+
+A number's value is in plain units: suffixes for thousands and more are multiplied out, a percent stays as printed
+(91.2% is 91.2), since leaderboards of one metric mix 91.2 and 91.2% and mean the same.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from dataclasses import dataclass
+
+# Beyond this nothing is a result: a mistake of the printer or of a parser.
+LARGEST = 1e15
+_FACTORS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
+_DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "x", "·": ".", "∗": "*"})
+_SPACED_POINT = re.compile(r"(?<=\d) ?\. ?(?=\d)|(?<![\w.)]) ?\. (?=\d)")  # "81 . 2", as PDF parsers print
+_POWER = re.compile(r"\s?[x*]\s?10\s?\^?\s?\{?\(?\s?(?P<sign>[-+]?)\s?(?P<power>\d{1,2})\}?\)?(?!\d*\.)")
+# What follows a result and is none: its deviation, or what it gains over another ("45.2 (+1.3)").
+_ASIDE = re.compile(
+    r"(?:±|\+\s?/?\s?-|\\pm)\s?\.?\d[\d.,]*\s?%?"
+    r"|(?<=[\d%*])\s?\(\s?[±+↑↓-]*\s?\d*\.?\d+\s?%?\s?[↑↓]?\s?\)"
+    r"|(?<=[\d%*])\s?[↑↓+]\s?\d*\.?\d+\s?%?"
+)
+_NUMBER = re.compile(
+    r"(?<![\w.])(?<![A-Za-z]-)(?P<digits>[-+]?\s?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2}(?![\d,.])|\d+\.\d+|\d+\.?|\.\d+)"
+    r"(?:e[-+]?\d{1,3})?)(?P<unit>\s?%|\s?[kKMBGT](?![A-Za-z]))?(?!\.?\d)",
+)
+_CITATION = re.compile(r"\[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]")
+_UNITS = {"ms", "sec", "fps", "db", "gb", "mb", "hrs", "min", "pt", "pts", "bpd"}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A printed number: its value, how it was printed, and the places after its point."""
+
+    value: float
+    text: str
+    decimals: int
+    percent: bool = False
+
+
+def numbers(text: str) -> list[Number]:
+    """All numbers of `text`, in order, without uncertainties; those that cannot be results (too large) left out."""
+    plain = _plain(text)
+    found = (_number(match) for match in _NUMBER.finditer(plain) if not _is_name(plain, match))
+    return [number for number in found if number is not None]
+
+
+def the_number(text: str) -> Number | None:
+    """The one number that a cell states; None where it states none, or several ("87.9/92.8")."""
+    found = numbers(text)
+    return found[0] if len(found) == 1 else None
+
+
+def in_header_unit(number: Number, headers: str) -> float:
+    """The value, multiplied where the header says so: 144 below "Params (M)" is 144 million."""
+    said = re.search(r"[(\[]\s?(?:in )?(?:x\s?)?(?P<unit>[kKMBG]|thousand|million|billion)s?\s?[)\]]", headers)
+    if said is None or abs(number.value) >= 1e4:
+        return number.value
+    return number.value * _FACTORS[{"thousand": "k"}.get(said["unit"], said["unit"].lower()[0])]
+
+
+def same_number(printed: str, entered: str) -> bool:
+    """Whether a printed number is the one that somebody entered: equal, or a hundredfold, but for rounding.
+
+    Rounded may be only what keeps three digits: 95 is not 95.3, but 95.34 is.
+    """
+    a, b = numbers(printed), numbers(entered)
+    return bool(a and b) and any(_agree(*pair) for pair in _scaled(a[0], b[0]))
+
+
+def _scaled(a: Number, b: Number) -> list[tuple[float, int, float, int]]:
+    return [
+        (a.value, a.decimals, b.value, b.decimals),
+        (a.value * 100, max(a.decimals - 2, 0), b.value, b.decimals),
+        (a.value, a.decimals, b.value * 100, max(b.decimals - 2, 0)),
+    ]
+
+
+def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
+    places = min(x_decimals, y_decimals)
+    close = abs(x - y) <= 0.5 * 10.0**-places + 1e-9 * abs(y)
+    return math.isclose(x, y, rel_tol=1e-9) or (close and (x_decimals == y_decimals or abs(y) * 10**places >= 100))
+
+
+def _plain(text: str) -> str:
+    folded = unicodedata.normalize("NFKC", text.translate(_DASHES)).translate(_DASHES)
+    folded = _SPACED_POINT.sub(".", folded)
+    folded = _POWER.sub(lambda m: f"e{m['sign']}{m['power']}", folded)
+    return _ASIDE.sub(" ", _CITATION.sub(" ", folded))
+
+
+def _is_name(text: str, match: re.Match[str]) -> bool:
+    """Whether what follows makes it a name or an ordinal and no number: 3D, 2nd, 101-layer; 45.2a is a footnote."""
+    after = text[match.end() : match.end() + 4]
+    letters = re.match(r"[^\W\d_]+", after)
+    word = letters[0] if letters else ""
+    return (len(word) > 1 and word.lower() not in _UNITS) or word == "D" or bool(re.match(r"-[A-Za-z]|_", after))
+
+
+def _number(match: re.Match[str]) -> Number | None:
+    digits, unit = match["digits"].replace(" ", ""), (match["unit"] or "").strip()
+    if re.fullmatch(r"[-+]?\d+,\d{1,2}", digits):
+        digits = digits.replace(",", ".")  # the decimal comma
+    digits = digits.replace(",", "")
+    value = float(digits) * _FACTORS.get(unit.lower(), 1)
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        return None
+    mantissa = digits.partition("e")[0]
+    return Number(value, match[0].strip(), len(mantissa.partition(".")[2]), unit == "%")

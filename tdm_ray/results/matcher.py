@@ -1,0 +1,102 @@
+"""Which number of a paper is its own result of a TDM: two sets of boosted trees, and the confidence to speak at.
+
+The first look judges every number by itself (`signs`), the second the best of them against each other (`rivals`).
+
+matcher.json           the least confidence, and what the matcher was learnt from
+first.txt, second.txt  LightGBM's text form
+associations.parquet   words of names and of the contexts they stand at
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm
+import numpy as np
+
+from tdm_ray.errors import CheckpointError
+from tdm_ray.results.associations import Associations
+from tdm_ray.results.candidates import Floats, Ints
+from tdm_ray.results.rivals import Board
+from tdm_ray.results.signs import Known, Seen, Signs
+from tdm_ray.storage import exists, join, open_file, read_json, write_json
+
+_SIGN = {"higher": 1.0, "lower": -1.0}
+
+
+@dataclass(frozen=True)
+class Match:
+    """A candidate (its position), and how probable it is that it is the paper's own result."""
+
+    candidate: int
+    confidence: float
+
+
+class Matcher:
+    """The trees and associations, as learnt; `least` is the confidence below which nothing is said."""
+
+    def __init__(
+        self, first: lightgbm.Booster, second: lightgbm.Booster, associations: Associations, least: float,
+        *, threads: int = 1,
+    ) -> None:  # fmt: skip
+        self.first, self.second, self.associations, self.least = first, second, associations, least
+        self.threads = threads
+
+    def match(
+        self, signs: Signs, seen: Seen, labels: Sequence[int], likely: Sequence[bool], known: Known
+    ) -> list[Match | None]:
+        """The best candidate of each label, however low its confidence; None where the paper holds no number.
+
+        `likely`: which of the labels the paper probably reports; they are each other's rivals.
+        """
+        if not len(seen.found) or not len(labels):
+            return [None] * len(labels)
+        looks = [signs.of(seen, label, known.get(label, ())) for label in labels]
+        board = Board(seen.found, first_look(self.first, looks, self.threads))
+        rivals = np.flatnonzero(likely)
+        tops, rows = [], []
+        for place, label in enumerate(labels):
+            sign = _SIGN.get(signs.labels[label].direction, 0.0)
+            top, features = board.rows(place, rivals[rivals != place], sign)
+            tops.append(top)
+            rows.append(np.concatenate([features, looks[place][top]], axis=1))
+        return self._best(tops, rows)
+
+    def _best(self, tops: Sequence[Ints], rows: Sequence[Floats]) -> list[Match | None]:
+        told = np.asarray(self.second.predict(np.concatenate(rows), num_threads=self.threads))
+        parts = np.split(told, np.cumsum([len(top) for top in tops])[:-1])
+        best = [int(part.argmax()) for part in parts]
+        return [Match(int(top[b]), float(part[b])) for top, part, b in zip(tops, parts, best, strict=True)]
+
+    def save(self, folder: str, facts: Mapping[str, Any]) -> None:
+        """Write the matcher's folder; `matcher.json` comes last."""
+        for name, trees in (("first", self.first), ("second", self.second)):
+            with open_file(join(folder, f"{name}.txt"), "wb") as file:
+                file.write(trees.model_to_string().encode())
+        self.associations.save(join(folder, "associations.parquet"))
+        write_json(join(folder, "matcher.json"), {"least_confidence": self.least, **facts})
+
+    @classmethod
+    def load(cls, place: str) -> Matcher:
+        """The matcher of a folder. Raises `CheckpointError` where it is none, or damaged."""
+        if not exists(join(place, "matcher.json")):
+            raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
+        try:
+            first, second = (lightgbm.Booster(model_str=_text(join(place, f"{n}.txt"))) for n in ("first", "second"))
+            associations = Associations.load(join(place, "associations.parquet"))
+            return cls(first, second, associations, read_json(join(place, "matcher.json"))["least_confidence"])
+        except (OSError, KeyError, lightgbm.basic.LightGBMError) as error:
+            raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
+
+
+def first_look(trees: lightgbm.Booster, looks: Sequence[Floats], threads: int = 1) -> Floats:
+    """The first look's probabilities; shape (labels, candidates)."""
+    told = trees.predict(np.concatenate(looks), num_threads=threads)
+    return np.asarray(told, np.float32).reshape(len(looks), -1)
+
+
+def _text(path: str) -> str:
+    with open_file(path) as file:
+        return bytes(file.read()).decode()

@@ -1,0 +1,80 @@
+"""The score of each label asked and its evidence: a cell with its headers, a sentence, or the passage that names it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tdm_ray.model.scorer import Knowledge, Prepared
+from tdm_ray.numbers import in_header_unit
+from tdm_ray.premise.passages import Passage, column_headers, row_headers, split_caption
+from tdm_ray.records import Paper
+from tdm_ray.results.candidates import Candidates
+from tdm_ray.results.matcher import Match, Matcher
+from tdm_ray.results.signs import Signs
+from tdm_ray.taxonomy.gold import base_id
+
+_HEADERS = 12  # as many headers as a person reads at a glance
+# Numbers are looked for only for labels that may be decided for: with a prior of 0.05 or more, 8 of a paper at least.
+_LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
+Proof = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
+
+
+class Prover:
+    """Holds the matcher and what labelled papers report."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.matcher = Matcher.load(knowledge.config.matcher_folder)
+        self.signs = Signs(knowledge.shortlister.lexicon, knowledge.taxonomy.labels, self.matcher.associations)
+        self.known = knowledge.index.scores if knowledge.index else {}
+        self.threshold = knowledge.threshold
+
+    def __call__(self, paper: Paper, prepared: Prepared) -> list[Proof]:
+        """A proof for each label of `prepared`, in its order."""
+        prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
+        asked = max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum()))
+        labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
+        seen, own = self.signs.see(paper), base_id(paper.paper_id)
+        known = {label: [v for other, v in self.known.get(label, ()) if other != own] for label in labels}
+        likely = (prior[: len(labels)] >= self.threshold).tolist()
+        matches = self.matcher.match(self.signs, seen, labels, likely, known)
+        matches += [None] * (len(prepared.labels) - len(labels))
+        return [
+            self._proof(paper, seen.found, match, passage)
+            for match, passage in zip(matches, prepared.passages, strict=True)
+        ]
+
+    def _proof(self, paper: Paper, found: Candidates, match: Match | None, passage: Passage | None) -> Proof:
+        if match is None or match.confidence < self.matcher.least:
+            return {"score": None, "score_text": None, "score_confidence": None, "evidence": _named(paper, passage)}
+        number, table = found.numbers[match.candidate], int(found.tables[match.candidate])
+        proof = {"score_text": found.printed[match.candidate], "score_confidence": match.confidence}
+        if table < 0:
+            sentence = found.contexts[found.about[match.candidate]]
+            return {**proof, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
+        cell = paper.tables[table].cells[found.cells[match.candidate]]
+        evidence = _evidence(
+            "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
+            cell.value,
+        )  # fmt: skip
+        return {**proof, "score": in_header_unit(number, " ".join(cell.column_headers)), "evidence": evidence}
+
+
+def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
+    """The passage that names the label, as evidence: of kind "caption" where it is one of a table, else "sentence"."""
+    if passage is None:
+        return None
+    if passage.table < 0:
+        return _evidence("sentence", text=passage.text)
+    table = paper.tables[passage.table]
+    rows = row_headers(table)[:_HEADERS] if passage.field == "rows" else ()
+    columns = column_headers(table)[:_HEADERS] if passage.field == "columns" else ()
+    return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
+
+
+def _evidence(
+    kind: str, table: int | None = None, caption: str = "", rows: Any = (), columns: Any = (), text: str = ""
+) -> dict[str, Any]:
+    return {"kind": kind, "table": table, "caption": caption, "row_headers": list(rows),
+            "column_headers": list(columns), "text": text}  # fmt: skip

@@ -1,0 +1,202 @@
+"""What holds of any leaderboard; units, outliers, versions, the best over time; parts; exports there and back."""
+
+import json
+from collections import Counter
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tdm_ray.errors import InputError
+from tdm_ray.leaderboard import aggregate
+from tdm_ray.leaderboard.aggregate import build_leaderboards
+from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
+from tdm_ray.leaderboard.export import export
+from tdm_ray.leaderboard.merge import merge_candidates
+from tdm_ray.leaderboard.model_index import model_index
+from tdm_ray.leaderboard.rank import leaderboards, newest_versions
+from tdm_ray.leaderboard.units import one_unit, outliers
+from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
+from tdm_ray.taxonomy.gold import base_id, read_gold
+from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
+
+METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}
+PAPERS = [f"19{n:02d}.0000{n % 10}{v}" for n in range(1, 12) for v in ("", "v1", "v2")][::2]
+
+
+def tables(rows, papers=None):
+    predictions = [
+        {"paper_id": p, "task": "T", "dataset": "D", "metric": m, "probability": q, "score": s,
+         "score_text": None if s is None else f"{s}"} for (p, m), (q, s) in rows.items()
+    ]  # fmt: skip
+    days = papers or {p: date(2019, 1 + i % 12, 1) if i % 4 else None for i, p in enumerate(PAPERS)}
+    scored = [{"paper_id": p, "title": f"On {p}", "published": day} for p, day in days.items()]
+    taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in METRICS.items()]
+    found = ((predictions, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))
+    return [pa.Table.from_pylist(value, schema=schema) for value, schema in found]
+
+
+anything = st.dictionaries(
+    st.tuples(st.sampled_from(PAPERS), st.sampled_from(list(METRICS))),
+    st.tuples(st.floats(0.125, 1, width=16), st.none() | st.integers(0, 400).map(lambda n: n / 4)),
+    max_size=60,
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(anything, st.randoms())
+def test_what_holds_of_any_leaderboard(rows, chance):
+    table = leaderboards(*tables(rows))
+    assert table.schema == LEADERBOARDS
+    boards = {}
+    for row in table.to_pylist():
+        boards.setdefault(row["metric"], []).append(row)
+    newest = {p for p, kept in zip(PAPERS, newest_versions(pa.chunked_array([PAPERS])), strict=True) if kept}
+    assert Counter((r["metric"], r["paper_id"]) for r in table.to_pylist()) == Counter(
+        (m, p) for p, m in rows if p in newest
+    )
+    for metric, board in boards.items():
+        assert [r["rank"] for r in board] == list(range(1, len(board) + 1))
+        assert len({base_id(r["paper_id"]) for r in board}) == len(board)
+        scores = [r["score"] for r in board]
+        scored = [s for s in scores if s is not None]
+        assert scores == scored + [None] * (len(scores) - len(scored))
+        assert scored == sorted(scored, reverse=METRICS[metric] != "lower")
+        rest = [r["probability"] for r in board[len(scored) :]]
+        assert rest == sorted(rest, reverse=True)
+        best = sorted((r for r in board if r["was_best"]), key=lambda r: r["published"])
+        assert all(r["published"] and r["score"] is not None for r in best)
+        ranks = [r["rank"] for r in best]
+        assert ranks == sorted(ranks, reverse=True)  # each better than those before it
+    items = list(rows.items())
+    chance.shuffle(items)
+    assert leaderboards(*tables(dict(items))).equals(table)
+
+
+def test_ties_go_by_date():
+    days = {"a": date(2020, 3, 1), "b": date(2020, 1, 1), "c": None}
+    rows = {(p, "Accuracy"): (q, 50.0) for p, q in (("a", 0.9), ("b", 0.5), ("c", 0.99))}
+    assert leaderboards(*tables(rows, days))["paper_id"].to_pylist() == ["b", "a", "c"]
+
+
+def test_the_newest_version_wins():
+    """A version that no longer reports the label takes the older one's row with it."""
+    days = {p: date(2020, 1, 1) for p in ("1901.00001v1", "1901.00001v3", "1901.00002", "1901.00002v9")}
+    rows = {("1901.00001v1", "Accuracy"): (0.9, 99.0), ("1901.00001v3", "Error"): (0.9, 1.0),
+            ("1901.00002", "Error"): (0.9, 2.0), ("1901.00002v9", "Error"): (0.9, 3.0)}  # fmt: skip
+    found = leaderboards(*tables(rows, days)).to_pylist()
+    assert [(r["metric"], r["paper_id"]) for r in found] == [("Error", "1901.00001v3"), ("Error", "1901.00002v9")]
+
+
+def test_the_best_over_time():
+    days = {p: date(2020, 1, i) for i, p in enumerate("abcd", start=1)}
+    rows = {(p, "Error"): (0.9, s) for p, s in zip("abcd", (10.0, 12.0, 8.0, 8.0), strict=True)}
+    found = {r["paper_id"]: r["was_best"] for r in leaderboards(*tables(rows, days)).to_pylist()}
+    assert found == {"a": True, "b": False, "c": True, "d": False}
+
+
+def test_shares_and_percents_of_one_board_become_one_unit():
+    boards = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3])
+    scores = np.array([91.2, 90.0, 0.912, 0.7, 0.68, 71.0, 0.8, 1.2, 1.4, np.nan, 0.5])
+    expected = [91.2, 90.0, 91.2, 0.7, 0.68, 0.71, 0.8, 1.2, 1.4, np.nan, 0.5]
+    np.testing.assert_allclose(one_unit(scores, boards), expected)
+
+
+def test_outliers_are_flagged_not_dropped():
+    scores = np.array([90.0, 91.0, 92.0, 91.5, 90.5, 12.0, np.nan, 5.0, 500.0])
+    boards = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
+    assert outliers(scores, boards).tolist() == [False] * 5 + [True] + [False] * 3
+    days = {p: date(2020, 1, i) for i, p in enumerate("abcdef", start=1)}
+    rows = {(p, "Accuracy"): (0.9, float(s)) for p, s in zip("abcdef", scores, strict=False)}
+    rows["f", "Accuracy"] = (0.9, 1e15)
+    found = leaderboards(*tables(rows, days)).to_pylist()
+    assert (found[0]["paper_id"], found[0]["outlier"], found[0]["was_best"]) == ("f", True, False)
+    assert len(found) == 6
+
+
+def write(folder, rows):
+    for name, table in zip(("predictions", "scored", "taxonomy"), tables(rows), strict=True):
+        path = folder / "taxonomy.parquet" if name == "taxonomy" else folder / name / "part-00000.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, path)
+
+
+ROWS = {(p, m): (0.5, float(i)) for i, p in enumerate(PAPERS) for m in METRICS}
+
+
+@pytest.mark.parametrize("on_ray", [False, True])
+def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request):
+    write(tmp_path, ROWS)
+    whole = build_leaderboards(str(tmp_path))
+    monkeypatch.setattr(aggregate, "ROWS_A_PART", 10)
+    spread = None
+    if on_ray:
+        request.getfixturevalue("ray_session")
+        from tdm_ray.cluster import over_cluster as spread
+    parts = build_leaderboards(str(tmp_path), spread=spread)
+    assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
+    keys = [("metric", "ascending"), ("rank", "ascending")]
+    assert parts.sort_by(keys).equals(whole.sort_by(keys))
+    monkeypatch.setattr(aggregate, "MOST_ROWS", 5)
+    monkeypatch.setattr(aggregate, "LARGEST_BOARDS", 2)
+    assert len(set(build_leaderboards(str(tmp_path))["metric"].to_pylist())) == 2
+
+
+def results(path):
+    tasks = json.loads(path.read_text())
+    return Counter((tdm, score) for tdm, _, score in evaluation_rows(tasks))
+
+
+@pytest.mark.parametrize("name", ["eff", "nlp-progress", "snli", "squad"])
+def test_the_real_evaluation_tables_come_back(real_data, tmp_path, name):
+    """Read, written, read again: every result of every paper, and the same labels."""
+    source = real_data / "evaluation-tables" / f"{name}.json"
+    again = tmp_path / "again.json"
+    table = from_evaluation_tables(json.loads(source.read_text()))
+    again.write_text(json.dumps(to_evaluation_tables(table)))
+    assert results(again) == results(source)
+    assert read_taxonomy(str(again)) == read_taxonomy(str(source))
+    there, back = read_gold(str(source)).results, read_gold(str(again)).results
+    assert {p: {t: sorted(s) for t, s in r.items()} for p, r in there.items()} == {
+        p: {t: sorted(s) for t, s in r.items()} for p, r in back.items()
+    }
+
+
+def test_our_own_leaderboards_come_back(tmp_path):
+    rows = {("1901.00001", "Accuracy"): (0.9, 91.2), ("P19-1001", "Accuracy"): (0.8, 90.0), ("x", "Error"): (0.7, None)}
+    days = {"1901.00001": date(2019, 1, 1), "P19-1001": None, "x": None}
+    (path,) = export(leaderboards(*tables(rows, days)), str(tmp_path), ["evaluation-tables"])
+    found = read_gold(path).results
+    accuracy = TDM("T", "D", "Accuracy")
+    assert found == {"1901.00001": {accuracy: ("91.2",)}, "P19-1001": {accuracy: ("90.0",)}}
+    with pytest.raises(InputError, match="choose of parquet, csv, json, evaluation-tables"):
+        export(leaderboards(*tables(rows, days)), str(tmp_path), ["xml"])
+
+
+def test_a_model_index_is_yaml_of_the_hubs_form():
+    rows = {("1901.00001", "Accuracy"): (0.9, 91.2), ("1901.00001", "Error"): (0.9, None)}
+    table = leaderboards(*tables(rows, {"1901.00001": date(2019, 1, 1)}))
+    (model,) = yaml.safe_load(model_index(table, "1901.00001"))["model-index"]
+    (result,) = model["results"]
+    assert result["task"] == {"type": "t", "name": "T"}
+    assert result["metrics"] == [{"type": "accuracy", "value": 91.2, "name": "Accuracy"}]
+    assert result["source"]["url"] == "https://arxiv.org/abs/1901.00001"
+    with pytest.raises(InputError, match="no entry with a score"):
+        model_index(table, "1901.99999")
+
+
+def test_labels_that_may_be_one():
+    names = [("STS Benchmark", "Pearson Correlation"), ("STS Benchmark", "Pearson Corelation"), ("STS-Benchmark", "F1"),
+             ("CIFAR-10", "R1"), ("CIFAR-100", "R2"), ("the SST dataset", "F1"), ("SST", "F1")]  # fmt: skip
+    labels = pa.table({"task": ["T"] * len(names), "dataset": [d for d, _ in names], "metric": [m for _, m in names]})
+    found = {(r["part"], r["name"], r["other"]): r["reason"] for r in merge_candidates(labels).to_pylist()}
+    assert found == {
+        ("dataset", "STS Benchmark", "STS-Benchmark"): "the same but for case and marks",
+        ("dataset", "SST", "the SST dataset"): "the same words",
+        ("metric", "Pearson Corelation", "Pearson Correlation"): "near in spelling",
+    }
