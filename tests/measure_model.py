@@ -53,7 +53,7 @@ def main(data: str, latex: str) -> None:
         lesson, new = study(gathered, shortlister), [shortlister.shortlist(x.paper) for x in dev.papers]
         for step, columns in list(STEPS.items()) if not name else [("all of the above", set(LEXICAL + LEARNED))]:
             report(step + name, *prior_alone(lesson, new, columns), dev, taxonomy)
-    report("+ the cross-encoder", *joined(lesson, new, knowledge, dev), dev, taxonomy)
+    report("+ the cross-encoder", *joined(lesson, new, knowledge), dev, taxonomy)
 
 
 def prior_alone(lesson, new, columns):
@@ -66,13 +66,13 @@ def prior_alone(lesson, new, columns):
     return [(f.labels, p) for f, p in zip(new, found, strict=True)], best_threshold(sigmoid(out_of_fold), truth, sum(lesson.gold_pairs))  # fmt: skip  # noqa: E501
 
 
-def joined(lesson, new, knowledge, dev):
+def joined(lesson, new, knowledge):
     """The same from prior and model together."""
     calibrator, _ = fit_calibrator(lesson, knowledge)
     decider, decided = Decider(knowledge), []
-    for found, labelled in zip(new, dev.papers, strict=True):
+    for found in new:
         prior = calibrator.prior(found.features)
-        prepared = prepare(decider.pairs, found, prior, knowledge.config.asked, labelled.paper.tables)
+        prepared = prepare(decider.pairs, found, prior, knowledge.config.asked)
         probability = calibrator.probability(np.array(prepared.prior, np.float32), decider.log_odds(prepared))
         decided.append((np.array(prepared.labels), probability))
     return decided, calibrator.joint.threshold

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import scipy.sparse as sp
 from hypothesis import given
@@ -13,7 +14,11 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.report import evaluate, markdown
+from tdm_ray.evaluation.scores import score_figures
 from tdm_ray.model.learn import index_corpus
+from tdm_ray.records import PREDICTIONS, TDM, Cell, Paper, PaperTable
+from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 
 def matrix(rows):
@@ -35,6 +40,28 @@ def test_figures_by_hand():
     assert unknown["micro_f1"] == pytest.approx(2 * 3 / (4 + 5))  # the third paper is rightly unknown
     tasks = by_group(decided, gold, ["a", "b", "b", "c"])
     assert [(t["group"], t["gold"], t["decided"], t["micro_f1"]) for t in tasks] == [("a", 2, 2, 1.0), ("b", 2, 1, 0.0)]
+
+
+def test_scores_by_hand():
+    """Four decisions: a right score, a wrong one, a right label without one, and one below the threshold."""
+    tdms = [TDM("T", "D", metric) for metric in ("A", "B", "C")]
+    taxonomy = Taxonomy.of([Label(tdm) for tdm in tdms])
+    cells = [Cell("91.2 ± 0.3"), Cell("80.0"), Cell("70.5")]
+    paper = Paper("p", "", "", tables=[PaperTable("", cells)])
+    gold = Gold({"p": {tdms[0]: ("91.2%",), tdms[1]: ("0.705",), tdms[2]: ("12.3",)}})
+
+    def row(tdm, probability, text=None):
+        evidence = {"kind": "cell", "text": text or "", "row_headers": [], "column_headers": []}
+        return {"paper_id": "p", "task": tdm.task, "dataset": tdm.dataset, "metric": tdm.metric, "evidence": evidence,
+                "probability": probability, "score_text": text, "score": float(text.split()[0]) if text else None}  # fmt: skip  # noqa: E501
+
+    rows = [row(tdms[0], 0.9, "91.2 ± 0.3"), row(tdms[1], 0.8, "80.0"), row(tdms[2], 0.7), row(tdms[2], 0.1, "12.3")]
+    found = score_figures(pa.Table.from_pylist(rows, schema=PREDICTIONS), 0.5, [paper], gold, taxonomy)
+    assert (found["predictions"], found["with_score"], found["right"]) == (3, 2, 1)
+    assert found["tdms"] == {"precision": 1 / 2, "recall": 1 / 3, "micro_f1": pytest.approx(2 / 5)}
+    assert found["right_tdms_with_score_in_a_table"] == 2  # 12.3 stands nowhere
+    assert found["right_in_tables"] == 1 / 2
+    assert found["with_evidence"] == 1.0
 
 
 @given(st.integers(0, 2**32 - 1))

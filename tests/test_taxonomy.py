@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.records import TDM
 from tdm_ray.storage import write_table
-from tdm_ray.taxonomy.direction import direction_of
+from tdm_ray.taxonomy.direction import direction_of, direction_over_time
 from tdm_ray.taxonomy.gold import base_id, fold_of, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -165,3 +165,16 @@ def test_a_taxonomy_overrides_the_rules(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text("task\tdataset\tmetric\tdirection\nA\tB\tError\thigher\nA\tB\tAccuracy\tunknown\n")
     assert {x.tdm.metric: x.direction for x in read_taxonomy(str(path)).labels} == {"Error": "higher", "Accuracy": "higher"}  # fmt: skip  # noqa: E501
+
+
+def test_the_way_scores_went_over_the_years_tells_a_direction():
+    rising = [(f"{year}{month:02d}.00001v1", 50.0 + year + month / 10) for year in (17, 18, 19) for month in (1, 5, 9)]
+    assert direction_over_time(rising) == "higher"
+    assert direction_over_time([(paper, -score) for paper, score in rising]) == "lower"
+    assert direction_over_time(rising[:7]) == "unknown"  # too few months
+    assert direction_over_time([(paper, 1.0) for paper, _ in rising]) == "unknown"
+    assert direction_over_time([("P19-1001", score) for _, score in rising]) == "unknown"  # no dates
+    taxonomy = Taxonomy.of([Label(TDM("T", "D", "Mystery")), Label(TDM("T", "D", "Other"), direction="lower")])
+    learnt = taxonomy.directed({0: "higher", 1: "higher"})
+    assert [label.direction for label in learnt.labels] == ["higher", "lower"]
+    assert learnt.taxonomy_id == taxonomy.taxonomy_id
