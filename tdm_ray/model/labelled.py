@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tdm_ray.model.neighbours import Neighbours, new_vectorizer, telling_words
+from tdm_ray.parallel import over_chunks
 from tdm_ray.premise.passages import passages
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
@@ -39,10 +40,11 @@ def label_matrix(paper_ids: Sequence[str], gold: Gold, taxonomy: Taxonomy) -> sp
 
 def labelled_neighbours(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> tuple[Neighbours, TfidfVectorizer]:
     """The neighbours' index over `papers`, row i being paper i, and the vectorizer to query it with."""
-    words = []
-    for paper in papers:
-        found = passages(paper)
-        words.append(telling_words(found, [tokens(p.text) for p in found]))
     vectorizer = new_vectorizer()
-    vectors = sp.csr_matrix(vectorizer.fit_transform(words))
+    vectors = sp.csr_matrix(vectorizer.fit_transform(over_chunks(_telling, papers)))
     return Neighbours(vectors, label_matrix([p.paper_id for p in papers], gold, taxonomy)), vectorizer
+
+
+def _telling(papers: Sequence[Paper]) -> list[list[str]]:
+    views = ((found, [tokens(p.text) for p in found]) for found in map(passages, papers))
+    return [telling_words(found, words) for found, words in views]

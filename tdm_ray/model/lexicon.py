@@ -69,7 +69,8 @@ class Lexicon:
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""
-        bags = [sorted({self._vocabulary[w] for w in ws if w in self._vocabulary}) for ws in words]
+        place = self._vocabulary.get
+        bags = [{at for w in ws if (at := place(w)) is not None} for ws in words]
         indices = np.array([w for bag in bags for w in bag], np.int32)
         pointers = np.cumsum([0, *map(len, bags)])
         shape = (len(bags), len(self._vocabulary))

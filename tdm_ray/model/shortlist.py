@@ -40,6 +40,15 @@ class Shortlist:
         return [premise_text(self.passages, self.windows[row]) for row in rows]
 
 
+@dataclass(frozen=True)
+class View:
+    """A paper cut into passages, their words, and how much of every name each passage holds."""
+
+    passages: Sequence[Passage]
+    words: Sequence[Sequence[str]]
+    coverage: Coverage
+
+
 class Shortlister:
     """Ranks a taxonomy for one paper by names and, where there are labelled papers, by what neighbours report."""
 
@@ -48,8 +57,14 @@ class Shortlister:
     ) -> None:
         self.lexicon, self.neighbours, self.vectorizer = lexicon, neighbours, vectorizer
 
+    def see(self, paper: Paper) -> View:
+        """What the shortlist is made from; half of its time."""
+        found = passages(paper)
+        words = [tokens(p.text) for p in found]
+        return View(found, words, self.lexicon.coverage(found, words))
+
     def shortlist(
-        self, paper: Paper, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = (),
+        self, paper: Paper | View, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = (),
         counts: NDArray[np.float32] | None = None,
     ) -> Shortlist:  # fmt: skip
         """The `size` best labels, best first, and after them those of `include` that are not among them.
@@ -57,9 +72,8 @@ class Shortlister:
         `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there; `counts` is how
         many labelled papers report each label, where the paper is one of them (see `Neighbours.counts_of_others`).
         """
-        found = passages(paper)
-        words = [tokens(p.text) for p in found]
-        coverage = self.lexicon.coverage(found, words)
+        view = paper if isinstance(paper, View) else self.see(paper)
+        found, words, coverage = view.passages, view.words, view.coverage
         reduced = reduce_coverage(coverage, self.lexicon)
         fused = 1 / (_SMOOTHING + rank(reduced.lexical))
         if self.neighbours is None or self.vectorizer is None:

@@ -6,10 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from tdm_ray.config import DatasetConfig
 from tdm_ray.model.entailment import hypothesis
 from tdm_ray.model.gather import Labelled
-from tdm_ray.model.shortlist import Shortlist, Shortlister
+from tdm_ray.model.shortlist import Shortlister, View
 from tdm_ray.premise.doctaet import doctaet
 from tdm_ray.premise.passages import passages
 from tdm_ray.premise.windows import WINDOWS, premise_text
@@ -55,9 +57,9 @@ class Pairing:
     def pairs(self, task: Task) -> list[Pair]:
         """A paper's own labels as true, `num_negative_instances` others as false, and `unknown` where asked for."""
         paper, known = task.labelled.paper, task.labelled.known
-        wrong = self._wrong(task)
-        labels = [*known, *wrong]
-        contexts = self._contexts(task, labels)
+        look = self._look(task)
+        labels = [*known, *self._wrong(task, look)]
+        contexts = self._contexts(task, labels, look)
         found = [
             Pair(i < len(known), paper.paper_id, hypothesis(self.taxonomy.labels[label].tdm), context)
             for i, (label, context) in enumerate(zip(labels, contexts, strict=True))
@@ -66,21 +68,31 @@ class Pairing:
             found.append(Pair(task.unknown, paper.paper_id, UNKNOWN, self._context_of_unknown(task)))
         return found
 
-    def _wrong(self, task: Task) -> list[int]:
+    def _look(self, task: Task) -> tuple[Shortlister, View] | None:
+        """The shortlister whose turn it is, and what it sees of the paper."""
+        if not self.shortlisters:
+            return None
+        # By the paper's own chance, not by its place: so the pairs stay the same when papers are added.
+        turn = int(random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters)))
+        return self.shortlisters[turn], self.shortlisters[turn].see(task.labelled.paper)
+
+    def _wrong(self, task: Task, look: tuple[Shortlister, View] | None) -> list[int]:
         wanted, own, labels = self.config.num_negative_instances, set(task.labelled.own), len(self.taxonomy)
         if self.config.negatives == "first":
             return first_of(labels, own, wanted)
         random = random_of(self.config.seed, task.labelled.paper.paper_id)
-        if self.config.negatives == "random":
+        if self.config.negatives == "random" or look is None:
             return draw_random(labels, own, wanted, random)
-        return draw_hard(self._shortlist(task, ()).labels, own, wanted, random)
+        shortlister, view = look
+        found = shortlister.shortlist(view, leave_out=task.leave_out if shortlister.neighbours else ())
+        return draw_hard(found.labels, own, wanted, random)
 
-    def _contexts(self, task: Task, labels: Sequence[int]) -> list[str]:
-        if self.config.context == "doctaet":
+    def _contexts(self, task: Task, labels: Sequence[int], look: tuple[Shortlister, View] | None) -> list[str]:
+        if self.config.context == "doctaet" or look is None:
             return [clean_context(doctaet(task.labelled.paper))] * len(labels)
-        found = self._shortlist(task, labels)
-        row_of = {int(label): row for row, label in enumerate(found.labels)}
-        return found.premises([row_of[label] for label in labels])
+        shortlister, view = look
+        windows = shortlister.windows(np.array(labels, np.int64), view.coverage)
+        return [premise_text(view.passages, window) for window in windows]
 
     def _context_of_unknown(self, task: Task) -> str:
         paper = task.labelled.paper
@@ -88,13 +100,6 @@ class Pairing:
             return clean_context(doctaet(paper))
         found = passages(paper)
         return premise_text(found, [i for i, p in enumerate(found) if p.field != "title"][:WINDOWS])
-
-    def _shortlist(self, task: Task, include: Sequence[int]) -> Shortlist:
-        # By the paper's own chance, not by its place: so the pairs stay the same when papers are added.
-        turn = int(random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters)))
-        shortlister = self.shortlisters[turn]
-        leave_out = task.leave_out if shortlister.neighbours else ()
-        return shortlister.shortlist(task.labelled.paper, leave_out=leave_out, include=sorted(set(include)))
 
 
 def clean_context(text: str) -> str:
