@@ -22,13 +22,13 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
     metric's direction, ties by date; rows without a score come after those with one, by probability. Boards whose
     direction is not known are ranked as if higher were better.
     """
-    places = pc.index_in(predictions["paper_id"], value_set=scored["paper_id"].combine_chunks())
-    newest = pa.array(newest_versions(scored["paper_id"]))
-    kept = pc.coalesce(newest.take(places.combine_chunks() if isinstance(places, pa.ChunkedArray) else places), True)
+    papers = scored if "newest" in scored.column_names else with_newest(scored)
+    places = pc.index_in(predictions["paper_id"], value_set=papers["paper_id"].combine_chunks())
+    kept = pc.coalesce(papers["newest"].take(places), True)
     table = predictions.filter(kept)
     places = places.filter(kept)
     for column in ("title", "published"):
-        table = table.append_column(column, scored[column].take(places))
+        table = table.append_column(column, papers[column].take(places))
     at = pc.index_in(key(table), value_set=key(taxonomy).combine_chunks())
     table = table.append_column("direction", taxonomy["direction"].take(at))
     return _ranked(table)
@@ -37,6 +37,11 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
 def key(table: pa.Table) -> pa.ChunkedArray:
     """Task, dataset and metric as one string."""
     return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), _SEPARATOR)
+
+
+def with_newest(scored: pa.Table) -> pa.Table:
+    """`scored` with the column `newest`; made once where many parts are ranked."""
+    return scored.append_column("newest", pa.array(newest_versions(scored["paper_id"]))).combine_chunks()
 
 
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
