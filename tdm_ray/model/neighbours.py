@@ -62,8 +62,11 @@ class Neighbours:
         weights = similarity[nearest]
         powered = weights**POWER
         reported = self.labels[nearest]
-        votes = np.asarray(reported.T @ (powered / max(float(powered.sum()), 1e-9)), np.float32)
-        closest = np.asarray(reported.multiply(weights[:, None]).max(axis=0).toarray(), np.float32).ravel()
+        many = np.diff(reported.indptr)
+        share = np.repeat(powered / max(float(powered.sum()), 1e-9), many)
+        votes = np.bincount(reported.indices, share, minlength=self.labels.shape[1]).astype(np.float32)
+        closest = np.zeros(self.labels.shape[1], np.float32)
+        np.maximum.at(closest, reported.indices, np.repeat(weights, many))
         return votes, closest
 
     def counts_of_others(self, folds: NDArray[np.int64]) -> Floats:
