@@ -20,6 +20,11 @@ import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
 
+# A store's listing is kept by this process for ever otherwise: files that workers write meanwhile are then not there,
+# and a run whose progress was looked at too early ended with no paper.
+for _protocol in ("s3", "s3a", "gs", "gcs", "az", "abfs"):
+    fsspec.config.conf.setdefault(_protocol, {}).setdefault("use_listings_cache", False)
+
 
 def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
     """The file at a path or URL; `.gz` is decompressed while it is read, unless it is wanted `packed`.

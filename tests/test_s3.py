@@ -163,8 +163,9 @@ def test_the_same_from_s3_as_from_files_while_the_store_fails(own_ray, store, du
 
 def test_scores_in_the_store_are_those_of_files(own_ray, store, dump, tiny_model, tmp_path):
     config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
-    score_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
-    score_corpus(f"{store}/src/arXiv_src_2401_001.tar", f"{store}/scores", config, SMALL)
+    here = score_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
+    there = score_corpus(f"{store}/src/arXiv_src_2401_001.tar", f"{store}/scores", config, SMALL)
+    assert (here.scored, here.rejected) == (there.scored, there.rejected)
     here, there = (
         read_table(f"{out}/predictions", PREDICTIONS).drop_columns(["scored_at"]).sort_by(
             [(c, "ascending") for c in ("paper_id", "task", "dataset", "metric")]
