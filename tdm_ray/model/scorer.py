@@ -147,16 +147,15 @@ class Decider:
         prior = np.array(prepared.prior, np.float32)
         return self.knowledge.calibrator.probability(prior, self.log_odds(prepared))
 
-    def __call__(self, prepared: Prepared, proofs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The decisions, most probable first, as values of `records.DECISION`; `proofs` are the labels' rest of it."""
+    def __call__(self, prepared: Prepared, proofs: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+        """The decisions, most probable first, as values of `records.DECISION`.
+
+        `proofs` are what `results` found for each label, score and evidence; without them there is neither.
+        """
         probability = self.probabilities(prepared)
-        order = np.argsort(-probability, kind="stable")
+        labels = [self.knowledge.taxonomy.labels[position] for position in prepared.labels]
         return [
-            {
-                **asdict(self.knowledge.taxonomy.labels[prepared.labels[i]].tdm),
-                "probability": probability[i],
-                **proofs[i],
-            }
-            for i in order
+            {**asdict(labels[i].tdm), "probability": probability[i], **(proofs[i] if proofs else {})}
+            for i in np.argsort(-probability, kind="stable")
             if probability[i] >= self.knowledge.threshold
         ]
