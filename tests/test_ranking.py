@@ -145,6 +145,8 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
     monkeypatch.setattr(aggregate, "MOST_ROWS", 5)
     monkeypatch.setattr(aggregate, "LARGEST_BOARDS", 2)
     assert len(set(build_leaderboards(str(tmp_path))["metric"].to_pylist())) == 2
+    write(tmp_path, {key: row for key, row in ROWS.items() if key[1] != "Accuracy" or key[0] == PAPERS[-1]})
+    assert set(build_leaderboards(str(tmp_path))["metric"].to_pylist()) == {"Error", "Mystery"}  # the largest two
 
 
 def results(path):

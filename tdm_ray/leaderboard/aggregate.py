@@ -59,24 +59,29 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
 
 def _alike(folder: str) -> pa.Table:
     """The labels that have predictions and may be one; see `merge`."""
-    batches = scan_table(join(folder, "predictions"), PREDICTIONS).to_batches(columns=TDM_PARTS, batch_readahead=2)
-    seen = pa.schema([PREDICTIONS.field(part) for part in TDM_PARTS]).empty_table()
-    for batch in batches:
-        found = pa.concat_tables([seen, pa.Table.from_batches([batch])])
-        seen = found.group_by(TDM_PARTS).aggregate([])
-    return merge_candidates(seen)
+    return merge_candidates(_sizes(join(folder, "predictions"), PREDICTIONS))
 
 
 def read_leaderboards(folder: str) -> pa.Table:
     """The leaderboards written to a folder, or the largest where they are too many."""
-    found = scan_table(join(folder, "leaderboards"), LEADERBOARDS)
+    place = join(folder, "leaderboards")
+    found = scan_table(place, LEADERBOARDS)
     if found.count_rows() <= MOST_ROWS:
         return found.to_table()
-    sizes = found.to_table(columns=TDM_PARTS, filter=pc.field("rank") == LARGEST_BOARDS)
-    wanted = sizes if len(sizes) else found.to_table(columns=TDM_PARTS, filter=pc.field("rank") == 1)
-    wanted = key(wanted.slice(0, LARGEST_BOARDS)).combine_chunks()
+    largest = _sizes(place, LEADERBOARDS).sort_by([("rows", "descending")]).slice(0, LARGEST_BOARDS)
+    wanted = key(largest).combine_chunks()
     batches = (pa.Table.from_batches([b]) for b in found.to_batches())
     return pa.concat_tables(b.filter(pc.is_in(key(b), value_set=wanted)) for b in batches)
+
+
+def _sizes(place: str, schema: pa.Schema) -> pa.Table:
+    """The labels of a table and how many `rows` each has; streamed."""
+    total = pa.schema([*(schema.field(part) for part in TDM_PARTS), ("rows", pa.int64())]).empty_table()
+    for batch in scan_table(place, schema).to_batches(columns=TDM_PARTS, batch_readahead=2):
+        counted = pa.Table.from_batches([batch]).group_by(TDM_PARTS).aggregate([([], "count_all")])
+        both = pa.concat_tables([total, counted.rename_columns(total.column_names)])
+        total = both.group_by(TDM_PARTS).aggregate([("rows", "sum")]).rename_columns(total.column_names)
+    return total
 
 
 def _on_this_machine(work: Callable[[Sequence[str]], list[int]], parts: list[str]) -> list[int]:

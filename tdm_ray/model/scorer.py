@@ -49,7 +49,8 @@ class Knowledge:
         taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
         index = load_index(config.index, taxonomy, checkpoint.digest) if config.index else None
         if index:
-            taxonomy = taxonomy.directed({n: direction_over_time(scores) for n, scores in index.scores.items()})
+            silent = [n for n in index.scores if taxonomy.labels[n].direction == "unknown"]
+            taxonomy = taxonomy.directed({n: direction_over_time(index.scores[n]) for n in silent})
         return cls(config, checkpoint, taxonomy, index)
 
     @property
@@ -62,13 +63,11 @@ class Knowledge:
         """The least probability of a prediction."""
         return self.calibrator.joint.threshold if self.config.threshold is None else self.config.threshold
 
-    @property
+    @cached_property
     def model_id(self) -> str:
         """Names all that decides besides the taxonomy: checkpoint, index, matcher, threshold, labels asked."""
-        index, matcher = (
-            self.index.digest if self.index else "",
-            digest(file_bytes(list_files(self.config.matcher_folder))),
-        )
+        index = self.index.digest if self.index else ""
+        matcher = digest(file_bytes(list_files(self.config.matcher_folder)))
         parts = (self.checkpoint.digest, index, matcher, self.threshold, self.config.asked)
         return f"{self.checkpoint.name}-{digest([repr(parts).encode()])}"
 

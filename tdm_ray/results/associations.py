@@ -39,10 +39,10 @@ def name_words(tdm: TDM, part: int) -> list[str]:
 
 
 class ContextWords:
-    """The words of one paper's contexts as a 0/1 matrix (contexts, words)."""
+    """The words of one paper's contexts, given as their `tokens`, as a 0/1 matrix (contexts, words)."""
 
-    def __init__(self, contexts: Sequence[str]) -> None:
-        bags = [sorted(set(tokens(text)[:_WORDS])) for text in contexts]
+    def __init__(self, contexts: Sequence[Sequence[str]]) -> None:
+        bags = [sorted(set(words[:_WORDS])) for words in contexts]
         self.vocabulary = {w: i for i, w in enumerate(sorted({w for bag in bags for w in bag}))}
         columns = [self.vocabulary[w] for bag in bags for w in bag]
         pointers = np.cumsum([0, *map(len, bags)])
@@ -72,7 +72,7 @@ class Counts:
 
 def count_words(found: Candidates, labelled: Iterable[tuple[TDM, NDArray[np.bool_]]]) -> Counts:
     """What one paper says: for each of its TDMs, which candidates are right."""
-    words = ContextWords(found.contexts)
+    words = ContextWords([tokens(text) for text in found.contexts])
     at = [words.matrix[found.beside].maximum(words.matrix[found.above]), words.matrix[found.about]]
     everywhere = [np.asarray(m.mean(axis=0)).ravel() for m in at]
     spelled, counts = list(words.vocabulary), Counts.none()

@@ -23,11 +23,11 @@ from tdm_ray.parallel import cores, over_chunks
 from tdm_ray.records import Paper
 from tdm_ray.results.associations import Associations, Counts, count_words
 from tdm_ray.results.candidates import Candidates, Floats, candidates_of
-from tdm_ray.results.matcher import Matcher, first_look
+from tdm_ray.results.matcher import Matcher, first_look, second_look
 from tdm_ray.results.rivals import TOP, Board
 from tdm_ray.results.signs import Signs
 from tdm_ray.storage import exists, list_files
-from tdm_ray.taxonomy.gold import Gold, base_id, fold_of, read_gold
+from tdm_ray.taxonomy.gold import Gold, fold_of, of_others, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -42,7 +42,6 @@ _DIALS = {
     "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5, "verbose": -1, "deterministic": True,
     "force_row_wise": True, "seed": 1,
 }  # fmt: skip
-_SIGN = {"higher": 1.0, "lower": -1.0}
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,8 @@ class _FirstLook:
         chance = np.random.default_rng(np.frombuffer(task.paper.paper_id.encode(), np.uint8))
         done = []
         for label, scores in task.entered:
-            known = _others(self.known, label, task) if chance.random() >= _WITHOUT_KNOWN else ()
+            others = of_others(self.known.get(label, ()), task.paper.paper_id)
+            known = others if chance.random() >= _WITHOUT_KNOWN else []
             rows, right = signs.of(seen, label, known), task.right(seen.found, scores)
             wrong = np.flatnonzero(~right)
             kept = chance.choice(wrong, min(_WRONG, len(wrong)), replace=False)
@@ -188,21 +188,14 @@ class _SecondLook:
         seen = signs.see(task.paper)
         if not len(seen.found):
             return []
-        looks = [signs.of(seen, label, _others(self.known, label, task)) for label, _ in task.entered]
-        board, every = Board(seen.found, first_look(trees, looks)), np.arange(len(looks))
-        done = []
-        for place, (label, scores) in enumerate(task.entered):
-            sign = _SIGN.get(signs.labels[label].direction, 0.0)
-            top, rivals = board.rows(place, every[every != place], sign)
-            rows = np.concatenate([rivals, looks[place][top]], axis=1)
-            right = task.right(seen.found, scores)[top]
-            done.append((rows, right, np.ones(len(top), np.float32), np.full(len(top), task.fold)))
-        return done
-
-
-def _others(known: Mapping[int, Sequence[tuple[str, float]]], label: int, task: Task) -> list[float]:
-    own = base_id(task.paper.paper_id)
-    return [value for paper, value in known.get(label, ()) if paper != own]
+        known = [of_others(self.known.get(label, ()), task.paper.paper_id) for label, _ in task.entered]
+        looks = [signs.of(seen, label, others) for (label, _), others in zip(task.entered, known, strict=True)]
+        board = Board(seen.found, first_look(trees, looks))
+        rows = second_look(board, looks, [signs.sign(label) for label, _ in task.entered], np.arange(len(looks)))
+        return [
+            (found, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), np.full(len(top), task.fold))
+            for (top, found), (_, scores) in zip(rows, task.entered, strict=True)
+        ]
 
 
 def _stack(done: Sequence[Rows]) -> Rows:

@@ -23,8 +23,6 @@ from tdm_ray.results.rivals import Board
 from tdm_ray.results.signs import Known, Seen, Signs
 from tdm_ray.storage import exists, join, open_file, read_json, write_json
 
-_SIGN = {"higher": 1.0, "lower": -1.0}
-
 
 @dataclass(frozen=True)
 class Match:
@@ -56,15 +54,7 @@ class Matcher:
         looks = [signs.of(seen, label, known.get(label, ())) for label in labels]
         board = Board(seen.found, first_look(self.first, looks, self.threads))
         rivals = np.flatnonzero(likely)
-        tops, rows = [], []
-        for place, label in enumerate(labels):
-            sign = _SIGN.get(signs.labels[label].direction, 0.0)
-            top, features = board.rows(place, rivals[rivals != place], sign)
-            tops.append(top)
-            rows.append(np.concatenate([features, looks[place][top]], axis=1))
-        return self._best(tops, rows)
-
-    def _best(self, tops: Sequence[Ints], rows: Sequence[Floats]) -> list[Match | None]:
+        tops, rows = zip(*second_look(board, looks, [signs.sign(label) for label in labels], rivals), strict=True)
         told = np.asarray(self.second.predict(np.concatenate(rows), num_threads=self.threads))
         parts = np.split(told, np.cumsum([len(top) for top in tops])[:-1])
         best = [int(part.argmax()) for part in parts]
@@ -95,6 +85,20 @@ def first_look(trees: lightgbm.Booster, looks: Sequence[Floats], threads: int = 
     """The first look's probabilities; shape (labels, candidates)."""
     told = trees.predict(np.concatenate(looks), num_threads=threads)
     return np.asarray(told, np.float32).reshape(len(looks), -1)
+
+
+def second_look(
+    board: Board, looks: Sequence[Floats], signs: Sequence[float], rivals: Ints
+) -> list[tuple[Ints, Floats]]:
+    """For each label its best candidates, and the rows that the second trees see of them.
+
+    `looks` and `signs` are the labels' features and directions; `rivals` the positions of those probably reported.
+    """
+    found = []
+    for place, (look, sign) in enumerate(zip(looks, signs, strict=True)):
+        top, features = board.rows(place, rivals[rivals != place], sign)
+        found.append((top, np.concatenate([features, look[top]], axis=1)))
+    return found
 
 
 def _text(path: str) -> str:

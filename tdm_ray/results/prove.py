@@ -13,7 +13,7 @@ from tdm_ray.records import Paper
 from tdm_ray.results.candidates import Candidates
 from tdm_ray.results.matcher import Match, Matcher
 from tdm_ray.results.signs import Signs
-from tdm_ray.taxonomy.gold import base_id
+from tdm_ray.taxonomy.gold import of_others
 
 _HEADERS = 12  # as many headers as a person reads at a glance
 # Numbers are looked for only for labels that may be decided for: with a prior of 0.05 or more, 8 of a paper at least.
@@ -35,8 +35,8 @@ class Prover:
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
         asked = max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum()))
         labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
-        seen, own = self.signs.see(paper), base_id(paper.paper_id)
-        known = {label: [v for other, v in self.known.get(label, ()) if other != own] for label in labels}
+        seen = self.signs.see(paper)
+        known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}
         likely = (prior[: len(labels)] >= self.threshold).tolist()
         matches = self.matcher.match(self.signs, seen, labels, likely, known)
         matches += [None] * (len(prepared.labels) - len(labels))

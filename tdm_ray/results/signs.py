@@ -59,7 +59,7 @@ SIGNS = (
     "known_scores", "from_median", "in_range", "to_closest", "log_ratio", "above_known",
     *ASSOCIATED, *COMMON,
 )  # fmt: skip
-_SIGN = {"higher": 1.0, "lower": -1.0}
+_DIRECTIONS = {"higher": 1.0, "lower": -1.0}
 Known = Mapping[int, Sequence[float]]  # scores that labelled papers report, by label
 _SECTIONS, _START = 2, 6000  # where a paper says what its method is called: the first sections, so many characters
 
@@ -77,9 +77,9 @@ class Seen:
 
 
 class Signs:
-    """Makes the features; `associations` is None while they are being learnt."""
+    """Makes the features, for one taxonomy."""
 
-    def __init__(self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations | None) -> None:
+    def __init__(self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations) -> None:
         self.lexicon, self.labels, self.associations = lexicon, labels, associations
         self._kinds = [np.unique(lexicon.label_elements[:, part]) for part in range(3)]
         self._weight = np.minimum(lexicon.weight, 6) / 6
@@ -87,14 +87,17 @@ class Signs:
     def see(self, paper: Paper) -> Seen:
         """The candidates of a paper and all that does not depend on the label."""
         found = candidates_of(paper)
-        coverage = self.lexicon.coverage(
-            [Passage("caption", text) for text in found.contexts], [tokens(text) for text in found.contexts]
-        ).matrix
+        bags = [tokens(text) for text in found.contexts]
+        coverage = self.lexicon.coverage([Passage("caption", text) for text in found.contexts], bags).matrix
         weighted = coverage * self._weight[:, None]
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
-        words = ContextWords(found.contexts)
-        associated = self.associations.of_paper(words) if self.associations else []
-        return Seen(found, self._common(found, paper), coverage, others, words, associated)
+        words = ContextWords(bags)
+        common = self._common(found, paper, [set(bag) for bag in bags])
+        return Seen(found, common, coverage, others, words, self.associations.of_paper(words))
+
+    def sign(self, label: int) -> float:
+        """1 where a higher score is better, -1 where a lower one is, else 0."""
+        return _DIRECTIONS.get(self.labels[label].direction, 0.0)
 
     def of(self, seen: Seen, label: int, known: Sequence[float] = ()) -> Floats:
         """The `SIGNS` of each candidate for one label; `known` are scores that other papers report of it."""
@@ -110,7 +113,6 @@ class Signs:
         columns += [both, np.full(len(both), most), both - most]
         columns += self._label(found, label)
         columns += _against_known(found.values, np.sort(np.array(known, np.float64)))
-        assert self.associations is not None
         associated = self.associations.features(self.labels[label].tdm, found, seen.words, seen.associated)
         return np.concatenate([np.stack(columns, axis=1), associated, seen.common], axis=1, dtype=np.float32)
 
@@ -133,7 +135,7 @@ class Signs:
         ], best  # fmt: skip
 
     def _label(self, found: Candidates, label: int) -> list[NDArray[np.floating]]:
-        sign = _SIGN.get(self.labels[label].direction, 0.0)
+        sign = self.sign(label)
         in_row, in_column = found.places[:, 0], found.places[:, 1]
         good = [ranks if sign > 0 else 1 - ranks if sign < 0 else np.full_like(ranks, np.nan)
                 for ranks in (in_row, in_column)]  # fmt: skip
@@ -143,8 +145,8 @@ class Signs:
         same = [np.full(len(found), value, np.float32) for value in (sign, *says, *weights)]
         return [in_row * sign, in_column * sign, *good, *same]
 
-    def _common(self, found: Candidates, paper: Paper) -> Floats:
-        facts = self._facts(found.contexts, paper)
+    def _common(self, found: Candidates, paper: Paper, bags: Sequence[set[str]]) -> Floats:
+        facts = self._facts(found.contexts, bags, paper)
         tables, values, kinds = found.tables, found.values, found.kinds
         texts = [n.text.rstrip("% ") for n in found.numbers]
         counts = [Counter(texts), *(Counter(t for t, k in zip(texts, kinds, strict=True) if k == kind)
@@ -159,13 +161,12 @@ class Signs:
         around = [facts[places] for places in (found.beside, found.above, found.about)]
         return np.concatenate([*around, found.places, rest], axis=1, dtype=np.float32)
 
-    def _facts(self, contexts: Sequence[str], paper: Paper) -> Floats:
-        """The `_FACTS` of each context."""
+    def _facts(self, contexts: Sequence[str], bags: Sequence[set[str]], paper: Paper) -> Floats:
+        """The `_FACTS` of each context; `bags` are the contexts' words."""
         text = Counter(tokens(" ".join([paper.abstract, *(s.text for s in paper.sections)])))
         title, abstract = set(tokens(paper.title)), set(tokens(paper.abstract))
         short = set(tokens(paper.title.split(":")[0])) if ":" in paper.title else set()
         own = _own_names(paper)
-        bags = [set(tokens(context)) for context in contexts]
         common = Counter(word for bag in bags for word in bag)
         idf = self.lexicon.idf
         rows = []

@@ -128,7 +128,6 @@ class Run:
 
     def _staged_files(self) -> list[str]:
         fs, inner = fsspec.core.url_to_fs(self.out)
-        fs.invalidate_cache()  # a store's listing is kept otherwise, and nothing would ever seem to change
         found = (name for folder in ("_staging", "_checkpoint") for name in fs.find(f"{inner}/{folder}"))
         return sorted(found)
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -129,6 +129,12 @@ def paper_of(row: dict[str, Any]) -> str:
     """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its title."""
     found = _PAPER_URL.search(str(row.get("paper_url") or ""))
     return str(row.get("paper_id") or (found and found["id"]) or row.get("paper_title") or row.get("model_name") or "")
+
+
+def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]:
+    """The scores (see `Gold.scores`) less those of any version of the paper itself."""
+    own = base_id(paper_id)
+    return [score for other, score in scores if other != own]
 
 
 def base_id(paper_id: str) -> str:
