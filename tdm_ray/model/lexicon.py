@@ -50,6 +50,7 @@ class Lexicon:
         """Shape (labels, 3): the elements of each label, in the order of `PARTS`."""
         bags = [[sorted(set(tokens(name))) for name in dict.fromkeys(names)] for names in variants]
         self._vocabulary = {w: i for i, w in enumerate(sorted({w for bag in bags for ws in bag for w in ws}))}
+        self._known = frozenset(self._vocabulary)
         self._document_frequency, self._documents = document_frequency, documents
         idf = {w: self.idf(w) for w in self._vocabulary}
         self._starts: Ints = np.cumsum([0, *(len(bag) for bag in bags)])[:-1]
@@ -69,13 +70,14 @@ class Lexicon:
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""
-        place = self._vocabulary.get
-        bags = [{at for w in ws if (at := place(w)) is not None} for ws in words]
-        indices = np.array([w for bag in bags for w in bag], np.int32)
+        bags = [self._known.intersection(ws) for ws in words]
+        indices = np.array([self._vocabulary[w] for bag in bags for w in bag], np.int32)
         pointers = np.cumsum([0, *map(len, bags)])
         shape = (len(bags), len(self._vocabulary))
         held = sp.csr_matrix((np.ones(len(indices), np.float32), indices, pointers), shape)
-        matrix = np.minimum((self._names @ held.T).toarray(), 1.0)
+        product = self._names @ held.T
+        np.minimum(product.data, 1.0, out=product.data)
+        matrix = product.toarray(order="F")  # what follows works on whole columns: twice as fast
         if len(self._starts) < len(matrix):  # a fifth of the shortlist's time, for nothing where no name has an alias
             matrix = np.maximum.reduceat(matrix, self._starts, axis=0)
         return Coverage(
