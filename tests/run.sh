@@ -4,5 +4,5 @@
 ruff check tdm_ray jobs tests
 ruff format --check tdm_ray jobs tests
 mypy
-if [ "${CI:-}" = true ] && [ $# -eq 0 ]; then set -- -m "slow or not slow"; fi
+if [ "${CI:-}" = true ] && [ $# -eq 0 ]; then set -- -m "slow or not slow" --durations 20; fi
 exec python -m pytest "$@"
