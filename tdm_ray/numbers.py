@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 # Beyond this nothing is a result: a mistake of the printer or of a parser.
@@ -24,9 +25,17 @@ _ASIDE = re.compile(
     r"|(?<=[\d%*])\s?[↑↓+]\s?\d*\.?\d+\s?%?"
 )
 _NUMBER = re.compile(
-    r"(?<![\w.])(?<![A-Za-z]-)(?P<digits>[-+]?\s?(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+,\d{1,2}(?![\d,.])|\d+\.\d+|\d+\.?|\.\d+)"
+    r"(?<![\w.])(?<![A-Za-z]-)(?P<digits>[-+]?\s?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|(?:0,\d+|\d+,\d{1,2})(?![\d,.])|\d+\.\d+|\d+\.?|\.\d+)"
     r"(?:e[-+]?\d{1,3})?)(?P<unit>\s?%|\s?[kKMBGT](?![A-Za-z]))?(?!\.?\d)",
 )
+_HEADER_UNIT = re.compile(r"[(\[]\s?(?:in )?(?:x\s?)?(?P<unit>[kKMBG]|thousand|million|billion)s?\s?[)\]]")
+_COUNTED = re.compile(
+    r"param|weights|flop|\bmacs?\b|mult-?add|\bops\b|size|tokens?\b|words?\b|steps?\b|frames?\b|samples?\b|#",
+    re.IGNORECASE,
+)
+# A footnote's mark after a number is none of its digits; after a 10 it is a power.
+_FOOTNOTE = re.compile(r"(?<=\d)(?<!\b10)[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_RAISED = re.compile(r"(?<=\b10)([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _CITATION = re.compile(r"\[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]")
 _UNITS = {"ms", "sec", "fps", "db", "gb", "mb", "hrs", "min", "pt", "pts", "bpd"}
 
@@ -54,29 +63,33 @@ def the_number(text: str) -> Number | None:
     return found[0] if len(found) == 1 else None
 
 
-def in_header_unit(number: Number, headers: str) -> float:
-    """The value, multiplied where the header says so: 144 below "Params (M)" is 144 million."""
-    said = re.search(r"[(\[]\s?(?:in )?(?:x\s?)?(?P<unit>[kKMBG]|thousand|million|billion)s?\s?[)\]]", headers)
-    if said is None or abs(number.value) >= 1e4:
+def in_header_unit(number: Number, headers: Sequence[str]) -> float:
+    """The value, multiplied where a header of counts says so: 144 below "Params (M)" is 144 million.
+
+    Elsewhere a letter is a name: "METEOR (M)", "Top-1 (M)", kelvins.
+    """
+    said = next((m for h in headers if _COUNTED.search(h) and (m := _HEADER_UNIT.search(h))), None)
+    if said is None or number.percent or abs(number.value) >= 1e4:
         return number.value
     return number.value * _FACTORS[{"thousand": "k"}.get(said["unit"], said["unit"].lower()[0])]
 
 
 def same_number(printed: str, entered: str) -> bool:
-    """Whether a printed number is the one that somebody entered: equal, or a hundredfold, but for rounding.
+    """Whether a printed number is the one that somebody entered: equal but for rounding, or as share and percent.
 
-    Rounded may be only what keeps three digits: 95 is not 95.3, but 95.34 is.
+    Rounded may be only what keeps three digits: 95 is not 95.3, but 95.34 is. 0.912 is 91.2; 2 is not 200.4.
     """
     a, b = numbers(printed), numbers(entered)
     return bool(a and b) and any(_agree(*pair) for pair in _scaled(a[0], b[0]))
 
 
 def _scaled(a: Number, b: Number) -> list[tuple[float, int, float, int]]:
-    return [
-        (a.value, a.decimals, b.value, b.decimals),
-        (a.value * 100, max(a.decimals - 2, 0), b.value, b.decimals),
-        (a.value, a.decimals, b.value * 100, max(b.decimals - 2, 0)),
-    ]
+    pairs = [(a.value, a.decimals, b.value, b.decimals)]
+    if abs(a.value) <= 1 and abs(b.value) <= 100:
+        pairs.append((a.value * 100, max(a.decimals - 2, 0), b.value, b.decimals))
+    if abs(b.value) <= 1 and abs(a.value) <= 100:
+        pairs.append((a.value, a.decimals, b.value * 100, max(b.decimals - 2, 0)))
+    return pairs
 
 
 def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
@@ -86,7 +99,8 @@ def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
 
 
 def _plain(text: str) -> str:
-    folded = unicodedata.normalize("NFKC", text.translate(_DASHES)).translate(_DASHES)
+    marked = _FOOTNOTE.sub(" ", _RAISED.sub(r"^\1", text.translate(_DASHES)))
+    folded = unicodedata.normalize("NFKC", marked).translate(_DASHES)
     folded = _SPACED_POINT.sub(".", folded)
     folded = _POWER.sub(lambda m: f"e{m['sign']}{m['power']}", folded)
     return _ASIDE.sub(" ", _CITATION.sub(" ", folded))
@@ -101,8 +115,8 @@ def _is_name(text: str, match: re.Match[str]) -> bool:
 
 
 def _number(match: re.Match[str]) -> Number | None:
-    digits, unit = match["digits"].replace(" ", ""), (match["unit"] or "").strip()
-    if re.fullmatch(r"[-+]?\d+,\d{1,2}", digits):
+    digits, unit = "".join(match["digits"].split()), (match["unit"] or "").strip()
+    if re.fullmatch(r"[-+]?(?:0,\d+|\d+,\d{1,2})", digits):
         digits = digits.replace(",", ".")  # the decimal comma
     digits = digits.replace(",", "")
     value = float(digits) * _FACTORS.get(unit.lower(), 1)

@@ -195,6 +195,11 @@ def test_sections_title_and_abstract_are_told_apart():
     assert [h for h, _ in bare.sections] == ["", "One"]
 
 
+def test_powers_of_numbers_stay_powers():
+    told = {"10^4": "10^4", "10^{6}": "10^6", "2^{nd}": "2nd", "F_1": "F1", "x^2": "x2"}
+    assert {tex: pandoc._math(tex) for tex in told} == told
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.text(alphabet="ab \\{}[]&%$\n~_^#", max_size=60))
 def test_no_source_breaks_the_reader(noise):

@@ -15,6 +15,7 @@ PRINTED = [
     ("1.749 (±0.343)", 1.749), ("97.49 (0.15)", 97.49), ("81 . 2±0 . 8", 81.2), ("0 .711", 0.711), ("-0.46", -0.46),
     ("−0.5", -0.5), ("†45.2", 45.2), ("86.39*", 86.39), ("45.2a", 45.2), ("0.912 [12]", 0.912), ("45.2 (+1.3)", 45.2),
     ("45.2 ↑1.3", 45.2), ("31.2ms", 31.2), ("108.8(2080Ti)", 108.8), ("<0.01", 0.01), ("97.21±", 97.21),
+    ("91.2²", 91.2), ("86.39¹²", 86.39), ("3.1×10⁻⁴", 3.1e-4), ("0,912", 0.912), ("1,234", 1234), ("-0,4567", -0.4567),
 ]  # fmt: skip
 
 
@@ -82,7 +83,8 @@ def test_the_same_number(value):
     text = plain(*value)
     assert same_number(text, text)
     assert same_number(text, f"{text}%")
-    assert same_number(text, plain(value[0], value[1] + 2)) or value[0] == 0  # a share and its percent
+    share = same_number(text, plain(value[0], value[1] + 2))
+    assert share == (abs(float(text)) <= 100) or abs(float(text)) < 0.1  # a share and its percent
 
 
 @given(st.integers(1000, 99999), st.integers(1, 3))
@@ -98,10 +100,16 @@ def test_close_is_not_the_same():
     assert not same_number("1", "0.912")
     assert not same_number("95.4", "95.3")
     assert not same_number("", "95.3")
+    for printed, entered in (("2", "200.4"), ("1.5", "150.3"), ("120.4", "1.2"), ("5", "500.2"), ("1", "100.4")):
+        assert not same_number(printed, entered)
+        assert not same_number(entered, printed)
 
 
 def test_units_of_a_header():
-    assert in_header_unit(the_number("144"), "Params (M)") == 144e6
-    assert in_header_unit(the_number("144"), "Params [million]") == 144e6
-    assert in_header_unit(the_number("144"), "Accuracy (%)") == 144
-    assert in_header_unit(the_number("144000000"), "Params (M)") == 144e6
+    assert in_header_unit(the_number("144"), ["Ours", "Params (M)"]) == 144e6
+    assert in_header_unit(the_number("144"), ["Params [million]"]) == 144e6
+    assert in_header_unit(the_number("144"), ["Accuracy (%)"]) == 144
+    assert in_header_unit(the_number("144000000"), ["Params (M)"]) == 144e6
+    for header in ("METEOR (M)", "Top-1 (M)", "Recall (K)", "RMSE (K)"):
+        assert in_header_unit(the_number("91.2"), ["# Params", header]) == 91.2
+    assert in_header_unit(the_number("5%"), ["Params (M)"]) == 5

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard import aggregate
-from tdm_ray.leaderboard.aggregate import build_leaderboards
+from tdm_ray.leaderboard.aggregate import build_leaderboards, left_out, read_leaderboards
 from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
 from tdm_ray.leaderboard.export import export
 from tdm_ray.leaderboard.merge import merge_candidates
@@ -93,6 +93,12 @@ def test_the_newest_version_wins():
     assert [(r["metric"], r["paper_id"]) for r in found] == [("Error", "1901.00001v3"), ("Error", "1901.00002v9")]
 
 
+def test_ties_go_by_date_then_probability_then_id():
+    days = {"a": date(2020, 1, 2), "b": date(2020, 1, 1), "c": date(2020, 1, 1), "d": date(2020, 1, 1)}
+    rows = {(p, "Error"): (q, 1.0) for p, q in (("a", 0.99), ("d", 0.5), ("c", 0.5), ("b", 0.4))}
+    assert leaderboards(*tables(rows, days))["paper_id"].to_pylist() == ["c", "d", "b", "a"]
+
+
 def test_the_best_over_time():
     days = {p: date(2020, 1, i) for i, p in enumerate("abcd", start=1)}
     rows = {(p, "Error"): (0.9, s) for p, s in zip("abcd", (10.0, 12.0, 8.0, 8.0), strict=True)}
@@ -104,7 +110,30 @@ def test_shares_and_percents_of_one_board_become_one_unit():
     boards = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3])
     scores = np.array([91.2, 90.0, 0.912, 0.7, 0.68, 71.0, 0.8, 1.2, 1.4, np.nan, 0.5])
     expected = [91.2, 90.0, 91.2, 0.7, 0.68, 0.71, 0.8, 1.2, 1.4, np.nan, 0.5]
-    np.testing.assert_allclose(one_unit(scores, boards), expected)
+    higher = np.zeros(len(boards), bool)
+    np.testing.assert_allclose(one_unit(scores, boards, higher), expected)
+
+
+def test_a_bad_error_rate_stays_one():
+    """An error of 21 % among shares is no record of 0.21; tiny scores keep all their digits."""
+    scores, boards = np.array([0.21, 0.23, 0.35, 0.45, 21.0, 99.5, 3e-11, 4e-12]), np.array([0] * 6 + [1] * 2)
+    np.testing.assert_array_equal(one_unit(scores, boards, np.ones(8, bool)), scores)
+    assert one_unit(scores, boards, np.zeros(8, bool))[4] == 0.21
+
+
+def test_only_arxiv_ids_have_versions():
+    ids = ["yolov3", "yolov4", "mobilenetv1", "draft-rev20240115123045", "cs/9901001v1", "cs/9901001v2", "2001.00001v1"]
+    assert newest_versions(pa.chunked_array([ids])).tolist() == [True, True, True, True, False, True, True]
+    assert [base_id(i) for i in ids] == [*ids[:4], "cs/9901001", "cs/9901001", "2001.00001"]
+
+
+def test_leaderboards_stay_until_new_ones_are_whole(tmp_path, monkeypatch):
+    write(tmp_path, ROWS)
+    before = build_leaderboards(str(tmp_path))
+    monkeypatch.setattr(aggregate, "leaderboards", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        build_leaderboards(str(tmp_path))
+    assert read_leaderboards(str(tmp_path)).equals(before)
 
 
 def test_outliers_are_flagged_not_dropped():
@@ -142,9 +171,13 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
     assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
     keys = [("metric", "ascending"), ("rank", "ascending")]
     assert parts.sort_by(keys).equals(whole.sort_by(keys))
-    monkeypatch.setattr(aggregate, "MOST_ROWS", 5)
-    monkeypatch.setattr(aggregate, "LARGEST_BOARDS", 2)
-    assert len(set(build_leaderboards(str(tmp_path))["metric"].to_pylist())) == 2
+    sizes = sorted((list(whole["metric"].to_pylist()).count(m) for m in METRICS), reverse=True)
+    monkeypatch.setattr(aggregate, "MOST_ROWS", sum(sizes[:2]))
+    largest = build_leaderboards(str(tmp_path))
+    assert len(largest) == sum(sizes[:2])
+    assert f"{len(largest):,} of {len(whole):,}" in left_out(str(tmp_path), largest)
+    one = PAPERS[-1]
+    assert read_leaderboards(str(tmp_path), paper_id=one).num_rows == whole["paper_id"].to_pylist().count(one) > 0
     write(tmp_path, {key: row for key, row in ROWS.items() if key[1] != "Accuracy" or key[0] == PAPERS[-1]})
     assert set(build_leaderboards(str(tmp_path))["metric"].to_pylist()) == {"Error", "Mystery"}  # the largest two
 
@@ -176,7 +209,7 @@ def test_our_own_leaderboards_come_back(tmp_path):
     found = read_gold(path).results
     accuracy = TDM("T", "D", "Accuracy")
     assert found == {"1901.00001": {accuracy: ("91.2",)}, "P19-1001": {accuracy: ("90.0",)}}
-    with pytest.raises(InputError, match="choose of parquet, csv, json, evaluation-tables"):
+    with pytest.raises(InputError, match="choose of csv, json, evaluation-tables"):
         export(leaderboards(*tables(rows, days)), str(tmp_path), ["xml"])
 
 
@@ -190,6 +223,16 @@ def test_a_model_index_is_yaml_of_the_hubs_form():
     assert result["source"]["url"] == "https://arxiv.org/abs/1901.00001"
     with pytest.raises(InputError, match="no entry with a score"):
         model_index(table, "1901.99999")
+
+
+def test_a_model_index_keeps_names_apart_and_links_to_no_page_that_is_none():
+    names = ["C", "C++", "C#", "中文"]
+    entry = {"task": "T", "metric": "Acc", "direction": "higher", "rank": 1, "paper_id": "P19-1001", "score": 1.0}
+    table = pa.Table.from_pylist([{**entry, "dataset": name} for name in names], schema=LEADERBOARDS)
+    (model,) = yaml.safe_load(model_index(table, "P19-1001"))["model-index"]
+    assert [r["dataset"]["name"] for r in model["results"]] == names
+    assert len({r["dataset"]["type"] for r in model["results"]}) == 4
+    assert not any("source" in r for r in model["results"])
 
 
 def test_labels_that_may_be_one():

@@ -2,6 +2,7 @@
 
 import csv
 import random
+from dataclasses import replace
 from importlib import resources
 
 import numpy as np
@@ -87,6 +88,7 @@ def test_odd_tables_end_in_no_false_certainty(prove, table):
     found = [p for p in prove(paper(table, title=title)).values() if p["score"] is not None]
     stated = {n[0].value for n in (numbers(c.value) for c in table.cells) if len(n) == 1}
     assert all(p["score"] in stated for p in found)
+    assert bool(found) == (table is ODD["ragged rows"])  # the one that states a number under a header
 
 
 def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
@@ -153,8 +155,9 @@ def test_a_matcher_comes_back_as_it_was_saved(learnt, tmp_path):
     again = Matcher.load(str(tmp_path))
     assert again.least == matcher.least
     assert again.associations.table.equals(matcher.associations.table)
-    rows = np.random.default_rng(0).random((20, again.first.num_feature()))
-    np.testing.assert_array_equal(again.first.predict(rows), matcher.first.predict(rows))
+    for trees, saved in ((matcher.first, again.first), (matcher.second, again.second)):
+        rows = np.random.default_rng(0).random((20, trees.num_feature()))
+        np.testing.assert_array_equal(saved.predict(rows), trees.predict(rows))
 
 
 def test_words_that_stand_at_right_numbers_gain_weight():
@@ -177,6 +180,24 @@ def test_a_folder_that_is_no_matcher(tmp_path):
         (tmp_path / name).write_text("{}")
     with pytest.raises(CheckpointError, match="damaged"):
         Matcher.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["matcher.json", "first.txt", "second.txt", "associations.parquet"])
+def test_a_damaged_matcher(learnt, tmp_path, name):
+    learnt[0].save(str(tmp_path), learnt[1])
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="make it again"):
+        Matcher.load(str(tmp_path))
+
+
+def test_papers_without_numbers_teach_nothing():
+    papers, gold, taxonomy = corpus(40)
+    bare = [replace(p, tables=[]) for p in papers]
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    with pytest.raises(TaxonomyError, match="none of the 40 papers"):
+        fit(tasks_of(bare, gold, taxonomy), lexicon, taxonomy.labels, {})
 
 
 def test_too_few_papers_or_a_full_folder(labelled_files, tmp_path):

@@ -104,11 +104,12 @@ def leaderboard(
 
     Example: `tdm-ray leaderboard results --format csv --format json --boards 5`
     """
-    from tdm_ray.leaderboard.aggregate import build_leaderboards
-    from tdm_ray.leaderboard.export import as_json, export
+    from tdm_ray.leaderboard.aggregate import build_leaderboards, left_out, read_leaderboards
+    from tdm_ray.leaderboard.export import as_json, check_formats, export
     from tdm_ray.leaderboard.model_index import model_index
     from tdm_ray.leaderboard.render import render
 
+    check_formats(formats or [])
     if on_ray:
         from tdm_ray.cluster import over_cluster
 
@@ -116,8 +117,10 @@ def leaderboard(
     else:
         table = build_leaderboards(folder)
     export(table, f"{folder.rstrip('/')}/leaderboards", formats or [])
+    if said := left_out(folder, table):
+        typer.echo(said, err=True)
     if of_paper:
-        typer.echo(model_index(table, of_paper), nl=False)
+        typer.echo(model_index(read_leaderboards(folder, paper_id=of_paper), of_paper), nl=False)
     elif json:
         typer.echo(as_json(table), nl=False)
     else:

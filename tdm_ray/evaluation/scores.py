@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.numbers import numbers, same_number
+from tdm_ray.numbers import in_header_unit, numbers, same_number
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.gold import Gold
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -21,7 +21,8 @@ def score_figures(
 
     tdms: precision, recall and F1 of (paper, task, dataset, metric, score), predictions without a score left out, gold
     without a prediction of its score missed. right_in_tables: of the right TDMs whose gold score stands in a table, the
-    share with the right score. with_evidence: the share of scores whose evidence holds the number.
+    share with the right score. with_evidence: the share of scores that are a number of their evidence's text, or that
+    number in the unit of its header.
     """
     decided = predictions.filter(pc.greater_equal(predictions["probability"], threshold)).to_pylist()
     by_id = {paper.paper_id: paper for paper in papers}
@@ -32,7 +33,7 @@ def score_figures(
     pairs = sum(map(len, wanted.values()))
     printed = {paper_id: _printed(paper) for paper_id, paper in by_id.items()}
     there = [r for r in rows if any(_stands(s, printed[r["paper_id"]]) for s in wanted[r["paper_id"]].get(_tdm(r), ()))]
-    proven = sum(_holds(r["evidence"], r["score_text"]) for r in said)
+    proven = sum(_holds(r["evidence"], r["score"]) for r in said)
     return {
         "predictions": len(rows), "with_score": len(said), "right": right,
         "tdms": {"precision": right / max(len(said), 1), "recall": right / max(pairs, 1),
@@ -61,6 +62,9 @@ def _stands(score: str, printed: set[str]) -> bool:
     return any(same_number(text, score) for text in printed)
 
 
-def _holds(evidence: Mapping[str, Any] | None, score_text: str) -> bool:
-    """Whether the evidence's text has the score as printed, and it reads as a number."""
-    return evidence is not None and score_text in evidence["text"] and bool(numbers(score_text))
+def _holds(evidence: Mapping[str, Any] | None, score: float) -> bool:
+    """Whether the evidence's text states the score, as it is or in the unit of its headers."""
+    if evidence is None:
+        return False
+    stated = numbers(evidence["text"])
+    return any(score in (n.value, in_header_unit(n, evidence["column_headers"])) for n in stated)

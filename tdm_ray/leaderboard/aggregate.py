@@ -23,12 +23,23 @@ from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
-from tdm_ray.storage import exists, join, make_folder, open_file, read_table, remove_folder, scan_table, write_table
+from tdm_ray.storage import (  # fmt: skip
+    exists,
+    finish_replacing,
+    join,
+    list_files,
+    make_folder,
+    open_file,
+    read_table,
+    remove_folder,
+    replace_files,
+    scan_table,
+    write_table,
+)
 
 ROWS_A_PART = 500_000
 # A table of more rows is not returned whole: 2 GB of evidence.
 MOST_ROWS = 4_000_000
-LARGEST_BOARDS = 1000
 _COLUMNS = [n for n in LEADERBOARDS.names if n in PREDICTIONS.names]
 Spread = Callable[[Callable[[Sequence[str]], list[int]], list[str]], list[int]]
 
@@ -38,23 +49,33 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
 
     Labels that may be spellings of one are written to `folder/merge_candidates.parquet`.
 
-    Of more than `MOST_ROWS` entries the largest 1,000 leaderboards are returned; the files hold all. `spread(work,
-    parts)` runs the parts elsewhere (see `cluster.over_cluster`). Raises `InputError` where there is no finished run.
+    Of more than `MOST_ROWS` entries the largest leaderboards are returned; the files hold all. `spread(work, parts)`
+    runs the parts elsewhere (see `cluster.over_cluster`). Leaderboards that are there stay until the new ones are
+    whole. Raises `InputError` where there is no finished run.
     """
     if not exists(join(folder, "predictions")):
         raise InputError(f"{folder}: holds no predictions; run `tdm-ray score PAPERS --out {folder}` first")
-    remove_folder(join(folder, "leaderboards"))
+    place = join(folder, "leaderboards")
+    finish_replacing(place)
     write_table(_alike(folder), join(folder, "merge_candidates.parquet"))
     rows = scan_table(join(folder, "predictions"), PREDICTIONS).count_rows()
     rank = _Rank(folder, str(time.time_ns()))
     if rows <= ROWS_A_PART:
         table = rank.ranked(read_table(join(folder, "predictions"), PREDICTIONS))
-        write_table(table, join(folder, "leaderboards", "leaderboards.parquet"))
+        write_table(table, join(place, "_commit", "leaderboards.parquet"))
+        _put_in_place(place)
         return table
+    remove_folder(join(place, "_parts"))
     parts = _split(folder, -(-rows // ROWS_A_PART))
     (spread or _on_this_machine)(rank, parts)
-    remove_folder(join(folder, "leaderboards", "_parts"))
+    remove_folder(join(place, "_parts"))
+    _put_in_place(place)
     return read_leaderboards(folder)
+
+
+def _put_in_place(place: str) -> None:
+    new = {path: join(place, path.rsplit("/", 1)[-1]) for path in list_files(join(place, "_commit"))}
+    replace_files(place, new, list_files(place))
 
 
 def _alike(folder: str) -> pa.Table:
@@ -62,16 +83,30 @@ def _alike(folder: str) -> pa.Table:
     return merge_candidates(_sizes(join(folder, "predictions"), PREDICTIONS))
 
 
-def read_leaderboards(folder: str) -> pa.Table:
-    """The leaderboards written to a folder, or the largest where they are too many."""
+def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
+    """The leaderboards written to a folder, or the largest where they are too many; or the entries of one paper."""
     place = join(folder, "leaderboards")
     found = scan_table(place, LEADERBOARDS)
+    if paper_id is not None:
+        return found.to_table(filter=pc.field("paper_id") == paper_id)
     if found.count_rows() <= MOST_ROWS:
         return found.to_table()
-    largest = _sizes(place, LEADERBOARDS).sort_by([("rows", "descending")]).slice(0, LARGEST_BOARDS)
-    wanted = key(largest).combine_chunks()
+    sizes = _sizes(place, LEADERBOARDS).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
+    many = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
+    wanted = key(sizes.slice(0, many)).combine_chunks()
     batches = (pa.Table.from_batches([b]) for b in found.to_batches())
     return pa.concat_tables(b.filter(pc.is_in(key(b), value_set=wanted)) for b in batches)
+
+
+def left_out(folder: str, table: pa.Table) -> str | None:
+    """What to say where `table` is not all that was written to the folder."""
+    entries = scan_table(join(folder, "leaderboards"), LEADERBOARDS).count_rows()
+    if entries <= len(table):
+        return None
+    return (
+        f"{len(table):,} of {entries:,} entries are shown and exported, those of the largest leaderboards; "
+        f"{join(folder, 'leaderboards')}/*.parquet holds all"
+    )
 
 
 def _sizes(place: str, schema: pa.Schema) -> pa.Table:
@@ -99,7 +134,7 @@ class _Rank:
         counts = []
         for part in parts:
             table = self.ranked(read_table(part, pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])))
-            write_table(table, part.replace("/_parts/", "/"))
+            write_table(table, part.replace("/_parts/", "/_commit/"))
             counts.append(len(table))
         return counts
 

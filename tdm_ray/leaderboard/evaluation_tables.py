@@ -21,21 +21,28 @@ from tdm_ray.records import LEADERBOARDS
 from tdm_ray.taxonomy.gold import paper_of
 from tdm_ray.taxonomy.sources import evaluation_rows
 
-_ARXIV = re.compile(r"(\d{4}\.\d{4,5}|[a-z-]+(\.[A-Z]{2})?/\d{7})(v\d+)?")
+_URL = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
+
+
+def url_of(paper_id: str) -> str | None:
+    """The page of an arXiv paper; None for any other id."""
+    return f"https://arxiv.org/abs/{paper_id}" if _URL.fullmatch(paper_id) else None
 
 
 def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
     """The entries that have a score, as the JSON's value; tasks, datasets and rows in the order of `table`."""
     tasks: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
+    of_paper: dict[tuple[str, ...], dict[str, Any]] = {}
     for entry in table.select(_READ).to_pylist():
         if entry["score_text"] is None and entry["score"] is None:
             continue
         rows = tasks[entry["task"]][entry["dataset"]]
         metric = entry["metric"]
-        same = (r for r in rows if r["paper_id"] == entry["paper_id"] and metric not in r["metrics"])
-        row = next(same, None)
-        if row is None:
+        place = (entry["task"], entry["dataset"], entry["paper_id"])
+        row = of_paper.get(place)
+        if row is None or metric in row["metrics"]:
             rows.append(row := _row(entry))
+            of_paper[place] = row
         row["metrics"][metric] = entry["score_text"] or str(entry["score"])
     return [
         {"task": task, "datasets": [_dataset(name, rows) for name, rows in datasets.items()], "subtasks": []}
@@ -47,8 +54,7 @@ _READ = ["task", "dataset", "metric", "paper_id", "title", "published", "score",
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
-    url = f"https://arxiv.org/abs/{entry['paper_id']}" if _ARXIV.fullmatch(entry["paper_id"]) else None
-    day = entry["published"].isoformat() if entry["published"] else None
+    day, url = entry["published"].isoformat() if entry["published"] else None, url_of(entry["paper_id"])
     return {"model_name": entry["title"] or entry["paper_id"], "paper_id": entry["paper_id"],
             "paper_title": entry["title"] or "", "paper_url": url, "paper_date": day, "metrics": {}}  # fmt: skip
 

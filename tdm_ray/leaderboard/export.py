@@ -1,4 +1,4 @@
-"""The leaderboards table as files for other programs: Parquet, CSV, JSON, the JSON of Papers with Code."""
+"""The leaderboards table as files for other programs: CSV, JSON, the JSON of Papers with Code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
-from tdm_ray.storage import join, open_file, write_table
+from tdm_ray.storage import join, open_file
 
 _FLAT = ["task", "dataset", "metric", "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
 
@@ -20,20 +20,22 @@ _FLAT = ["task", "dataset", "metric", "direction", "rank", "paper_id", "title", 
 def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
     """Write `leaderboards.FORMAT` into `folder` for each format of `FORMATS`; returns the paths.
 
-    "evaluation-tables" is written as `evaluation-tables.json`. Raises `InputError` for a format that is none.
+    "evaluation-tables" is written as `evaluation-tables.json`; Parquet is what the folder holds already.
     """
-    if unknown := [name for name in formats if name not in FORMATS]:
-        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}")
+    check_formats(formats)
     paths = []
     for name in formats:
         path = join(folder, "evaluation-tables.json" if name == "evaluation-tables" else f"leaderboards.{name}")
-        if name == "parquet":
-            write_table(table, path)
-        else:
-            with open_file(path, "wb") as file:
-                file.write(_TEXT[name](table).encode())
+        with open_file(path, "wb") as file:
+            file.write(FORMATS[name](table).encode())
         paths.append(path)
     return paths
+
+
+def check_formats(formats: list[str]) -> None:
+    """Raises `InputError` for a format that is none."""
+    if unknown := [name for name in formats if name not in FORMATS]:
+        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; Parquet is always written")
 
 
 def as_csv(table: pa.Table) -> str:
@@ -65,9 +67,8 @@ def as_evaluation_tables(table: pa.Table) -> str:
     return json.dumps(to_evaluation_tables(table), indent=2, ensure_ascii=False) + "\n"
 
 
-_TEXT: dict[str, Callable[[pa.Table], str]] = {
+FORMATS: dict[str, Callable[[pa.Table], str]] = {
     "csv": as_csv,
     "json": as_json,
     "evaluation-tables": as_evaluation_tables,
 }
-FORMATS = ("parquet", *_TEXT)

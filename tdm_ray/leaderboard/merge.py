@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import combinations
 
@@ -35,21 +36,56 @@ def merge_candidates(labels: pa.Table) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(CANDIDATES.names, row, strict=True)) for row in rows], schema=CANDIDATES)
 
 
+@dataclass(frozen=True)
+class _Name:
+    name: str
+    plain: str
+    words: frozenset[str]
+
+    @classmethod
+    def of(cls, name: str) -> tuple[tuple[str, ...], _Name]:
+        """A name and its numbers."""
+        words = re.findall(r"[^\W\d_]+|\d+", name.lower())
+        return tuple(sorted(w for w in words if w.isdigit())), cls(name, "".join(words), frozenset(words) - _FILLER)
+
+
 def _pairs(names: set[str]) -> Iterator[tuple[str, str, str]]:
-    for a, b in combinations(sorted(names), 2):
-        words = [re.findall(r"[^\W\d_]+|\d+", name.lower()) for name in (a, b)]
-        numbers = [sorted(w for w in ws if w.isdigit()) for ws in words]
-        if numbers[0] != numbers[1]:
-            continue
-        plain = ["".join(ws) for ws in words]
-        if plain[0] == plain[1]:
-            yield a, b, "the same but for case and marks"
-        elif set(words[0]) - _FILLER == set(words[1]) - _FILLER:
-            yield a, b, "the same words"
-        elif min(map(len, plain)) > _SHORT and _alike(*plain):
-            yield a, b, "near in spelling"
+    groups = defaultdict(list)
+    for name in sorted(names):
+        numbers, found = _Name.of(name)
+        groups[numbers].append(found)
+    for group in groups.values():
+        near = _near(group)
+        for a, b in sorted(_the_same(group) | near, key=lambda pair: (pair[0].name, pair[1].name)):
+            reason = "the same but for case and marks" if a.plain == b.plain else "the same words" if a.words == b.words else "near in spelling"  # fmt: skip  # noqa: E501
+            yield a.name, b.name, reason
 
 
-def _alike(a: str, b: str) -> bool:
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
-    return matcher.quick_ratio() >= _LIKE and matcher.ratio() >= _LIKE
+def _the_same(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
+    alike: dict[str | frozenset[str], list[_Name]] = defaultdict(list)
+    for name in group:
+        alike[name.plain].append(name)
+        if name.words:
+            alike[name.words].append(name)
+    return {pair for names in alike.values() for pair in combinations(names, 2) if pair[0] != pair[1]}
+
+
+def _near(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
+    """The pairs near in spelling. Only names of which one is at most a fifth longer can be; the lengths are sorted."""
+    long = sorted((name for name in group if len(name.plain) > _SHORT), key=lambda name: (len(name.plain), name.name))
+    found, first = set(), 0
+    letters = [Counter(name.plain) for name in long]
+    for place, name in enumerate(long):
+        while len(long[first].plain) < len(name.plain) * _LIKE / (2 - _LIKE):
+            first += 1
+        for other in range(first, place):
+            shared = (letters[other] & letters[place]).total()  # what difflib's quick_ratio counts, counted once
+            if 2 * shared < _LIKE * (len(long[other].plain) + len(name.plain)):
+                continue
+            if SequenceMatcher(None, long[other].plain, name.plain, autojunk=False).ratio() >= _LIKE:
+                found.add((min(long[other], name, key=_text), max(long[other], name, key=_text)))
+    return found
+
+
+def _text(name: _Name) -> str:
+    return name.name

@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 from huggingface_hub import EvalResult, ModelCardData
 
 from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.evaluation_tables import url_of
+from tdm_ray.storage import digest
 
 
 def model_index(table: pa.Table, paper_id: str) -> str:
@@ -19,11 +21,12 @@ def model_index(table: pa.Table, paper_id: str) -> str:
     found = table.filter(pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))).to_pylist()
     if not found:
         raise InputError(f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version")
+    url = url_of(paper_id)
     results = [
         EvalResult(
             task_type=_slug(row["task"]), task_name=row["task"], dataset_type=_slug(row["dataset"]),
             dataset_name=row["dataset"], metric_type=_slug(row["metric"]), metric_name=row["metric"],
-            metric_value=row["score"], source_name="tdm_ray", source_url=f"https://arxiv.org/abs/{paper_id}",
+            metric_value=row["score"], source_name="tdm_ray" if url else None, source_url=url,
         )
         for row in found
     ]  # fmt: skip
@@ -31,4 +34,8 @@ def model_index(table: pa.Table, paper_id: str) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+    """The name as an identifier; names that would become one ("C", "C++", "C#", non-Latin ones) stay apart."""
+    plain = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
+    if re.fullmatch(r"[\w\s.()&,:/-]+", name, re.ASCII):
+        return plain
+    return f"{plain}-{digest([name.encode()])[:6]}".strip("-")

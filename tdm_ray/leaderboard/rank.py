@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS
+from tdm_ray.taxonomy.gold import ARXIV_ID
 
 TDM_PARTS = ["task", "dataset", "metric"]
 _SEPARATOR = "\x1f"
@@ -45,16 +46,16 @@ def with_newest(scored: pa.Table) -> pa.Table:
 
 
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4, and an id without a version."""
+    """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
     ids = paper_ids.combine_chunks()
-    versioned = pc.match_substring_regex(ids, r"v\d+$").to_numpy(zero_copy_only=False).astype(bool)
+    versioned = pc.match_substring_regex(ids, rf"^{ARXIV_ID}v\d{{1,4}}$").to_numpy(zero_copy_only=False).astype(bool)
     newest = np.ones(len(ids), bool)
     if not versioned.any():
         return newest
-    base = pc.replace_substring_regex(ids, r"v\d+$", "").to_pandas()
+    base = pc.replace_substring_regex(ids, rf"^({ARXIV_ID})v\d{{1,4}}$", r"\1").to_pandas()
     number = np.zeros(len(ids), np.int64)
     texts = ids.filter(pa.array(versioned)).to_pandas()
-    number[versioned] = texts.str.extract(r"v(\d{1,9})$", expand=False).astype("int64").to_numpy()
+    number[versioned] = texts.str.extract(r"v(\d+)$", expand=False).astype("int64").to_numpy()
     order = np.argsort(-number, kind="stable")
     newest[order[base.iloc[order].duplicated().to_numpy()]] = False
     return newest
@@ -62,8 +63,8 @@ def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 def _ranked(table: pa.Table) -> pa.Table:
     boards = pc.rank(key(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
-    scores = one_unit(table["score"].to_numpy().astype(np.float64), boards)
-    sign = np.where(table["direction"].to_pandas() == "lower", 1.0, -1.0)
+    lower = np.asarray(table["direction"].to_pandas() == "lower", bool)
+    scores, sign = one_unit(table["score"].to_numpy().astype(np.float64), boards, lower), np.where(lower, 1.0, -1.0)
     probability = -table["probability"].to_numpy().astype(np.float64)
     unscored = np.isnan(scores)
     keys = pa.table({

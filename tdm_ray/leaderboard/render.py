@@ -46,7 +46,7 @@ def _board(board: pa.Table, entries: int) -> Table:
         shown.add_column("score", justify="right", style="bold")
     shown.add_column("prob.", justify="right")
     for row in rows:
-        score = [row["score_text"] or ""] if has_scores else []
+        score = [escape(row["score_text"] or "")] if has_scores else []
         title = escape(row["title"] or "(no title)")
         shown.add_row(str(row["rank"]), escape(row["paper_id"]), title, *score, f"{row['probability']:.2f}")
     if len(board) > entries:

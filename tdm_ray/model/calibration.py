@@ -63,8 +63,7 @@ class Calibrator:
     def save(self, folder: str) -> None:
         """Write `prior.txt` (LightGBM's text form) and `joint.json`."""
         if self.booster is not None:
-            with open_file(join(folder, "prior.txt"), "wb") as file:
-                file.write(self.booster.model_to_string().encode())
+            write_trees(self.booster, join(folder, "prior.txt"))
         joint = self.joint
         write_json(
             join(folder, "joint.json"),
@@ -78,13 +77,24 @@ class Calibrator:
             value = read_json(join(folder, "joint.json"))
             joint = Joint(tuple(value["weights"]), value["intercept"], value["threshold"])
             prior = join(folder, "prior.txt")
-            text = None
-            if exists(prior):
-                with open_file(prior) as file:
-                    text = file.read().decode()
-            return cls(lightgbm.Booster(model_str=text) if text else None, joint)
-        except (KeyError, TypeError, lightgbm.basic.LightGBMError) as error:
+            return cls(read_trees(prior) if exists(prior) else None, joint)
+        except (KeyError, TypeError, ValueError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{folder}: the calibrator is damaged ({error!r}); build it again") from None
+
+
+def write_trees(trees: lightgbm.Booster, path: str) -> None:
+    """Write boosted trees in LightGBM's text form."""
+    with open_file(path, "wb") as file:
+        file.write(trees.model_to_string().encode())
+
+
+def read_trees(path: str) -> lightgbm.Booster:
+    """Read what `write_trees` wrote. Raises `ValueError` for half a file: LightGBM itself would end the process."""
+    with open_file(path) as file:
+        text = bytes(file.read()).decode()
+    if "end of trees" not in text:
+        raise ValueError(f"{path} is cut short")
+    return lightgbm.Booster(model_str=text)
 
 
 def sigmoid(log_odds: Floats) -> Floats:

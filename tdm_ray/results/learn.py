@@ -101,7 +101,10 @@ def fit(
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
     every = [Signs(lexicon, labels, associations) for associations in words]
-    rows, truth, weight, places = _stack(over_chunks(_FirstLook(every, known), tasks, size=50))
+    looked = over_chunks(_FirstLook(every, known), tasks, size=50)
+    if not looked:
+        raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
+    rows, truth, weight, places = _stack(looked)
     folds = places % FOLDS
     trees = [_boost(rows[folds != f], truth[folds != f], weight[folds != f], "first") for f in range(FOLDS)]
     first = _boost(rows, truth, weight, "first")

@@ -16,12 +16,13 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from tdm_ray.errors import CheckpointError
+from tdm_ray.errors import CheckpointError, InputError
+from tdm_ray.model.calibration import read_trees, write_trees
 from tdm_ray.results.associations import Associations
 from tdm_ray.results.candidates import Floats, Ints
 from tdm_ray.results.rivals import Board
 from tdm_ray.results.signs import Known, Seen, Signs
-from tdm_ray.storage import exists, join, open_file, read_json, write_json
+from tdm_ray.storage import exists, join, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,7 @@ class Matcher:
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
         for name, trees in (("first", self.first), ("second", self.second)):
-            with open_file(join(folder, f"{name}.txt"), "wb") as file:
-                file.write(trees.model_to_string().encode())
+            write_trees(trees, join(folder, f"{name}.txt"))
         self.associations.save(join(folder, "associations.parquet"))
         write_json(join(folder, "matcher.json"), {"least_confidence": self.least, **facts})
 
@@ -74,10 +74,10 @@ class Matcher:
         if not exists(join(place, "matcher.json")):
             raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
         try:
-            first, second = (lightgbm.Booster(model_str=_text(join(place, f"{n}.txt"))) for n in ("first", "second"))
+            first, second = (read_trees(join(place, f"{name}.txt")) for name in ("first", "second"))
             associations = Associations.load(join(place, "associations.parquet"))
             return cls(first, second, associations, read_json(join(place, "matcher.json"))["least_confidence"])
-        except (OSError, KeyError, lightgbm.basic.LightGBMError) as error:
+        except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
 
 
@@ -99,8 +99,3 @@ def second_look(
         top, features = board.rows(place, rivals[rivals != place], sign)
         found.append((top, np.concatenate([features, look[top]], axis=1)))
     return found
-
-
-def _text(path: str) -> str:
-    with open_file(path) as file:
-        return bytes(file.read()).decode()

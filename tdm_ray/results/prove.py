@@ -28,7 +28,8 @@ class Prover:
         self.matcher = Matcher.load(knowledge.config.matcher_folder)
         self.signs = Signs(knowledge.shortlister.lexicon, knowledge.taxonomy.labels, self.matcher.associations)
         self.known = knowledge.index.scores if knowledge.index else {}
-        self.threshold = knowledge.threshold
+        # The calibrator's, not the run's: which numbers are found must not hang on how many predictions are wanted.
+        self.threshold = knowledge.calibrator.joint.threshold
 
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Proof]:
         """A proof for each label of `prepared`, in its order."""
@@ -58,7 +59,7 @@ class Prover:
             "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
             cell.value,
         )  # fmt: skip
-        return {**proof, "score": in_header_unit(number, " ".join(cell.column_headers)), "evidence": evidence}
+        return {**proof, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
 
 
 def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:

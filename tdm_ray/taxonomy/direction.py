@@ -18,13 +18,15 @@ _NO_RESULT = (
     r"number of (views|frames)|views? or|^(use|using|need) |^distribution$|^number$|^length$"
 )
 _LOWER = (
-    r"\berrors?\b|\berr\b|loss|perplexity|\bppl\b|\b[mn]?r?mae\b|\b[mp]?[nr]?r?mse\b|\bm?-?re[il]i?rmse|"
+    r"\berrors?\b|\berr\b|(?<!\bg)loss|perplexity|\bppl\b|\b[mn]?r?mae\b|\b[mp]?[nr]?r?mse\b|\bm?-?re[il]i?rmse|"
     r"\brms\b|\bnme\b|\b(fid|kid|fvd|fed|lpips|niqe|brisque)\b|\b(?:[wcsde]er|eer|per)\b(?!-)|"
-    r"inception distance|\bnll\b|negll|\bnats\b|\bbits?\b|\bbp[dcb]\b|time\b|latency|runtime|\bms\b(?!-ssim)|"
-    r"seconds?$|\bparam(eter)?s\b|\bg?flops\b|\bmacs\b|\bsize\b|memory|distance|hausdorff|\ba?epe\b|end-point|"
+    r"inception distance|\bnll\b|negll|\bnats\b|\bbits?\b|\bbp[dcb]\b|(?<!real[- ])time\b|latency|runtime|"
+    r"\bms\b(?!-ssim)|seconds?$|\bparam(eter)?s\b|\bg?flops\b|\bmacs\b|\bsize\b|memory|distance|hausdorff|\ba?epe\b|end-point|"
     r"\b(pa-)?m?pjpe\b|\bmpjpe\b|\bmpvpe\b|\bmjpe\b|\bfde\b|\bade\b|miss rate|\bm*mr(\^|\b)|"
     r"\b(mean|median) rank\b|stdev|\bsteps\b|\bnoc\b|\bsad\b|\bgrad\b|\bconn\b|\bf[il]-all\b|\bd1-all\b|"
-    r"\bolrp\b|\bfpr|\bfr@|\bme \(|\bmar\b|\bmce\b|frames needed|\(decay\)|\blle\b"
+    r"\bolrp\b|\bfpr|\bfr@|\bme \(|\bmar\b|\bmce\b|frames needed|\(decay\)|\blle\b|"
+    r"\bfalse[- ](alarm|positive|negative|discovery|accept|reject)|failure|collision|hallucination|violation|"
+    r"\bbrier\b|\bdrop\b|off-?road"
 )
 _HIGHER = (
     r"acc(uracy)?\b|acc@|\bf-?\d|f1|f-?measure|f-?score|bleu|rouge|meteor|cider|spice|"
@@ -37,14 +39,23 @@ _HIGHER = (
     r"measure|agreement|\bdelta\b|harmonic mean|pass@|\b(mis)?matched\b|reduction|^edit$|\bmean$|\baverage$|"
     r"\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
 )
-_RULES = (("unknown", _NO_RESULT), ("higher", r"ms-ssim|inception score"), ("lower", _LOWER), ("higher", _HIGHER))
+_FIRST = r"ms-ssim|inception score|\b(frames|images|tokens|words|samples)(/s\b| per second)"
+# What a metric is averaged over says nothing, nor do numbers in brackets: "Reward per episode", "Return (1M steps)".
+_OVER = re.compile(r"\bper[ -](class|category|episode|image|frame|step|pixel|word|sample)\b")
+_BRACKETS = re.compile(r"\s*[(\[][^)\]]*\d[^)\]]*[)\]]")
+_RULES = (("unknown", _NO_RESULT), ("higher", _FIRST), ("lower", _LOWER), ("higher", _HIGHER))
 _COMPILED = [(direction, re.compile(pattern)) for direction, pattern in _RULES]
 
 
 @lru_cache(maxsize=4096)
 def direction_of(metric: str) -> str:
     """`higher`, `lower`, or `unknown` where no rule fits."""
-    name = metric.lower().replace("_", " ")
+    name = _OVER.sub("", metric.lower().replace("_", " "))
+    bare = _BRACKETS.sub("", name).strip()
+    return next((found for text in (bare, name) if (found := _by_rule(text)) != "unknown"), "unknown")
+
+
+def _by_rule(name: str) -> str:
     return next((direction for direction, pattern in _COMPILED if pattern.search(name)), "unknown")
 
 

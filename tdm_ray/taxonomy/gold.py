@@ -20,7 +20,9 @@ from tdm_ray.storage import open_file
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
 
-_VERSION = re.compile(r"v\d+$")
+# An arXiv id, new or old ("hep-th/9901001", as a file's name without the slash); only such ids have versions.
+ARXIV_ID = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7})"
+_VERSIONED = re.compile(rf"({ARXIV_ID})v\d{{1,4}}")
 _PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
 
 
@@ -139,7 +141,8 @@ def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]
 
 def base_id(paper_id: str) -> str:
     """The paper behind its versions: `1412.6575v4` and `1412.6575` are one."""
-    return _VERSION.sub("", paper_id)
+    versioned = _VERSIONED.fullmatch(paper_id)
+    return versioned[1] if versioned else paper_id
 
 
 def fold_of(paper_id: str, folds: int) -> int:

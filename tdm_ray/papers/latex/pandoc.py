@@ -165,7 +165,8 @@ def _is_reference(link: Any) -> bool:
 _DECODER = LatexNodes2Text(math_mode="text", strict_latex_spaces=False)
 _SMALL = re.compile(r"(\.\d+)[_^]\{?([\d±+(-])")
 _NUMBER = re.compile(r"[\d.,+\-/=<>() ]*")
-_SUBSCRIPT = re.compile(r"^[_^]|(?<=\w)[_^](?=\w)|[{}$]|_(?=\()")
+# A power of a number keeps its sign: 10^4 is not 104.
+_SUBSCRIPT = re.compile(r"^[_^]|(?<=\w)_(?=\w)|(?<=[^\W\d])\^(?=\w)|(?<=\w)\^(?=[^\W\d])|[{}$]|_(?=\()")
 
 
 @lru_cache(20_000)
