@@ -21,6 +21,7 @@ from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED, readings_table
 from tdm_ray.scoring.commit import exploded
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+from tdm_ray.scoring.run import Run
 from tdm_ray.scoring.stages import Decide, Prepare
 from tdm_ray.storage import read_table
 
@@ -192,13 +193,22 @@ def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not read_json_summary(tmp_path / "killed")
-    done = sum(pq.ParquetFile(f).metadata.num_rows for f in (tmp_path / "killed" / "_staging").glob("*.parquet"))
-    assert 0 < done < len(rows)
+    Run(str(tmp_path / "killed"), {}).settle()
+    committed = [f for f in checkpoint.glob("*.parquet") if ".pending" not in f.name]
+    assert 0 < sum(pq.ParquetFile(f).metadata.num_rows for f in committed) < len(rows)
+    tear(committed[0], tmp_path / "killed" / "_staging")
     summary = score_corpus(str(corpus), str(tmp_path / "killed"), config, RayConfig(papers_a_block=8))
     assert (summary.papers, summary.scored) == (len(rows), len(rows))
     score_corpus(str(corpus), str(tmp_path / "undisturbed"), config, RayConfig(papers_a_block=8))
     a, b = (next(tables(tmp_path / name)) for name in ("killed", "undisturbed"))
     assert sorted_rows(a) == sorted_rows(b)
+
+
+def tear(checkpoint, staging):
+    """As if the kill had come while the file of these rows was being written."""
+    (data,) = staging.glob(f"{checkpoint.stem}*")
+    data.write_bytes(data.read_bytes()[:100])
+    checkpoint.rename(checkpoint.with_name(f"{checkpoint.stem}.pending.parquet"))
 
 
 def read_json_summary(out):
