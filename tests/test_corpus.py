@@ -123,7 +123,7 @@ def test_versions_and_a_tei_for_a_pdf(ray_session, tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     packed = EPRINTS["single"].packed
-    for name in ("2401.00001v1.gz", "2401.00001v3.gz", "2401.00001v2.gz"):
+    for name in ("2401.00001v1.gz", "2401.00001v3.gz", "2401.00001v2.gz", "yolov3.gz", "yolov4.gz"):
         (folder / name).write_bytes(packed)
     (folder / "2401.00002.pdf").write_bytes(b"%PDF-1.4")
     (folder / "2401.00003.pdf").write_bytes(b"%PDF-1.4")
@@ -132,7 +132,7 @@ def test_versions_and_a_tei_for_a_pdf(ray_session, tmp_path):
     )
     summary = ingest_corpus(str(folder), str(tmp_path / "out"), ray_config=SMALL)
     papers, rejects = corpus(tmp_path / "out")
-    assert papers["paper_id"].to_pylist() == ["2401.00001v3", "2401.00002v1"]
+    assert sorted(papers["paper_id"].to_pylist()) == ["2401.00001v3", "2401.00002v1", "yolov3", "yolov4"]
     assert summary.rejected == {"older_version": 2, "duplicate_id": 1, "pdf_only": 1}
     assert rejects["detail"][0].as_py() == f"2401.00001v3 is at {folder}/2401.00001v3.gz"
 

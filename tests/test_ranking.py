@@ -22,7 +22,7 @@ from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
-from tdm_ray.taxonomy.gold import base_id, read_gold
+from tdm_ray.taxonomy.gold import base_id, base_ids, read_gold
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}
@@ -125,6 +125,15 @@ def test_only_arxiv_ids_have_versions():
     ids = ["yolov3", "yolov4", "mobilenetv1", "draft-rev20240115123045", "cs/9901001v1", "cs/9901001v2", "2001.00001v1"]
     assert newest_versions(pa.chunked_array([ids])).tolist() == [True, True, True, True, False, True, True]
     assert [base_id(i) for i in ids] == [*ids[:4], "cs/9901001", "cs/9901001", "2001.00001"]
+
+
+@given(
+    st.lists(
+        st.one_of(st.text(max_size=12), st.from_regex(r"(\d{4}\.\d{5}|cs/?\d{7}|yolo)(v\d{1,5})?", fullmatch=True))
+    )
+)
+def test_a_column_of_ids_has_the_bases_of_each(ids):
+    assert base_ids(pa.chunked_array([pa.array(ids, pa.string())])).to_pylist() == [base_id(i) for i in ids]
 
 
 def test_leaderboards_stay_until_new_ones_are_whole(tmp_path, monkeypatch):

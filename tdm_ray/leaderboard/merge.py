@@ -36,7 +36,7 @@ def merge_candidates(labels: pa.Table) -> pa.Table:
     return pa.Table.from_pylist([dict(zip(CANDIDATES.names, row, strict=True)) for row in rows], schema=CANDIDATES)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class _Name:
     name: str
     plain: str
@@ -55,10 +55,14 @@ def _pairs(names: set[str]) -> Iterator[tuple[str, str, str]]:
         numbers, found = _Name.of(name)
         groups[numbers].append(found)
     for group in groups.values():
-        near = _near(group)
-        for a, b in sorted(_the_same(group) | near, key=lambda pair: (pair[0].name, pair[1].name)):
-            reason = "the same but for case and marks" if a.plain == b.plain else "the same words" if a.words == b.words else "near in spelling"  # fmt: skip  # noqa: E501
-            yield a.name, b.name, reason
+        for a, b in sorted(_the_same(group) | _near(group)):
+            yield a.name, b.name, _reason(a, b)
+
+
+def _reason(a: _Name, b: _Name) -> str:
+    if a.plain == b.plain:
+        return "the same but for case and marks"
+    return "the same words" if a.words == b.words else "near in spelling"
 
 
 def _the_same(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
@@ -83,9 +87,5 @@ def _near(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
             if 2 * shared < _LIKE * (len(long[other].plain) + len(name.plain)):
                 continue
             if SequenceMatcher(None, long[other].plain, name.plain, autojunk=False).ratio() >= _LIKE:
-                found.add((min(long[other], name, key=_text), max(long[other], name, key=_text)))
+                found.add((min(long[other], name), max(long[other], name)))
     return found
-
-
-def _text(name: _Name) -> str:
-    return name.name

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS
-from tdm_ray.taxonomy.gold import ARXIV_ID
+from tdm_ray.taxonomy.gold import VERSIONED
 
 TDM_PARTS = ["task", "dataset", "metric"]
 _SEPARATOR = "\x1f"
@@ -48,14 +48,11 @@ def with_newest(scored: pa.Table) -> pa.Table:
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
     ids = paper_ids.combine_chunks()
-    versioned = pc.match_substring_regex(ids, rf"^{ARXIV_ID}v\d{{1,4}}$").to_numpy(zero_copy_only=False).astype(bool)
-    newest = np.ones(len(ids), bool)
-    if not versioned.any():
+    newest, found = np.ones(len(ids), bool), pc.extract_regex(ids, VERSIONED)
+    if found.null_count == len(ids):
         return newest
-    base = pc.replace_substring_regex(ids, rf"^({ARXIV_ID})v\d{{1,4}}$", r"\1").to_pandas()
-    number = np.zeros(len(ids), np.int64)
-    texts = ids.filter(pa.array(versioned)).to_pandas()
-    number[versioned] = texts.str.extract(r"v(\d+)$", expand=False).astype("int64").to_numpy()
+    base = pc.coalesce(pc.struct_field(found, "base"), ids).to_pandas()
+    number = pc.fill_null(pc.struct_field(found, "version").cast(pa.int64()), 0).to_numpy()
     order = np.argsort(-number, kind="stable")
     newest[order[base.iloc[order].duplicated().to_numpy()]] = False
     return newest

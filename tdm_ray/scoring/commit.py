@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from tdm_ray.records import DECISION, OUTCOMES, PREDICTIONS, REJECTS, SCORED
 from tdm_ray.scoring.run import Run, Summary
 from tdm_ray.storage import exists, join, make_folder, scan_table
+from tdm_ray.taxonomy.gold import base_ids
 
 _ROWS = 8192
 _SHARD_BYTES = 256 << 20
@@ -128,8 +129,7 @@ def duplicates_of(run: Run, schema: pa.Schema) -> dict[str, Reject]:
     columns = ["paper_id", "source", "location", "reason"]
     wanted = pc.field("reason").is_null() | (pc.field("reason") == "pdf_only")
     table = scan_table(run.staging, schema).to_table(columns=columns, filter=wanted)
-    base = pc.replace_substring_regex(table["paper_id"], r"v\d+$", "")
-    table = table.append_column("base", base)
+    table = table.append_column("base", base_ids(table["paper_id"]))
     counts = table.group_by("base").aggregate([("location", "count")])
     twice = counts.filter(pc.greater(counts["location_count"], 1))["base"]
     rows = table.filter(pc.is_in(table["base"], twice.combine_chunks())).to_pylist()

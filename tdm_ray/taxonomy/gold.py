@@ -12,6 +12,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.numbers import numbers
@@ -21,8 +22,9 @@ from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
 
 # An arXiv id, new or old ("hep-th/9901001", as a file's name without the slash); only such ids have versions.
-ARXIV_ID = r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7})"
-_VERSIONED = re.compile(rf"({ARXIV_ID})v\d{{1,4}}")
+_ARXIV_ID = r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7}"
+VERSIONED = rf"^(?P<base>{_ARXIV_ID})v(?P<version>\d{{1,4}})$"
+_VERSIONED = re.compile(VERSIONED, re.ASCII)
 _PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
 
 
@@ -142,7 +144,12 @@ def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]
 def base_id(paper_id: str) -> str:
     """The paper behind its versions: `1412.6575v4` and `1412.6575` are one."""
     versioned = _VERSIONED.fullmatch(paper_id)
-    return versioned[1] if versioned else paper_id
+    return versioned["base"] if versioned else paper_id
+
+
+def base_ids(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`base_id` of every id of a column."""
+    return pc.replace_substring_regex(paper_ids, VERSIONED, r"\1")
 
 
 def fold_of(paper_id: str, folds: int) -> int:

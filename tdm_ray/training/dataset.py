@@ -36,7 +36,7 @@ from tdm_ray.premise.passages import passages
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
 from tdm_ray.storage import exists, join, list_files, open_file, write_json, write_table
-from tdm_ray.taxonomy.gold import Gold, base_id, read_gold
+from tdm_ray.taxonomy.gold import Gold, base_id, base_ids, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.examples import UNKNOWN, Pairing, Task
@@ -138,7 +138,7 @@ def _unknown_rows(gathered: Gathered, config: DatasetConfig) -> list[bool | None
 
 
 def _write_folds(table: pa.Table, out: str, config: DatasetConfig) -> Iterator[dict[str, Any]]:
-    bases = pc.replace_substring_regex(table["paper_id"], r"v\d+$", "")
+    bases = base_ids(table["paper_id"])
     for fold, held_out in enumerate(folds_of(table["paper_id"].unique().to_pylist(), config), start=1):
         inside = pc.is_in(bases, pa.array(sorted(held_out), pa.string()))
         for side, chosen in (("train", pc.invert(inside)), ("test", inside)):
