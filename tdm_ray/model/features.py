@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,6 +100,14 @@ def learned_features(chosen: Ints, votes: Floats, closest: Floats, counts: Float
         against_siblings(vote, own[:, 1]), against_siblings(vote, own[:, 0]),
     ]  # fmt: skip
     return np.stack(columns, axis=1).astype(np.float32)
+
+
+def largest(values: NDArray[np.floating[Any]], count: int) -> Ints:
+    """The positions of the largest values, largest first, equal ones in order; without sorting them all."""
+    if len(values) <= count:
+        return np.argsort(-values, kind="stable")
+    near = np.flatnonzero(values >= np.partition(values, -count)[-count])
+    return near[np.argsort(-values[near], kind="stable")[:count]]
 
 
 def rank(values: Floats) -> Floats:

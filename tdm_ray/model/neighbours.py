@@ -9,6 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tdm_ray.model.features import largest
 from tdm_ray.premise.passages import Passage
 
 Floats = NDArray[np.float32]
@@ -58,7 +59,7 @@ class Neighbours:
         """
         similarity = (query @ self._columns).toarray().ravel().astype(np.float32)
         similarity[list(leave_out)] = 0
-        nearest = _largest(similarity, NEAREST)
+        nearest = largest(similarity, NEAREST)
         weights = similarity[nearest]
         powered = weights**POWER
         reported = self.labels[nearest]
@@ -80,11 +81,3 @@ class Neighbours:
         inside = np.stack([np.asarray(s, np.float32).ravel() for s in sums])
         share = 1 - np.bincount(folds) / len(folds)
         return ((self.counts - inside) / share[:, None]).astype(np.float32)
-
-
-def _largest(values: Floats, count: int) -> NDArray[np.int64]:
-    """The positions of the largest values, largest first, equal ones in order; without sorting them all."""
-    if len(values) <= count:
-        return np.argsort(-values, kind="stable")
-    near = np.flatnonzero(values >= np.partition(values, -count)[-count])
-    return near[np.argsort(-values[near], kind="stable")[:count]]

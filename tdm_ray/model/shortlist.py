@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tdm_ray.model.features import learned_features, lexical_features, rank, reduce_coverage
+from tdm_ray.model.features import largest, learned_features, lexical_features, rank, reduce_coverage
 from tdm_ray.model.lexicon import Coverage, Floats, Ints, Lexicon
 from tdm_ray.model.neighbours import Neighbours, telling_words
 from tdm_ray.premise.passages import Passage, passages
@@ -113,5 +113,5 @@ class Shortlister:
 
 
 def _best(score: NDArray[np.floating[Any]], size: int, include: Sequence[int]) -> Ints:
-    best = np.argsort(-score, kind="stable")[:size]
+    best = largest(score, size)
     return np.concatenate([best, np.setdiff1d(np.array(include, best.dtype), best)])

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.model.features import largest
 from tdm_ray.results.candidates import Candidates, Floats, Ints
 
 TOP = 12  # candidates of a TDM that are looked at again; the right one, where there is one, is among them for 85 %
@@ -37,7 +38,7 @@ class Board:
         is better, -1 where a lower one is, else 0.
         """
         mine, share, found = self.first[label], self.share[label], self.found
-        top = np.argsort(-mine, kind="stable")[:TOP]
+        top = largest(mine, TOP)
         rivals, count = self.first[others], len(others) + 1
         elsewhere = rivals.max(axis=0, initial=0)
         leads = np.zeros(len(mine), bool)
