@@ -19,7 +19,8 @@ class ScoreConfig:
     taxonomy: `default`, or a file (see README, Taxonomies); `min_count` drops its rarer labels.
     index: a folder made by `tdm-ray index`, or None.
     matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
-    asked: how many labels a paper's model is asked about, of the 64 on its shortlist.
+    asked: how many labels a paper's model is asked about at most, of the 64 on its shortlist; those that no word of its
+    would bring over the threshold it is not asked about.
     threshold: the least probability of a prediction; None takes the calibrator's own.
     """
 

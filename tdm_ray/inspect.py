@@ -41,10 +41,11 @@ def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
     knowledge = Knowledge.of(config)
     preparer, decider = Preparer(knowledge), Decider(knowledge)
     found, prior = preparer.shortlist(paper)
+    # All of them asked, also those that cannot pass: a person wants to see what the model says.
     prepared = prepare(preparer.pairs, found, prior, config.asked)
-    log_odds = decider.log_odds(prepared)
-    probability = knowledge.calibrator.probability(np.array(prepared.prior, np.float32), log_odds)
-    decisions = decider(prepared, Prover(knowledge)(paper, prepared))
+    log_odds = decider.log_odds([prepared])[0]
+    probability = decider.probabilities(prepared, log_odds)
+    decisions = decider(prepared, log_odds, Prover(knowledge)(paper, prepared))
     best = int(np.argmax(probability))
     row = int(np.flatnonzero(found.labels == prepared.labels[best])[0])
     return Group(

@@ -73,7 +73,7 @@ def joined(lesson, new, knowledge):
     for found in new:
         prior = calibrator.prior(found.features)
         prepared = prepare(decider.pairs, found, prior, knowledge.config.asked)
-        probability = calibrator.probability(np.array(prepared.prior, np.float32), decider.log_odds(prepared))
+        probability = calibrator.probability(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0])
         decided.append((np.array(prepared.labels), probability))
     return decided, calibrator.joint.threshold
 

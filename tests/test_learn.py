@@ -38,7 +38,8 @@ def test_an_index_learns_what_neighbours_report(index, labelled, tiny_model):
     assert facts["held_out_micro_f1"] > 0.85
     knowledge = Knowledge.of(ScoreConfig(model=tiny_model, index=folder, asked=8))
     paper = labelled[0][0]
-    decisions = Decider(knowledge, threads=1)(Preparer(knowledge)(paper))
+    decider, prepared = Decider(knowledge, threads=1), Preparer(knowledge)(paper)
+    decisions = decider(prepared, decider.log_odds([prepared])[0])
     found = {TDM(d["task"], d["dataset"], d["metric"]) for d in decisions}
     gold = set(labelled[1].results[paper.paper_id])
     assert len(found & gold) >= 0.5 * len(gold)

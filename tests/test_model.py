@@ -34,11 +34,11 @@ from tdm_ray.model.calibration import (
     micro_f1,
 )
 from tdm_ray.model.checkpoint import open_checkpoint
-from tdm_ray.model.entailment import EntailmentModel, hypothesis, load_encoder
+from tdm_ray.model.entailment import EntailmentModel, batches, hypothesis, load_encoder
 from tdm_ray.model.features import against_siblings, rank
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.neighbours import Neighbours
-from tdm_ray.model.pairs import PairBuilder
+from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.scorer import Decider, Knowledge, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.papers.read import read_papers
@@ -149,10 +149,16 @@ def test_pairs_equal_what_the_tokenizer_makes(kind, room, tiny_tokenizer, byte_l
     builder = PairBuilder(tokenizer, room)
     title, windows = papers[0].title, [papers[0].abstract[:200], papers[1].abstract[:150]]
     claim = hypothesis(TDM("Image Classification", "ImageNet", "Top-1"))
-    ids, types = builder.pair(builder.premise_parts(title, windows), builder.ids([claim])[0])
-    whole = tokenizer(JOINT.join([title, *windows]), claim, truncation="only_first", max_length=room)
-    assert ids.tolist() == whole["input_ids"]
-    assert types.tolist() == whole.get("token_type_ids", [0] * len(ids))
+    claims, chosen = [claim, "COCO; AP"], [[1, 2], [2]]
+    pairs = builder.pairs(builder.premise_parts(title, windows), chosen, Ragged.of(builder.ids(claims)))
+    premises = [JOINT.join([title, *(windows[i - 1] for i in c)]) for c in chosen]
+    wholes = [tokenizer(p, c, truncation="only_first", max_length=room) for p, c in zip(premises, claims, strict=True)]
+    longest = max(len(whole["input_ids"]) for whole in wholes)
+    for row, (ids, types, mask) in enumerate(zip(*pairs.padded(np.arange(2), 7), strict=True)):
+        found, many = wholes[row]["input_ids"], len(wholes[row]["input_ids"])
+        assert ids.tolist() == found + [7] * (longest - many)
+        assert types.tolist()[:many] == wholes[row].get("token_type_ids", [0] * many)
+        assert mask.tolist() == [1] * many + [0] * (longest - many)
 
 
 def save(model, tokenizer, folder):
@@ -177,7 +183,7 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
     loaded = EntailmentModel(save(model, byte_level, tmp_path))
     builder = PairBuilder(loaded.tokenizer, min(160, loaded.max_tokens))
     parts = builder.premise_parts("A title", ["a long passage about data " * 40])
-    logits = loaded.logits([builder.pair(parts, ids) for ids in builder.ids(["ImageNet; accuracy", "COCO"])])
+    logits = loaded.logits(builder.pairs(parts, [[1], []], Ragged.of(builder.ids(["ImageNet; accuracy", "COCO"]))))
     assert logits.shape == (2,)
     assert np.isfinite(logits).all()
 
@@ -186,13 +192,46 @@ def test_scores_do_not_depend_on_company(tiny_model, papers):
     """A paper's probabilities are the same, to the last bit, whatever was scored before it."""
     knowledge = Knowledge.of(ScoreConfig(model=tiny_model))
     preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
-    alone = decider.probabilities(preparer(papers[0]))
-    decider.probabilities(preparer(papers[1]))
-    assert (decider.probabilities(preparer(papers[0])) == alone).all()
+    first, second = preparer(papers[0]), preparer(papers[1])
+    (alone,) = decider.log_odds([first])
+    assert (decider.log_odds([second, first])[1] == alone).all()
+
+
+def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers):
+    """What a GPU does."""
+    knowledge = Knowledge.of(ScoreConfig(model=tiny_model))
+    preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
+    prepared = [preparer(paper) for paper in papers[:4]]
+    each = decider.log_odds(prepared)
+    decider.together = True
+    for one, other in zip(decider.log_odds(prepared), each, strict=True):
+        assert np.allclose(one, other, atol=0.02)
 
 
 def test_no_pairs_no_logits(tiny_model):
-    assert EntailmentModel(tiny_model).logits([]).shape == (0,)
+    assert EntailmentModel(tiny_model).logits(Pairs(Ragged.of([]), np.empty(0, np.int64))).shape == (0,)
+
+
+@given(st.lists(st.integers(1, 160), max_size=200), st.integers(1, 5000))
+def test_batches_waste_little(lengths, budget):
+    lengths = np.array(lengths, np.int64)
+    found = list(batches(lengths, budget))
+    assert sorted(np.concatenate([np.empty(0, int), *found]).tolist()) == list(range(len(lengths)))
+    for rows in found:
+        size = len(rows) * lengths[rows].max()
+        assert len(rows) == 1 or size <= budget
+        assert lengths[rows].sum() >= 0.9 * size
+
+
+def test_labels_that_cannot_pass_are_not_asked():
+    """Whatever the model says within its usual range: what is not asked would not have been decided for."""
+    calibrator = Calibrator(object(), Joint((0.8, 0.14), -0.03, 0.31, surest=5.0))
+    least = calibrator.least_prior(0.31)
+    assert least == pytest.approx((np.log(0.31 / 0.69) + 0.03 - 0.14 * 5) / 0.8)
+    prior, model = np.full(9, least - 0.01, np.float32), np.linspace(-5, 5, 9).astype(np.float32)
+    assert (calibrator.probability(prior, model) < 0.31).all()
+    assert calibrator.probability(prior[-1:] + 0.02, model[-1:]) >= 0.31
+    assert calibrator.least_prior(0.0) == Calibrator.none().least_prior(0.5) == -np.inf
 
 
 def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
@@ -266,6 +305,11 @@ def test_without_calibrator_the_model_decides_at_one_half():
     assert probability.tolist() == pytest.approx([0.525, 0.475], abs=1e-3)
 
 
+def decisions(knowledge, paper):
+    decider, prepared = Decider(knowledge, threads=1), Preparer(knowledge)(paper)
+    return decider(prepared, decider.log_odds([prepared])[0])
+
+
 def test_a_checkpoint_may_lie_in_a_store(tiny_model):
     """Fetched once, and again when it has changed."""
     import fsspec
@@ -277,7 +321,7 @@ def test_a_checkpoint_may_lie_in_a_store(tiny_model):
     knowledge = Knowledge.of(ScoreConfig(model="memory://models/tiny"))
     here = Knowledge.of(ScoreConfig(model=tiny_model))
     paper = next(read_papers(demo_papers())).paper
-    assert Decider(knowledge, threads=1)(Preparer(knowledge)(paper)) == Decider(here, threads=1)(Preparer(here)(paper))
+    assert decisions(knowledge, paper) == decisions(here, paper)
     with fsspec.open("memory://models/tiny/added.txt", "wb") as file:
         file.write(b"x")
     assert local_copy("memory://models/tiny") != place

@@ -86,7 +86,8 @@ def test_a_trained_checkpoint_is_calibrated_and_scores(trained, labelled, labell
     preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
     right = wrong = 0
     for paper in labelled[0][:12]:
-        for d in decider(preparer(paper)):
+        prepared = preparer(paper)
+        for d in decider(prepared, decider.log_odds([prepared])[0]):
             true = TDM(d["task"], d["dataset"], d["metric"]) in labelled[1].results[paper.paper_id]
             right, wrong = right + true, wrong + (not true)
     assert right > wrong

@@ -124,7 +124,7 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, di
     inputs, truth = [], []
     for i in unseen:
         prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
-        inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds(prepared)))
+        inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
         truth.append(lesson.truth[i][np.argsort(-priors[i], kind="stable")[: knowledge.config.asked]])
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))
     return Calibrator(trees, joint), _figures(joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen)

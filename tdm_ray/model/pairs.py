@@ -1,14 +1,16 @@
 """Token ids of (premise, hypothesis) pairs, put together from parts that are tokenised once: passages and hypotheses.
 
 A paper's windows overlap much: 32 hypotheses point at about 40 passages. So passages are tokenised once a paper,
-hypotheses once a taxonomy, and a pair is only a concatenation. Equal, id for id, to what the tokenizer makes of the
-pair of texts (a test holds both against each other for WordPiece and byte-level BPE).
+hypotheses once a taxonomy, and pairs are copied together, all of a paper at once. Equal, id for id, to what the
+tokenizer makes of the pair of texts (a test holds both against each other for WordPiece and byte-level BPE).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,70 @@ from transformers import PreTrainedTokenizerBase
 from tdm_ray.premise.windows import JOINT
 
 Ids = NDArray[np.int32]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Ragged:
+    """Rows of different lengths, one after the other; `starts` has one entry more than there are rows."""
+
+    values: Ids
+    starts: Ints
+
+    @classmethod
+    def of(cls, rows: Sequence[Sequence[int]]) -> Ragged:
+        """The rows of a list of lists."""
+        starts = np.cumsum([0, *map(len, rows)])
+        return cls(np.fromiter(chain.from_iterable(rows), np.int32, int(starts[-1])), starts)
+
+    @property
+    def lengths(self) -> Ints:
+        """How long each row is."""
+        return np.diff(self.starts)
+
+    def take(self, rows: Sequence[int] | Ints) -> Ragged:
+        """The given rows, in that order."""
+        lengths = self.lengths[rows]
+        return Ragged(self.copied(np.asarray(rows), lengths), np.concatenate([[0], np.cumsum(lengths)]))
+
+    def copied(self, rows: Ints, lengths: Ints) -> Ids:
+        """The first `lengths` values of each of the rows, one after the other; both of any one shape."""
+        many = lengths.ravel()
+        starts = self.starts[rows.ravel()] - (np.cumsum(many) - many)
+        return np.asarray(self.values[np.repeat(starts, many) + np.arange(many.sum())])
+
+    def __add__(self, other: Ragged) -> Ragged:
+        return Ragged(
+            np.concatenate([self.values, other.values]),
+            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
+        )
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The token ids of pairs, and where in each the hypothesis begins (what follows has token type 1, if any)."""
+
+    ids: Ragged
+    second: Ints
+
+    def __len__(self) -> int:
+        return len(self.second)
+
+    @classmethod
+    def joined(cls, many: Sequence[Pairs]) -> Pairs:
+        """The pairs of all, in order; `many` holds one at least."""
+        starts = np.cumsum([0, *chain.from_iterable(pairs.ids.lengths for pairs in many)])
+        ids = Ragged(np.concatenate([pairs.ids.values for pairs in many]), starts)
+        return cls(ids, np.concatenate([pairs.second for pairs in many]))
+
+    def padded(self, rows: Ints, padding: int) -> tuple[Ints, Ints, Ints]:
+        """Ids, token types and attention mask of the given rows; shapes (rows, longest of them)."""
+        place = np.arange(self.ids.lengths[rows].max())
+        mask = place < self.ids.lengths[rows][:, None]
+        last = len(self.ids.values) - 1
+        ids = self.ids.values[np.minimum(self.ids.starts[rows][:, None] + place, last)]
+        types = (place >= self.second[rows][:, None]) & mask
+        return np.where(mask, ids, padding).astype(np.int64), types.astype(np.int64), mask.astype(np.int64)
 
 
 class PairBuilder:
@@ -38,7 +104,7 @@ class PairBuilder:
         return self.ids([title, *(JOINT + text if title else text for text in passages)])
 
     @cached_property
-    def _frame(self) -> tuple[list[int], list[int], list[int], bool]:
+    def _frame(self) -> tuple[Ragged, bool]:
         """The special tokens before, between and after the two texts, and whether the two have types 0 and 1."""
         a, b = self.ids(["premise", "hypothesis"])
         encoded = self.tokenizer("premise", "hypothesis")
@@ -46,18 +112,33 @@ class PairBuilder:
         start = _find(whole, a, 0)
         middle = _find(whole, b, start + len(a))
         types = encoded.get("token_type_ids") or [0]
-        return whole[:start], whole[start + len(a) : middle], whole[middle + len(b) :], max(types) == 1
+        frame = Ragged.of([whole[:start], whole[start + len(a) : middle], whole[middle + len(b) :], []])
+        return frame, max(types) == 1
 
-    def pair(self, parts: Sequence[Sequence[int]], hypothesis: Sequence[int]) -> tuple[Ids, Ids]:
-        """The token ids and token types of one pair; `parts` are the premise's."""
-        before, between, after, typed = self._frame
-        room = max(self.max_tokens - len(before) - len(between) - len(after) - len(hypothesis), 0)
-        premise = [i for part in parts for i in part][:room]
-        first = len(before) + len(premise) + len(between)
-        ids = np.array([*before, *premise, *between, *hypothesis, *after][: self.max_tokens], np.int32)
-        types = np.zeros(len(ids), np.int32)
-        types[first:] = int(typed)
-        return ids, types
+    def pairs(self, parts: Sequence[Sequence[int]], windows: Sequence[Sequence[int]], hypotheses: Ragged) -> Pairs:
+        """The pairs of one paper: its title (the first of `parts`) and the parts of each window, with a hypothesis.
+
+        `windows` and `hypotheses` have a row a pair.
+        """
+        frame, typed = self._frame
+        pool, many, chosen = frame + hypotheses + Ragged.of(parts), len(windows), Ragged.of(windows)
+        before, between, after, nothing = (np.full((many, 1), row) for row in range(4))
+        hypothesis, title = 4 + np.arange(many)[:, None], np.full((many, 1), 4 + many)
+        window = np.repeat(nothing, chosen.lengths.max(initial=0), axis=1)
+        window[np.arange(window.shape[1]) < chosen.lengths[:, None]] = 4 + many + chosen.values
+        segments = np.concatenate([before, title, window, between, hypothesis, after], axis=1)
+        lengths = pool.lengths[segments]
+        room = np.maximum(self.max_tokens - lengths[:, [0, -3, -2, -1]].sum(axis=1), 0)
+        lengths[:, 1:-3] = _within(lengths[:, 1:-3], room)
+        lengths = _within(lengths, np.full(many, self.max_tokens))
+        ids = Ragged(pool.copied(segments, lengths), np.concatenate([[0], np.cumsum(lengths.sum(axis=1))]))
+        return Pairs(ids, lengths[:, :-2].sum(axis=1) if typed else ids.lengths)
+
+
+def _within(lengths: Ints, room: Ints) -> Ints:
+    """The lengths of a row's segments, cut from its end so that the row is `room` long at most."""
+    before = np.cumsum(lengths, axis=1) - lengths
+    return np.clip(room[:, None] - before, 0, lengths)
 
 
 def _find(whole: list[int], part: list[int], start: int) -> int:

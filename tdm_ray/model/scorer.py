@@ -19,7 +19,7 @@ from tdm_ray.model.calibration import Calibrator, Floats
 from tdm_ray.model.checkpoint import Checkpoint, open_checkpoint
 from tdm_ray.model.index import Index, load_index
 from tdm_ray.model.lexicon import Lexicon
-from tdm_ray.model.pairs import PairBuilder
+from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.premise.passages import Passage
 from tdm_ray.premise.windows import title_text
@@ -80,12 +80,12 @@ class Knowledge:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What the model needs of one paper: the labels asked, highest prior first, and the premise's parts."""
+    """One paper's likely labels, highest prior first, and what the model needs to be asked about the first of them."""
 
     labels: list[int]
     prior: list[float]
     parts: list[list[int]]  # token ids: the title, then every passage some window points at
-    windows: list[list[int]]  # per label: positions in `parts`
+    windows: list[list[int]]  # per label asked: positions in `parts`; the other labels cannot pass the threshold
     passages: Sequence[Passage | None] = ()  # per label: the one that names it best; of no use to the model
 
 
@@ -94,6 +94,7 @@ class Preparer:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.knowledge = knowledge
+        self.least_prior = knowledge.calibrator.least_prior(knowledge.threshold)
         self.pairs = PairBuilder(AutoTokenizer.from_pretrained(local_copy(knowledge.checkpoint.folder)), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
@@ -102,15 +103,16 @@ class Preparer:
         return found, self.knowledge.calibrator.prior(found.features)
 
     def __call__(self, paper: Paper) -> Prepared:
-        """The `asked` labels of the highest prior, ready for the model."""
+        """The `asked` labels of the highest prior; those that can pass the threshold are ready for the model."""
         found, prior = self.shortlist(paper)
-        return prepare(self.pairs, found, prior, self.knowledge.config.asked)
+        return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior)
 
 
-def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int) -> Prepared:
-    """The `asked` labels of a shortlist with the highest prior, with the tokens of their windows."""
+def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, least_prior: float = -np.inf) -> Prepared:
+    """The `asked` labels of a shortlist with the highest prior, with the tokens of the windows of those to be asked."""
     rows = np.argsort(-prior, kind="stable")[:asked]
-    windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
+    all_windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
+    windows = all_windows[: int((prior[rows] >= least_prior).sum())]
     used = sorted({w for ws in windows for w in ws})
     place = {w: i for i, w in enumerate(used, start=1)}
     return Prepared(
@@ -118,7 +120,7 @@ def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int) -> 
         prior=[float(p) for p in prior[rows]],
         parts=pairs.premise_parts(title_text(found.passages), [found.passages[w].text for w in used]),
         windows=[[place[w] for w in ws] for ws in windows],
-        passages=[found.passages[ws[0]] if ws else None for ws in windows],
+        passages=[found.passages[ws[0]] if ws else None for ws in all_windows],
     )
 
 
@@ -130,28 +132,38 @@ class Decider:
 
         self.knowledge = knowledge
         self.model: EntailmentModel = EntailmentModel(knowledge.checkpoint.folder, threads=threads)
+        self.together = self.model.device.type == "cuda"
         self.pairs = PairBuilder(self.model.tokenizer, min(MAX_TOKENS, self.model.max_tokens))
-        self.hypotheses = self.pairs.ids([hypothesis(label.tdm) for label in knowledge.taxonomy.labels])
+        self.hypotheses = Ragged.of(self.pairs.ids([hypothesis(label.tdm) for label in knowledge.taxonomy.labels]))
 
-    def log_odds(self, prepared: Prepared) -> Floats:
-        """The model's log-odds of each label asked; shape (asked,)."""
-        pairs = [
-            self.pairs.pair([prepared.parts[p] for p in (0, *window)], self.hypotheses[label])
-            for label, window in zip(prepared.labels, prepared.windows, strict=True)
-        ]
-        return self.model.logits(pairs)
+    def log_odds(self, papers: Sequence[Prepared]) -> list[Floats]:
+        """For each paper the model's log-odds of each label asked; shapes (asked,).
 
-    def probabilities(self, prepared: Prepared) -> Floats:
+        On a CPU a paper's pairs make batches of their own: so its numbers do not depend, not even in the last bit, on
+        which papers it is scored with. On a GPU, which one paper does not fill, the pairs of all go together.
+        """
+        pairs = [self._pairs(prepared) for prepared in papers]
+        if not self.together or not pairs:
+            return [self.model.logits(of_paper) for of_paper in pairs]
+        return np.split(self.model.logits(Pairs.joined(pairs)), np.cumsum([len(p) for p in pairs])[:-1])
+
+    def _pairs(self, prepared: Prepared) -> Pairs:
+        asked = prepared.labels[: len(prepared.windows)]
+        return self.pairs.pairs(prepared.parts, prepared.windows, self.hypotheses.take(asked))
+
+    def probabilities(self, prepared: Prepared, log_odds: Floats) -> Floats:
         """The calibrated probability of each label asked; shape (asked,)."""
-        prior = np.array(prepared.prior, np.float32)
-        return self.knowledge.calibrator.probability(prior, self.log_odds(prepared))
+        prior = np.array(prepared.prior[: len(log_odds)], np.float32)
+        return self.knowledge.calibrator.probability(prior, log_odds)
 
-    def __call__(self, prepared: Prepared, proofs: Sequence[dict[str, Any]] = ()) -> list[dict[str, Any]]:
+    def __call__(
+        self, prepared: Prepared, log_odds: Floats, proofs: Sequence[dict[str, Any]] = ()
+    ) -> list[dict[str, Any]]:
         """The decisions, most probable first, as values of `records.DECISION`.
 
         `proofs` are what `results` found for each label, score and evidence; without them there is neither.
         """
-        probability = self.probabilities(prepared)
+        probability = self.probabilities(prepared, log_odds)
         labels = [self.knowledge.taxonomy.labels[position] for position in prepared.labels]
         return [
             {**asdict(labels[i].tdm), "probability": probability[i], **(proofs[i] if proofs else {})}

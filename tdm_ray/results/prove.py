@@ -16,7 +16,8 @@ from tdm_ray.results.signs import Signs
 from tdm_ray.taxonomy.gold import of_others
 
 _HEADERS = 12  # as many headers as a person reads at a glance
-# Numbers are looked for only for labels that may be decided for: with a prior of 0.05 or more, 8 of a paper at least.
+# Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones with a
+# prior of 0.05 or more, 8 of a paper at least.
 _LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
 Proof = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
 
@@ -34,7 +35,7 @@ class Prover:
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Proof]:
         """A proof for each label of `prepared`, in its order."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
-        asked = max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum()))
+        asked = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
         labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
         seen = self.signs.see(paper)
         known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}

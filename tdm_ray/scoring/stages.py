@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
+from tdm_ray.model.calibration import Floats
 from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
 from tdm_ray.records import DECISION, OUTCOMES, Paper
 from tdm_ray.results.prove import Prover
@@ -28,7 +29,6 @@ _ASK = pa.struct(
         ("windows", pa.list_(pa.list_(pa.int32()))),
     ]
 )
-_ASKED = [field.name for field in _ASK]
 _PROOF = pa.struct([DECISION.field(name) for name in ("score", "score_text", "score_confidence", "evidence")])
 PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _ASK), ("proofs", pa.list_(_PROOF))])
 
@@ -51,8 +51,12 @@ class Prepare:
         try:
             paper = Paper.from_row(row)
             prepared = self.preparer(paper)
-            ask = {name: getattr(prepared, name) for name in _ASKED}
-            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)}
+            asked = len(prepared.windows)
+            ask = {
+                "labels": prepared.labels[:asked], "prior": prepared.prior[:asked],
+                "parts": prepared.parts, "windows": prepared.windows,
+            }  # fmt: skip
+            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)[:asked]}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**kept, **_failure(error)}
 
@@ -65,17 +69,27 @@ class Decide:
 
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
-        return pa.Table.from_pylist([self._row(row) for row in prepared.to_pylist()], schema=OUTCOMES)
+        rows = prepared.to_pylist()
+        asked = [Prepared(**row["ask"]) if not row["reason"] else None for row in rows]
+        told = iter(self._log_odds([ask for ask in asked if ask]))
+        outcomes = [self._row(row, ask, next(told) if ask else None) for row, ask in zip(rows, asked, strict=True)]
+        return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
-    def _row(self, row: dict[str, Any]) -> dict[str, Any]:
-        ask, proofs = row.pop("ask"), row.pop("proofs")
-        outcome = {**row, "seen_at": datetime.now(UTC)}
-        if row["reason"]:
-            return outcome
+    def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
+        """Of all papers at once; where that fails, one by one, so that only the paper that breaks it is lost."""
         try:
-            return {**outcome, "hypotheses": len(ask["labels"]), "decisions": self.decider(Prepared(**ask), proofs)}
+            return list(self.decider.log_odds(papers))
         except Exception as error:  # noqa: BLE001 - as above
-            return {**outcome, **_failure(error)}
+            return [error] if len(papers) == 1 else [told for p in papers for told in self._log_odds([p])]
+
+    def _row(self, row: dict[str, Any], asked: Prepared | None, told: Floats | Exception | None) -> dict[str, Any]:
+        proofs = row["proofs"]
+        outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
+        if asked is None or told is None:
+            return outcome
+        if isinstance(told, Exception):
+            return {**outcome, **_failure(told)}
+        return {**outcome, "hypotheses": len(told), "decisions": self.decider(asked, told, proofs)}
 
 
 def _failure(error: Exception) -> dict[str, str]:
