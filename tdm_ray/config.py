@@ -148,10 +148,37 @@ class RayConfig:
 
     actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one).
     gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU.
+    threads: CPU threads of an actor without a GPU; None: the cores shared out among them.
     papers_a_block: the unit of work, retry and checkpoint; None: 64 (10 s of work on 2 CPU cores), fewer where the
     corpus is too small to keep all actors busy with that.
     """
 
     actors: int | None = None
     gpus: float | None = None
+    threads: int | None = None
     papers_a_block: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkConfig:
+    """How many papers each part of the benchmark takes; these need about 45 minutes on 2 cores.
+
+    ray_papers: a quarter of them, half, and all go through the pipeline.
+    wrong_labels: of each paper, that the exhaustive way is timed on besides its gold.
+    """
+
+    contest_papers: int = 60
+    wrong_labels: int = 16
+    label_papers: int = 100
+    ray_papers: int = 2000
+    actor_papers: int = 320
+    plan_sample: int = 160
+    memory_papers: int = 8000
+
+    @classmethod
+    def quick(cls) -> BenchmarkConfig:
+        """Under ten minutes on 2 cores; ratios are less sure."""
+        return cls(
+            contest_papers=12, wrong_labels=4, label_papers=24, ray_papers=160, actor_papers=64, plan_sample=48,
+            memory_papers=160,
+        )  # fmt: skip

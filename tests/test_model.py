@@ -39,7 +39,7 @@ from tdm_ray.model.features import against_siblings, rank
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.neighbours import Neighbours
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
-from tdm_ray.model.scorer import Decider, Knowledge, Preparer
+from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.papers.read import read_papers
 from tdm_ray.premise.passages import Passage
@@ -206,6 +206,16 @@ def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers)
     decider.together = True
     for one, other in zip(decider.log_odds(prepared), each, strict=True):
         assert np.allclose(one, other, atol=0.02)
+
+
+def test_a_paper_without_a_likely_label_is_scored_all_the_same(tiny_model, papers):
+    decider = Decider(Knowledge.of(ScoreConfig(model=tiny_model)), threads=1)
+    nothing = Prepared(labels=[3], prior=[-9.0], parts=[[5]], windows=[])
+    for decider.together in (False, True):
+        (told,) = decider.log_odds([nothing])
+        assert told.shape == (0,)
+        assert decider(nothing, told) == []
+    assert decider.log_odds([]) == []
 
 
 def test_no_pairs_no_logits(tiny_model):

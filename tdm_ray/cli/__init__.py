@@ -21,8 +21,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    commands.ingest, commands.score, commands.leaderboard, commands.inspect, commands.demo, commands.taxonomy,
-    learning.index, learning.matcher, learning.dataset, learning.train, learning.evaluate,
+    commands.ingest, commands.score, commands.leaderboard, commands.inspect, commands.plan, commands.demo,
+    commands.taxonomy, learning.index, learning.matcher, learning.dataset, learning.train, learning.evaluate,
 ):  # fmt: skip
     app.command()(command)
 

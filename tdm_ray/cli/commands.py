@@ -151,6 +151,48 @@ def inspect(
     Console().print(explain(find_paper(paper, paper_id), config))
 
 
+def plan(
+    papers: Annotated[int, typer.Option("--papers", min=1, help="How many papers are to be scored.")],
+    sample: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SAMPLE...]", help="Some of them, to measure on; the demo's, which are short, without."
+        ),
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=1, help="Cores that will do it; those here without.")
+    ] = None,
+    gpus: Annotated[
+        int | None, typer.Option("--gpus", min=1, help="GPUs beside them; 16 cores each without --cpus.")
+    ] = None,
+    gpu: Annotated[str, typer.Option("--gpu", help="Their kind: T4, L4, A10, A100, H100 or H200.")] = "A100",
+    price: Annotated[float | None, typer.Option("--price", min=0, help="What all of it costs an hour.")] = None,
+    measured_on: Annotated[int, typer.Option("--measure", min=16, help="How many papers to measure on.")] = 128,
+    taxonomy: TaxonomyFile = "default",
+    min_count: MinCount = 0,
+    index: IndexFolder = None,
+    model: Model = EMBEDDED,
+    json: Json = False,
+) -> None:
+    """Estimate what a corpus will take, from a minute's run of the pipeline on this machine.
+
+    Example: `tdm-ray plan corpus --papers 2_900_000 --gpus 8 --gpu L4 --cpus 256 --price 30`
+    """
+    import dataclasses
+    import json as json_module
+
+    from tdm_ray.demo import demo_papers
+    from tdm_ray.scoring.estimate import estimate, measure_pace
+
+    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index)
+    pace = measure_pace(sample or [demo_papers()], config, sample=measured_on)
+    found = estimate(pace, papers, cpus=cpus, gpus=gpus, gpu=gpu)
+    if json:
+        typer.echo(json_module.dumps({"pace": dataclasses.asdict(pace), "estimate": dataclasses.asdict(found)}))
+    else:
+        typer.echo(f"{pace}\n{found}" + (f"; at {price:g} an hour {found.cost(price):,.0f}" if price else ""))
+
+
 def demo(
     out: Annotated[str, typer.Option("--out", help="The folder to write to.")] = "out/demo",
     boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 40,

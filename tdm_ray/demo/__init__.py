@@ -6,3 +6,8 @@ from importlib import resources
 def demo_papers() -> str:
     """The folder of the demo papers: TEI, Markdown and JSON lines."""
     return str(resources.files("tdm_ray.demo").joinpath("papers"))
+
+
+def demo_gold() -> str:
+    """What those papers report, as a file of annotations."""
+    return str(resources.files("tdm_ray.demo").joinpath("expected.tsv"))

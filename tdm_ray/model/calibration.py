@@ -35,13 +35,14 @@ _DIALS = {
 class Joint:
     """The logistic regression: weights of (prior, model) log-odds, intercept, and the threshold to decide by.
 
-    surest: the farthest from nothing that the model's log-odds were in the pairs it was fitted on (16,000 or so).
+    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 or so) and that the prior
+    alone would not decide for: so sure is the model at most where its word could change a decision.
     """
 
     weights: tuple[float, ...]
     intercept: float
     threshold: float
-    surest: float = 8.0  # of older calibrators, which do not say; the embedded model's go from -5.2 to 4.2
+    surest: float = 8.0  # of older calibrators, which do not say
 
 
 class Calibrator:
@@ -71,10 +72,10 @@ class Calibrator:
         Such labels need not be asked: with an index some 6 of 32 are left, and the decisions are the same.
         """
         prior, model = self.joint.weights
-        if self.booster is None or prior <= 0 or not 0 < threshold < 1:
+        if self.booster is None or prior <= 0 or model < 0 or not 0 < threshold < 1:
             return -math.inf
         wanted = math.log(threshold / (1 - threshold)) - self.joint.intercept
-        return (wanted - abs(model) * self.joint.surest) / prior
+        return (wanted - model * self.joint.surest) / prior
 
     def save(self, folder: str) -> None:
         """Write `prior.txt` (LightGBM's text form) and `joint.json`."""
@@ -138,8 +139,10 @@ def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
     regression = LogisticRegression(C=1.0, max_iter=1000).fit(inputs, truth)
     probability = regression.predict_proba(inputs)[:, 1].astype(np.float32)
     weights = tuple(float(w) for w in regression.coef_[0])
-    surest = float(np.abs(inputs[:, 1]).max())
-    return Joint(weights, float(regression.intercept_[0]), best_threshold(probability, truth, gold), surest)
+    threshold = best_threshold(probability, truth, gold)
+    silent = inputs[:, 0] < math.log(threshold / (1 - threshold))
+    surest = float(inputs[silent, 1].max(initial=0.0))
+    return Joint(weights, float(regression.intercept_[0]), threshold, surest)
 
 
 def best_threshold(probability: Floats, truth: Bools, gold: int) -> float:

@@ -126,6 +126,15 @@ class EntailmentModel:
             result[rows] = truth_logit(output).cpu().numpy()
         return result
 
+    def flops(self, lengths: Ints) -> float:
+        """The FLOPs of one pass over pairs of these lengths, padding not counted.
+
+        Two for each weight of a layer's linear maps and each token, and for attention 4 L^2 H a layer.
+        """
+        maps = [m for n, m in self.model.named_modules() if isinstance(m, torch.nn.Linear) and ".layer" in f".{n}"]
+        attention = 4 * self.config.num_hidden_layers * self.config.hidden_size * int((lengths**2).sum())
+        return float(2 * sum(m.weight.numel() for m in maps) * int(lengths.sum()) + attention)
+
     def _tensors(self, pairs: Pairs, rows: Ints) -> dict[str, torch.Tensor]:
         ids, types, mask = pairs.padded(rows, self._padding)
         arrays = {"input_ids": ids, "attention_mask": mask}

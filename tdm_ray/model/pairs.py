@@ -42,8 +42,9 @@ class Ragged:
 
     def take(self, rows: Sequence[int] | Ints) -> Ragged:
         """The given rows, in that order."""
-        lengths = self.lengths[rows]
-        return Ragged(self.copied(np.asarray(rows), lengths), np.concatenate([[0], np.cumsum(lengths)]))
+        chosen = np.asarray(rows, np.int64)  # also of no rows at all
+        lengths = self.lengths[chosen]
+        return Ragged(self.copied(chosen, lengths), np.concatenate([[0], np.cumsum(lengths)]))
 
     def copied(self, rows: Ints, lengths: Ints) -> Ids:
         """The first `lengths` values of each of the rows, one after the other; both of any one shape."""

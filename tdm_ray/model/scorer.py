@@ -142,12 +142,13 @@ class Decider:
         On a CPU a paper's pairs make batches of their own: so its numbers do not depend, not even in the last bit, on
         which papers it is scored with. On a GPU, which one paper does not fill, the pairs of all go together.
         """
-        pairs = [self._pairs(prepared) for prepared in papers]
+        pairs = [self.pairs_of(prepared) for prepared in papers]
         if not self.together or not pairs:
             return [self.model.logits(of_paper) for of_paper in pairs]
         return np.split(self.model.logits(Pairs.joined(pairs)), np.cumsum([len(p) for p in pairs])[:-1])
 
-    def _pairs(self, prepared: Prepared) -> Pairs:
+    def pairs_of(self, prepared: Prepared) -> Pairs:
+        """The pairs of one paper, as the model reads them."""
         asked = prepared.labels[: len(prepared.windows)]
         return self.pairs.pairs(prepared.parts, prepared.windows, self.hypotheses.take(asked))
 

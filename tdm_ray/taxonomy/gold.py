@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import re
 from collections import defaultdict
@@ -72,7 +74,8 @@ def read_gold(*paths: str) -> Gold:
 
 
 def _read(path: str) -> Gold:
-    """The gold of a `resultsAnnotation.tsv`, of JSON lines (`paper_id`, `results`), or of `evaluation-tables.json`.
+    """The gold of a `resultsAnnotation.tsv`, of a TSV with a header line (paper_id, task, dataset, metric, score), of
+    JSON lines (`paper_id`, `results`), or of `evaluation-tables.json`.
 
     TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
     fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
@@ -81,7 +84,16 @@ def _read(path: str) -> Gold:
         with open_file(path) as file:
             text = file.read().decode("utf-8", "replace")
         name = path.removesuffix(".gz")
-        parse = _of_jsonl if name.endswith(".jsonl") else _of_tables if name.endswith(".json") else _of_tsv
+        columns = text.startswith("paper_id\ttask\tdataset\tmetric")
+        parse = (
+            _of_columns
+            if columns
+            else _of_jsonl
+            if name.endswith(".jsonl")
+            else _of_tables
+            if name.endswith(".json")
+            else _of_tsv
+        )
         gold = parse(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
@@ -108,6 +120,15 @@ def _of_tsv(text: str) -> Gold:
             elif item.strip():
                 broken.append(f"line {number}: {item.strip()[:80]!r} is not task#dataset#metric#score")
     return Gold(dict(results), tuple(broken))
+
+
+def _of_columns(text: str) -> Gold:
+    """Tab-separated, with a header line: paper_id, task, dataset, metric and score."""
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    for row in csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
+        tdm, paper = TDM(row["task"], row["dataset"], row["metric"]), results[row["paper_id"]]
+        paper[tdm] = (*paper.get(tdm, ()), row.get("score") or "")
+    return Gold(dict(results))
 
 
 def _of_jsonl(text: str) -> Gold:

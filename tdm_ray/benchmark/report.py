@@ -1,0 +1,84 @@
+"""The benchmark's figures as a table for a terminal, and as one picture."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+# What is said of each ratio, and the bar it is held against.
+RATIOS = {
+    "ours_vs_exhaustive": ("contest", "papers/s, ours / every label at 512 tokens", "at least 60"),
+    "ours_vs_crossencoder": ("contest", "CrossEncoder.predict on our shortlist / ours deciding it", "at least 2"),
+    "ours_vs_crossencoder_pair_for_pair": ("contest", "the same, every pair through both", ""),
+    "ray_vs_loop": ("ray", "wall time, pipeline / bare loop, start-up apart", "at most 1.15"),
+    "startup_s": ("ray", "start-up: cluster, actors, models, one paper (s)", "under 25"),
+    "two_actors_vs_one": ("actors", "model stage, two actors / one, a thread each", "at least 1.7"),
+    "two_nodes_vs_one": ("nodes", "wall time, two simulated nodes / one, two actors each", ""),
+    "labels_6900_vs_1850": ("labels", "cost of a paper, 6,900 labels / 1,850", "at most 1.5"),
+    "papers_2x": ("ray", "cost of twice the papers, start-up apart", "at most 2.1"),
+    "papers_4x": ("ray", "cost of four times the papers, the same", ""),
+    "growth_mb": ("memory", "growth of the driver over ten times the papers (MB)", "under 50"),
+    "peak_share": ("contest", "model stage: share of the matrix-multiply peak", "at least 0.35"),
+    "error": ("plan", "planner: planned / real run - 1", "within 0.20"),
+}
+
+
+def as_tables(found: dict[str, Any]) -> Group:
+    """The contenders and the ratios, for a terminal."""
+    contest = found["contest"]
+    title = (
+        f"{found['machine']}; {contest['papers']} papers against {contest['labels']:,} labels in {contest['dtype']}; "
+        f"peak {contest['peak_gflops']:,.0f} GFLOP/s ({contest['peak_gflops_float32']:,.0f} in float32)"
+    )
+    contenders = Table(box=None, pad_edge=False, header_style="bold")
+    contenders.add_column("")
+    for name in ("papers/s", "pairs/s", "tokens/s", "memory MB", "micro F1", "of peak"):
+        contenders.add_column(name, justify="right")
+    for row in contest["contenders"]:
+        f1 = "" if row["micro_f1"] is None else f"{row['micro_f1']:.3f}"
+        contenders.add_row(
+            row["name"], f"{row['papers_per_s']:.4g}", f"{row['pairs_per_s']:,.1f}", f"{row['tokens_per_s']:,.0f}",
+            f"{row['memory_mb']:,.0f}", f1, f"{row['peak_share']:.0%}",
+        )  # fmt: skip
+    ratios = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("ratio", "left"), ("measured", "right"), ("bar", "left")):
+        ratios.add_column(name, justify=side)  # type: ignore[arg-type]
+    for key, (part, text, bar) in RATIOS.items():
+        ratios.add_row(text, f"{found[part][key]:.3g}", bar)
+    return Group(Text(title), contenders, Text(), ratios)
+
+
+def save_plot(found: dict[str, Any], path: str) -> None:
+    """Throughput, and cost by papers, labels and length, as a picture of four panels."""
+    mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
+    figure = Figure(figsize=(10, 6.5), layout="constrained")
+    throughput, papers, labels, length = figure.subplots(2, 2).ravel()
+    _throughput(throughput, found["contest"]["contenders"])
+    _curve(papers, found["ray"]["seconds"], "papers", "s of the pipeline, start-up apart")
+    _curve(labels, found["labels"]["seconds_a_paper"], "labels in the taxonomy", "s a paper")
+    words, seconds = zip(*found["contest"]["lengths"], strict=True)
+    length.scatter(words, seconds, s=10, color="#014f86")
+    length.set(xlabel="words of a paper", ylabel="s a paper", ylim=(0, None))
+    figure.suptitle(found["machine"], fontsize=9)
+    figure.savefig(path, dpi=110)
+
+
+def _throughput(axes: Axes, contenders: list[dict[str, Any]]) -> None:
+    names = [row["name"].replace(" (", "\n(").replace(", ", ",\n", 1) for row in contenders]
+    rates = [row["papers_per_s"] for row in contenders]
+    bars = axes.barh(names, rates, color=["#adb5bd", "#adb5bd", "#89c2d9", "#468faf", "#014f86"])
+    axes.bar_label(bars, [f"{rate:.3g}" for rate in rates], padding=3)
+    axes.set(xscale="log", xlabel="papers/s", xlim=(min(rates) / 2, max(rates) * 4))
+    axes.invert_yaxis()
+
+
+def _curve(axes: Axes, points: dict[str, float], x: str, y: str) -> None:
+    sizes = [int(size) for size in points]
+    axes.plot(sizes, list(points.values()), marker="o", color="#014f86")
+    axes.set(xlabel=x, ylabel=y, xlim=(0, None), ylim=(0, None))

@@ -1,0 +1,143 @@
+"""The benchmark's parts and the planner, small: every part is real, the figures are not worth anything."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from rich.console import Console
+
+from tdm_ray.benchmark.contest import Contest
+from tdm_ray.benchmark.corpus import evenly, labelled, read_material, taxonomy_of
+from tdm_ray.benchmark.growth import by_labels
+from tdm_ray.benchmark.machine import describe, matmul_peak, watched
+from tdm_ray.benchmark.report import RATIOS, as_tables, save_plot
+from tdm_ray.benchmark.run import KEYS
+from tdm_ray.config import ScoreConfig
+from tdm_ray.demo import demo_gold, demo_papers
+from tdm_ray.errors import InputError
+from tdm_ray.model.entailment import EntailmentModel
+from tdm_ray.scoring.estimate import GPU_TFLOPS, Pace, estimate
+
+
+@pytest.fixture(scope="module")
+def material():
+    return read_material([demo_papers()], [demo_gold()], "default", 0)
+
+
+def test_material_knows_papers_and_gold(material, tmp_path):
+    assert len(material.papers) == 36
+    drawn = labelled(material, 5)
+    assert len(drawn) == 5
+    assert all(gold for _, gold in drawn)
+    (tmp_path / "gold.tsv").write_text("elsewhere.pdf\tA#B#C#1\n")
+    with pytest.raises(InputError, match="no paper is annotated"):
+        read_material([demo_papers()], [str(tmp_path / "gold.tsv")], "default", 0)
+
+
+def test_copies_have_ids_of_their_own(material):
+    many = evenly(material.papers, 100)
+    assert len({paper.paper_id for paper in many}) == 100
+    assert many[0].content_hash == many[36].content_hash == many[72].content_hash
+    assert len({paper.paper_id for paper in evenly(material.papers, 7)}) == 7
+
+
+def test_taxonomies_of_any_size(material):
+    """The most reported labels first; beyond all, new ones of known names."""
+    small, large = taxonomy_of(material, 50), taxonomy_of(material, 2000)
+    least = min(label.papers for label in small.labels)
+    assert sum(label.papers > least for label in material.whole.labels) <= 50
+    assert (len(small), len(large)) == (50, 2000)
+    assert set(material.whole.index) <= set(large.index)
+    tasks = {label.tdm.task for label in material.whole.labels}
+    assert {label.tdm.task for label in large.labels} == tasks
+
+
+def test_the_contenders_decide_alike(material, tiny_model):
+    """The library reads the same pairs as our model: the same decisions; exhaustive counts every label."""
+    contest = Contest(material, ScoreConfig(model=tiny_model, threshold=0.5, asked=6), 6, 2)
+    found = contest.run()
+    rows = {row["name"].split(" ")[0]: row for row in found["contenders"]}
+    assert found["papers"] == 6
+    assert found["labels"] == len(material.taxonomy)
+    assert len(found["lengths"]) == 6
+    assert (contest.decided["library"] != contest.decided["ours"]).nnz <= 1  # the last bits, at the threshold
+    assert rows["ours,"]["micro_f1"] == pytest.approx(rows["CrossEncoder.predict"]["micro_f1"], abs=0.05)
+    assert found["ours_vs_exhaustive"] > 1
+    assert contest.entries["all_pairs"].pairs == 36
+    assert contest.entries["all_pairs"].tokens == contest.entries["library"].tokens
+    sampled = {weight for _, gold, weight in contest.sampled if not gold}
+    assert min(sampled) > 100  # two wrong labels of a paper stand for all of its others
+
+
+def test_growth_by_labels(material, tiny_model, tmp_path):
+    found = by_labels(material, ScoreConfig(model=tiny_model, asked=4), tmp_path, 2)
+    assert list(found["seconds_a_paper"]) == ["300", "1850", "6900"]
+    assert found["labels_6900_vs_1850"] > 0.5
+
+
+def test_machine():
+    assert "cores of" in describe()
+    assert matmul_peak(torch.float32, torch.device("cpu")) > 1e9
+    with watched() as memory:
+        kept = np.ones(40_000_000, np.uint8)
+    assert memory.growth_mb > 30
+    del kept
+
+
+def test_flops_are_those_of_the_layers(tiny_model):
+    """Two layers of hidden size 32 and 64 between: 4 x 32^2 + 2 x 32 x 64 weights a layer."""
+    model = EntailmentModel(tiny_model)
+    assert model.flops(np.array([10])) == 2 * 2 * (4 * 32**2 + 2 * 32 * 64) * 10 + 4 * 10**2 * 32 * 2
+    assert model.flops(np.array([10, 10])) == 2 * model.flops(np.array([10]))
+
+
+PACE = Pace(cores=2, papers=128, start_s=10, paper_s=0.2, read_core_s=0.0, prepare_core_s=0.08, model_flops=2e10)
+
+
+def test_estimates():
+    here = estimate(PACE, 2000)
+    assert (here.seconds, here.measured) == (pytest.approx(410), True)
+    spread = estimate(PACE, 2000, cpus=64)
+    assert (spread.seconds, spread.measured) == (pytest.approx(10 + 400 * 2 / 64), False)
+    gpus = estimate(PACE, 1_000_000, gpus=8, gpu="T4", cpus=10_000)
+    assert gpus.bottleneck == "GPUs"
+    assert gpus.seconds == pytest.approx(10 + 1e6 * 2e10 / (65e12 * 0.2) / 8)
+    starved = estimate(PACE, 1_000_000, gpus=8, gpu="H100")
+    assert starved.bottleneck == "cores"
+    assert starved.seconds == pytest.approx(10 + 1e6 * 0.08 / 128)
+    with pytest.raises(InputError, match=", ".join(GPU_TFLOPS)):
+        estimate(PACE, 5, gpus=1, gpu="V100")
+
+
+TINY = """
+import json, sys
+from tdm_ray.benchmark.run import benchmark
+from tdm_ray.config import BenchmarkConfig, ScoreConfig
+from tdm_ray.demo import demo_gold, demo_papers
+sizes = BenchmarkConfig(contest_papers=3, wrong_labels=2, label_papers=1, ray_papers=40, actor_papers=24,
+                        plan_sample=20, memory_papers=20)
+config = ScoreConfig(model=sys.argv[1], asked=4)
+json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes), open(sys.argv[2], "w"))
+"""
+
+
+@pytest.mark.slow
+def test_the_whole_benchmark(tiny_model, tmp_path):
+    """In a process of its own: it starts and ends clusters."""
+    out = tmp_path / "figures.json"
+    environment = {**os.environ, "RAY_ADDRESS": ""}
+    subprocess.run([sys.executable, "-c", TINY, tiny_model, str(out)], check=True, env=environment)
+    found = json.loads(out.read_text())
+    assert all(found[key] > 0 for key in KEYS)
+    assert found["ray"]["papers"] == 40
+    assert found["memory"]["growth_mb"] < 50
+    console = Console(record=True, width=200)
+    console.print(as_tables(found))
+    printed = console.export_text()
+    assert all(text in printed for _, text, _ in RATIOS.values())
+    save_plot(found, str(tmp_path / "figures.png"))
+    assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")
