@@ -13,10 +13,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tdm_ray.benchmark.report import as_tables, save_plot
-from tdm_ray.benchmark.run import benchmark
 from tdm_ray.config import BenchmarkConfig, ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
+
+try:
+    from tdm_ray.benchmark.report import as_tables, save_plot
+    from tdm_ray.benchmark.run import benchmark
+except ModuleNotFoundError as error:
+    raise SystemExit(f"{error.name} is not installed: pip install '.[benchmark]'") from None
 
 
 def main() -> None:
@@ -35,13 +39,15 @@ def main() -> None:
     config = ScoreConfig(model=args.model, taxonomy=args.taxonomy, min_count=args.min_count, index=args.index)
     sizes = BenchmarkConfig.quick() if args.quick else BenchmarkConfig()
     papers, annotations = (args.papers, args.annotations) if args.papers else ([demo_papers()], [demo_gold()])
-    found = benchmark(papers, annotations, config, sizes)
+    out, plot = args.out, args.plot or (args.out.with_suffix(".png") if args.out else Path("benchmark.png"))
+    for path in filter(None, (out, plot)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    found = benchmark(
+        papers, annotations, config, sizes, keep=lambda f: out and out.write_text(json.dumps(f, indent=2))
+    )
     Console().print(as_tables(found))
-    plot = args.plot or (args.out.with_suffix(".png") if args.out else Path("benchmark.png"))
     save_plot(found, str(plot))
     print(f"picture: {plot}")
-    if args.out:
-        args.out.write_text(json.dumps(found, indent=2))
 
 
 if __name__ == "__main__":

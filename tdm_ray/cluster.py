@@ -22,8 +22,8 @@ _NO_PROGRESS_S = 900
 def connect() -> None:
     """Join the cluster named by RAY_ADDRESS (a job finds its own), else start one on this machine.
 
-    A local one has at least four logical CPUs: reading, preparing, scoring and writing hold one each, and Ray Data
-    waits for ever where actors hold them all.
+    A local one has at least five logical CPUs: two model actors, one that prepares, one that resumes and a task that
+    reads or writes hold one each, and Ray Data waits for ever where actors hold them all.
     """
     if ray.is_initialized():
         return
@@ -32,9 +32,11 @@ def connect() -> None:
     else:
         # Each actor pool makes Ray print an error about constructor arguments that have never been lost (issue 53727).
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        cpus, level = max(4, os.cpu_count() or 1), logging.ERROR
+        logical, level = max(5, os.cpu_count() or 1), logging.ERROR
         with _without_note_on_its_log_level():
-            ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=level)
+            ray.init(
+                address="local", num_cpus=logical, include_dashboard=False, log_to_driver=False, logging_level=level
+            )
 
 
 @contextmanager
@@ -83,6 +85,11 @@ def cores() -> int:
     resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
     nodes = max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
     return min(int(resources.get("CPU", 1)), (os.cpu_count() or 1) * nodes)
+
+
+def cpus() -> int:
+    """The logical CPUs of all nodes, which actors and tasks hold while they are there."""
+    return int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
 
 
 def gpus() -> float:

@@ -19,8 +19,8 @@ class ScoreConfig:
     taxonomy: `default`, or a file (see README, Taxonomies); `min_count` drops its rarer labels.
     index: a folder made by `tdm-ray index`, or None.
     matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
-    asked: how many labels a paper's model is asked about at most, of the 64 on its shortlist; those that no word of its
-    would bring over the threshold it is not asked about.
+    asked: how many labels a paper's model is asked about at most, of the 64 on its shortlist; it is not asked about
+    those that its word, as sure as it was seen to be, would not bring over the threshold.
     threshold: the least probability of a prediction; None takes the calibrator's own.
     """
 
@@ -149,6 +149,7 @@ class RayConfig:
     actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one).
     gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU.
     threads: CPU threads of an actor without a GPU; None: the cores shared out among them.
+    preparers: actors that prepare papers for the model, a CPU each.
     papers_a_block: the unit of work, retry and checkpoint; None: 64 (10 s of work on 2 CPU cores), fewer where the
     corpus is too small to keep all actors busy with that.
     """
@@ -156,6 +157,7 @@ class RayConfig:
     actors: int | None = None
     gpus: float | None = None
     threads: int | None = None
+    preparers: int | None = None
     papers_a_block: int | None = None
 
 

@@ -41,11 +41,12 @@ def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
     knowledge = Knowledge.of(config)
     preparer, decider = Preparer(knowledge), Decider(knowledge)
     found, prior = preparer.shortlist(paper)
-    # All of them asked, also those that cannot pass: a person wants to see what the model says.
+    # All are asked here, also those that would not pass: a person wants to see what the model says.
     prepared = prepare(preparer.pairs, found, prior, config.asked)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
-    decisions = decider(prepared, log_odds, Prover(knowledge)(paper, prepared))
+    asked = preparer(paper)
+    decisions = decider(asked, log_odds[: len(asked.windows)], Prover(knowledge)(paper, asked))
     best = int(np.argmax(probability))
     row = int(np.flatnonzero(found.labels == prepared.labels[best])[0])
     return Group(

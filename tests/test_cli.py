@@ -17,7 +17,7 @@ from tdm_ray.model.checkpoint import embedded_folder
 from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import read_table
 
-COMMANDS = ["ingest", "index", "score", "leaderboard", "inspect", "demo", "taxonomy"]
+COMMANDS = ["ingest", "index", "score", "leaderboard", "inspect", "plan", "demo", "taxonomy"]
 
 
 def call(*args):

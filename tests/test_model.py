@@ -144,17 +144,18 @@ def byte_level(tmp_path_factory, papers):
 
 @pytest.mark.parametrize("kind", ["wordpiece", "byte_level"])
 @pytest.mark.parametrize("room", [24, 64, 500])
-def test_pairs_equal_what_the_tokenizer_makes(kind, room, tiny_tokenizer, byte_level, papers):
+@pytest.mark.parametrize("titled", [True, False])
+def test_pairs_equal_what_the_tokenizer_makes(kind, room, titled, tiny_tokenizer, byte_level, papers):
     tokenizer = tiny_tokenizer if kind == "wordpiece" else byte_level
     builder = PairBuilder(tokenizer, room)
-    title, windows = papers[0].title, [papers[0].abstract[:200], papers[1].abstract[:150]]
+    title, windows = papers[0].title if titled else "", [papers[0].abstract[:200], papers[1].abstract[:150]]
     claim = hypothesis(TDM("Image Classification", "ImageNet", "Top-1"))
-    claims, chosen = [claim, "COCO; AP"], [[1, 2], [2]]
-    pairs = builder.pairs(builder.premise_parts(title, windows), chosen, Ragged.of(builder.ids(claims)))
-    premises = [JOINT.join([title, *(windows[i - 1] for i in c)]) for c in chosen]
+    claims, chosen = [claim, "COCO; AP", "COCO"], [[0, 1], [1], []]
+    pairs = builder.pairs(*builder.premise(title, windows, chosen), Ragged.of(builder.ids(claims)))
+    premises = [JOINT.join(filter(None, [title, *(windows[i] for i in c)])) for c in chosen]
     wholes = [tokenizer(p, c, truncation="only_first", max_length=room) for p, c in zip(premises, claims, strict=True)]
     longest = max(len(whole["input_ids"]) for whole in wholes)
-    for row, (ids, types, mask) in enumerate(zip(*pairs.padded(np.arange(2), 7), strict=True)):
+    for row, (ids, types, mask) in enumerate(zip(*pairs.padded(np.arange(3), 7), strict=True)):
         found, many = wholes[row]["input_ids"], len(wholes[row]["input_ids"])
         assert ids.tolist() == found + [7] * (longest - many)
         assert types.tolist()[:many] == wholes[row].get("token_type_ids", [0] * many)
@@ -182,8 +183,8 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
         )  # fmt: skip
     loaded = EntailmentModel(save(model, byte_level, tmp_path))
     builder = PairBuilder(loaded.tokenizer, min(160, loaded.max_tokens))
-    parts = builder.premise_parts("A title", ["a long passage about data " * 40])
-    logits = loaded.logits(builder.pairs(parts, [[1], []], Ragged.of(builder.ids(["ImageNet; accuracy", "COCO"]))))
+    premise = builder.premise("A title", ["a long passage about data " * 40], [[0], []])
+    logits = loaded.logits(builder.pairs(*premise, Ragged.of(builder.ids(["ImageNet; accuracy", "COCO"]))))
     assert logits.shape == (2,)
     assert np.isfinite(logits).all()
 
@@ -242,6 +243,27 @@ def test_labels_that_cannot_pass_are_not_asked():
     assert (calibrator.probability(prior, model) < 0.31).all()
     assert calibrator.probability(prior[-1:] + 0.02, model[-1:]) >= 0.31
     assert calibrator.least_prior(0.0) == Calibrator.none().least_prior(0.5) == -np.inf
+    assert Calibrator(object(), Joint((0.8, 0.14), -0.03, 0.31)).least_prior(0.31) == -np.inf  # not known how sure
+    assert calibrator.least_prior(0.9) == pytest.approx(np.log(0.31 / 0.69))  # how sure was looked at below it only
+
+
+def test_what_is_not_asked_changes_no_decision():
+    """The embedded model on the demo papers: asked about every likely label, and only about those that may pass."""
+    knowledge = Knowledge.of(ScoreConfig())
+    preparer, decider = Preparer(knowledge), Decider(knowledge)
+    papers = [r.paper for r in read_papers(demo_papers())][::3]
+    few = [preparer(paper) for paper in papers]
+    preparer.least_prior = -np.inf
+    every = [preparer(paper) for paper in papers]
+    assert sum(len(p.windows) for p in few) < 0.7 * sum(len(p.windows) for p in every)
+    decided = [
+        [
+            {d["task"] + d["dataset"] + d["metric"] for d in decider(p, told)}
+            for p, told in zip(prepared, decider.log_odds(prepared), strict=True)
+        ]
+        for prepared in (few, every)
+    ]
+    assert decided[0] == decided[1]
 
 
 def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):

@@ -143,6 +143,20 @@ def test_stages_without_ray(jsonl, config):
     outcomes = decide(prepare(readings))
     assert outcomes["reason"].to_pylist() == [None, "failed", None]
     assert outcomes["detail"][1].as_py() == "ZeroDivisionError: boom"
+    prepare.preparer, logits = whole, decide.decider.log_odds
+    broken = {}
+
+    def breaks_too(papers):
+        broken.setdefault("paper", papers[2])
+        if broken["paper"] in papers:
+            raise RuntimeError("out of memory")
+        return logits(papers)
+
+    decide.decider.log_odds = breaks_too
+    other = decide(prepare(readings))
+    assert other["reason"].to_pylist() == [None, None, "failed"]
+    assert other["detail"][2].as_py() == "RuntimeError: out of memory"
+    assert other["decisions"][0] == outcomes["decisions"][0]
     predictions = exploded(
         outcomes.filter(pa.compute.is_null(outcomes["reason"])), {"model_id": "m", "taxonomy_id": "t"}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import cycle, islice
@@ -69,7 +70,17 @@ def write_corpus(papers: Sequence[Paper], path: str) -> str:
 
 
 def taxonomy_of(material: Material, size: int) -> Taxonomy:
-    """The `size` most reported labels; beyond all of them their tasks, datasets and metrics put together anew."""
+    """The `size` most reported labels; beyond all of them their tasks, datasets and metrics put together anew.
+
+    Raises `InputError` where those are too few.
+    """
+    parts = zip(
+        *((label.tdm.task, label.tdm.dataset, label.tdm.metric) for label in material.whole.labels), strict=True
+    )
+    if (most := math.prod(len(set(names)) for names in parts)) < 2 * size:
+        raise InputError(
+            f"{len(material.whole)} labels make {most:,} new ones at most; measure with a larger --taxonomy"
+        )
     by_count = sorted(material.whole.labels, key=lambda label: (-label.papers, label.tdm))[:size]
     chance, known = np.random.default_rng(0), {label.tdm for label in by_count}
     while len(by_count) < size:

@@ -1,13 +1,9 @@
-"""What the machine can do (its matrix-multiply peak) and what a process takes of it."""
+"""What the machine is, and what it can do: its matrix-multiply peak."""
 
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 
 import psutil
 import torch
@@ -16,7 +12,6 @@ from tdm_ray.parallel import cores
 
 _SIDE = {"cpu": 2048, "cuda": 8192}  # of the square matrices multiplied
 _TRIES = 10
-_POLL_S = 0.05
 
 
 def describe() -> str:
@@ -39,37 +34,3 @@ def matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
         (a @ b).sum().item()  # the sum waits for a GPU to be done
         best = min(best, time.perf_counter() - started)
     return 2 * side**3 / best
-
-
-@dataclass
-class Memory:
-    """Bytes of this process: when the watch began, and at most since."""
-
-    before: int
-    most: int
-
-    @property
-    def growth_mb(self) -> float:
-        """How much it grew, in MB."""
-        return (self.most - self.before) / 1e6
-
-
-@contextmanager
-def watched() -> Iterator[Memory]:
-    """Watch this process's resident memory while the body runs."""
-    process, done = psutil.Process(), threading.Event()
-    now = process.memory_info().rss
-    memory = Memory(now, now)
-
-    def look() -> None:
-        while not done.wait(_POLL_S):
-            memory.most = max(memory.most, process.memory_info().rss)
-
-    thread = threading.Thread(target=look, daemon=True)
-    thread.start()
-    try:
-        yield memory
-    finally:
-        done.set()
-        thread.join()
-        memory.most = max(memory.most, process.memory_info().rss)

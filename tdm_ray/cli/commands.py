@@ -182,15 +182,20 @@ def plan(
     import json as json_module
 
     from tdm_ray.demo import demo_papers
-    from tdm_ray.scoring.estimate import estimate, measure_pace
+    from tdm_ray.scoring.estimate import check_gpu, estimate, measure_pace
 
+    check_gpu(gpu)
+    if not sample:
+        typer.echo("tdm-ray: measuring on the demo's papers, which are short; give some of yours", err=True)
     config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index)
     pace = measure_pace(sample or [demo_papers()], config, sample=measured_on)
     found = estimate(pace, papers, cpus=cpus, gpus=gpus, gpu=gpu)
+    cost = None if price is None else found.cost(price)
     if json:
-        typer.echo(json_module.dumps({"pace": dataclasses.asdict(pace), "estimate": dataclasses.asdict(found)}))
+        told = {"pace": dataclasses.asdict(pace), "estimate": {**dataclasses.asdict(found), "cost": cost}}
+        typer.echo(json_module.dumps(told))
     else:
-        typer.echo(f"{pace}\n{found}" + (f"; at {price:g} an hour {found.cost(price):,.0f}" if price else ""))
+        typer.echo(f"{pace}\n{found}" + ("" if cost is None else f"; at {price:g} an hour {cost:,.0f}"))
 
 
 def demo(

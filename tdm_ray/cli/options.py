@@ -15,7 +15,9 @@ IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made 
 MatcherFolder = Annotated[
     str | None, typer.Option("--matcher", help="Finds the scores: a folder made by `tdm-ray matcher`; one ships.")
 ]
-Asked = Annotated[int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper.")]
+Asked = Annotated[
+    int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper, at most.")
+]
 Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
 Gold = Annotated[
     list[str],

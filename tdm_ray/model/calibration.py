@@ -42,7 +42,7 @@ class Joint:
     weights: tuple[float, ...]
     intercept: float
     threshold: float
-    surest: float = 8.0  # of older calibrators, which do not say
+    surest: float = math.inf  # not known: of older calibrators
 
 
 class Calibrator:
@@ -67,15 +67,16 @@ class Calibrator:
         return sigmoid(joint_inputs(prior, model) @ np.array(self.joint.weights, np.float32) + self.joint.intercept)
 
     def least_prior(self, threshold: float) -> float:
-        """The prior's log-odds below which no word of the model's brings a label over the threshold.
+        """The prior's log-odds below which no word of the model's, as sure as it ever was, brings a label over it.
 
-        Such labels need not be asked: with an index some 6 of 32 are left, and the decisions are the same.
+        Such labels need not be asked: with an index some 6 of 32 are left. -inf where that cannot be told, and never
+        above the calibrator's own threshold: how sure the model is beyond it was not looked at.
         """
         prior, model = self.joint.weights
         if self.booster is None or prior <= 0 or model < 0 or not 0 < threshold < 1:
             return -math.inf
-        wanted = math.log(threshold / (1 - threshold)) - self.joint.intercept
-        return (wanted - model * self.joint.surest) / prior
+        wanted = _log_odds(threshold) - self.joint.intercept
+        return min((wanted - model * self.joint.surest) / prior, _log_odds(self.joint.threshold))
 
     def save(self, folder: str) -> None:
         """Write `prior.txt` (LightGBM's text form) and `joint.json`."""
@@ -115,6 +116,10 @@ def sigmoid(log_odds: Floats) -> Floats:
     return (1 / (1 + np.exp(-log_odds))).astype(np.float32)
 
 
+def _log_odds(probability: float) -> float:
+    return math.log(probability / (1 - probability))
+
+
 def joint_inputs(prior: Floats, model: Floats) -> Floats:
     """What the joint regression sees of one paper's labels; shape (labels, len(weights))."""
     return np.stack([prior, model], axis=1)
@@ -140,8 +145,8 @@ def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
     probability = regression.predict_proba(inputs)[:, 1].astype(np.float32)
     weights = tuple(float(w) for w in regression.coef_[0])
     threshold = best_threshold(probability, truth, gold)
-    silent = inputs[:, 0] < math.log(threshold / (1 - threshold))
-    surest = float(inputs[silent, 1].max(initial=0.0))
+    silent = inputs[:, 0] < _log_odds(threshold)
+    surest = float(inputs[silent, 1].max()) if silent.any() else math.inf
     return Joint(weights, float(regression.intercept_[0]), threshold, surest)
 
 

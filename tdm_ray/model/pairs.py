@@ -1,6 +1,6 @@
 """Token ids of (premise, hypothesis) pairs, put together from parts that are tokenised once: passages and hypotheses.
 
-A paper's windows overlap much: 32 hypotheses point at about 40 passages. So passages are tokenised once a paper,
+A paper's windows overlap much. So passages are tokenised once a paper,
 hypotheses once a taxonomy, and pairs are copied together, all of a paper at once. Equal, id for id, to what the
 tokenizer makes of the pair of texts (a test holds both against each other for WordPiece and byte-level BPE).
 """
@@ -100,9 +100,17 @@ class PairBuilder:
         encoded = self.tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
         return [list(ids) for ids in encoded]
 
-    def premise_parts(self, title: str, passages: Sequence[str]) -> list[list[int]]:
-        """The token ids of the title, then of each passage with the mark that joins it to what stands before."""
-        return self.ids([title, *(JOINT + text if title else text for text in passages)])
+    def premise(
+        self, title: str, passages: Sequence[str], windows: Sequence[Sequence[int]]
+    ) -> tuple[list[list[int]], list[list[int]]]:
+        """The token ids of a paper's parts: its title, then each passage with the mark that joins it to what stands
+        before; and of which parts each window (positions in `passages`) is made, besides the title.
+        """
+        joined = self.ids([title, *(JOINT + text for text in passages)])
+        if title:
+            return joined, [[1 + i for i in window] for window in windows]
+        first = len(joined)  # nothing stands before the first passage of a window: it is there without the mark, too
+        return joined + self.ids(passages), [[first + w[0], *(1 + i for i in w[1:])] if w else [] for w in windows]
 
     @cached_property
     def _frame(self) -> tuple[Ragged, bool]:

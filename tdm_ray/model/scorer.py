@@ -84,7 +84,7 @@ class Prepared:
 
     labels: list[int]
     prior: list[float]
-    parts: list[list[int]]  # token ids: the title, then every passage some window points at
+    parts: list[list[int]]  # token ids: the title, then every passage some window points at (see PairBuilder.premise)
     windows: list[list[int]]  # per label asked: positions in `parts`; the other labels cannot pass the threshold
     passages: Sequence[Passage | None] = ()  # per label: the one that names it best; of no use to the model
 
@@ -103,7 +103,7 @@ class Preparer:
         return found, self.knowledge.calibrator.prior(found.features)
 
     def __call__(self, paper: Paper) -> Prepared:
-        """The `asked` labels of the highest prior; those that can pass the threshold are ready for the model."""
+        """The `asked` labels of the highest prior; those that may pass the threshold are ready for the model."""
         found, prior = self.shortlist(paper)
         return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior)
 
@@ -114,12 +114,13 @@ def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, lea
     all_windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
     windows = all_windows[: int((prior[rows] >= least_prior).sum())]
     used = sorted({w for ws in windows for w in ws})
-    place = {w: i for i, w in enumerate(used, start=1)}
+    texts, place = [found.passages[w].text for w in used], {w: i for i, w in enumerate(used)}
+    parts, chosen = pairs.premise(title_text(found.passages), texts, [[place[w] for w in ws] for ws in windows])
     return Prepared(
         labels=[int(label) for label in found.labels[rows]],
         prior=[float(p) for p in prior[rows]],
-        parts=pairs.premise_parts(title_text(found.passages), [found.passages[w].text for w in used]),
-        windows=[[place[w] for w in ws] for ws in windows],
+        parts=parts,
+        windows=chosen,
         passages=[found.passages[ws[0]] if ws else None for ws in all_windows],
     )
 

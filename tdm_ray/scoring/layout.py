@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from ray.data import ActorPoolStrategy
 
-from tdm_ray.cluster import cores, gpus
+from tdm_ray.cluster import cores, cpus, gpus
 from tdm_ray.config import RayConfig
+from tdm_ray.errors import InputError
 
 _BLOCK = 64
+_OTHERS = 2  # CPUs: one to read and write with, one for the actor that knows what a killed run has done
 
 
 @dataclass(frozen=True)
@@ -35,18 +37,28 @@ class Layout:
 
 
 def layout(config: RayConfig, papers: int | None) -> Layout:
-    """The layout for the cluster at hand and a corpus of `papers` (None: not known)."""
+    """The layout for the cluster at hand and a corpus of `papers` (None: not known).
+
+    Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with, for ever.
+    """
     on_gpu = gpus() if config.gpus is None else config.gpus
     each = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
     if each:
         actors = config.actors or max(1, int((gpus() or each) / each))
-        # A GPU waits for its papers: preparing takes 80 ms of a core, the model on an H200 about one ms.
-        preparers = max(1, min(3 * cores() // 4, cores() - actors - 2))
-        return Layout(actors, each, None, preparers, _block(config, papers, actors))
-    actors = config.actors or max(1, cores() // 4)
-    threads = config.threads or max(1, cores() // actors)
-    # Preparing takes 80 ms of a core, the model 220 (float32; half of it in bfloat16).
-    return Layout(actors, 0.0, threads, max(1, min(3 * actors // 2, cores() // 2)), _block(config, papers, actors))
+        threads, wanted = None, 3 * cores() // 4  # a GPU waits for its papers: a core prepares a dozen a second
+    else:
+        actors = config.actors or max(1, cores() // 4)
+        threads = config.threads or max(1, cores() // actors)
+        # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
+        wanted = min(3 * actors // 2, cores() // 2)
+    preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
+    if actors + preparers + _OTHERS > cpus():
+        raise InputError(
+            f"{actors} model actors, {preparers} that prepare papers, and {_OTHERS} CPUs to read, write and resume "
+            f"with, are more than the cluster's {cpus()} CPUs; give --actors {max(1, cpus() - 1 - _OTHERS)} at most, "
+            "or more CPUs"
+        )
+    return Layout(actors, each, threads, preparers, _block(config, papers, actors))
 
 
 def _block(config: RayConfig, papers: int | None, actors: int) -> int:

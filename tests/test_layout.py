@@ -1,0 +1,49 @@
+"""How a run is laid out on clusters of different sizes."""
+
+import pytest
+
+from tdm_ray.config import RayConfig
+from tdm_ray.errors import InputError
+from tdm_ray.scoring import layout as module
+from tdm_ray.scoring.layout import layout
+
+
+@pytest.fixture
+def machine(monkeypatch):
+    def machine(cores, cpus, gpus):
+        for name, value in (("cores", cores), ("cpus", cpus), ("gpus", gpus)):
+            monkeypatch.setattr(module, name, lambda value=value: value)
+
+    return machine
+
+
+@pytest.mark.parametrize(
+    ("cores", "cpus", "gpus", "asked", "expected"),
+    [
+        (2, 5, 0, RayConfig(), (1, 2, 1)),
+        (2, 5, 0, RayConfig(actors=2), (2, 1, 1)),
+        (2, 5, 0, RayConfig(actors=2, threads=3), (2, 3, 1)),
+        (16, 16, 0, RayConfig(), (4, 4, 6)),
+        (16, 16, 1, RayConfig(), (1, None, 12)),
+        (96, 96, 8, RayConfig(), (8, None, 72)),
+        (96, 96, 8, RayConfig(gpus=0.5), (16, None, 72)),
+        (4, 4, 1, RayConfig(), (1, None, 1)),
+        (16, 16, 1, RayConfig(gpus=0), (4, 4, 6)),
+        (16, 16, 0, RayConfig(preparers=3), (4, 4, 3)),
+    ],
+)
+def test_actors_threads_and_preparers(machine, cores, cpus, gpus, asked, expected):
+    """Two CPUs are always left: to read and write, and to resume."""
+    machine(cores, cpus, gpus)
+    found = layout(asked, 10_000)
+    assert (found.actors, found.threads, found.preparers) == expected
+    assert found.actors + found.preparers <= cpus - 2
+
+
+def test_actors_that_would_hold_every_cpu_are_refused(machine):
+    machine(8, 8, 0)
+    with pytest.raises(InputError, match="more than the cluster's 8 CPUs; give --actors 5 at most"):
+        layout(RayConfig(actors=8), None)
+    machine(1, 1, 0)
+    with pytest.raises(InputError, match="or more CPUs"):
+        layout(RayConfig(), None)
