@@ -23,7 +23,7 @@ RATIOS = {
     "ray_vs_loop": ("ray", "wall time, pipeline / bare loop, start-up apart", "at most 1.15"),
     "startup_s": ("ray", "start-up: cluster, actors, models, one paper (s)", "under 25"),
     "two_actors_vs_one": ("actors", "model stage, two actors / one, a thread each", "at least 1.7"),
-    "two_nodes_vs_one": ("nodes", "wall time, two simulated nodes / one, two actors each", ""),
+    "two_nodes_vs_one": ("nodes", "wall time, two simulated nodes / one, two actors, start included", ""),
     "labels_6900_vs_1850": ("labels", "cost of a paper, 6,900 labels / 1,850", "at most 1.5"),
     "papers_2x": ("ray", "cost of twice the papers, start-up apart", "at most 2.1"),
     "papers_4x": ("ray", "cost of four times the papers, the same", ""),
