@@ -18,7 +18,7 @@ from tdm_ray.demo import demo_gold, demo_papers
 
 try:
     from tdm_ray.benchmark.report import as_tables, save_plot
-    from tdm_ray.benchmark.run import benchmark
+    from tdm_ray.benchmark.run import PARTS, benchmark
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is not installed: pip install '.[benchmark]'") from None
 
@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--index")
     parser.add_argument("--model", default="embedded")
     parser.add_argument("--quick", action="store_true", help="fewer papers: under ten minutes on 2 cores")
+    parser.add_argument("--only", nargs="+", default=[], choices=PARTS, help="some parts of it; plan needs ray")
     parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
     parser.add_argument("--plot", type=Path, help="write the picture here; beside --out without it")
     args = parser.parse_args()
@@ -42,9 +43,8 @@ def main() -> None:
     out, plot = args.out, args.plot or (args.out.with_suffix(".png") if args.out else Path("benchmark.png"))
     for path in filter(None, (out, plot)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    found = benchmark(
-        papers, annotations, config, sizes, keep=lambda f: out and out.write_text(json.dumps(f, indent=2))
-    )
+    keep = (lambda found: out.write_text(json.dumps(found, indent=2))) if out else (lambda found: None)
+    found = benchmark(papers, annotations, config, sizes, only=args.only, keep=keep)
     Console().print(as_tables(found))
     save_plot(found, str(plot))
     print(f"picture: {plot}")

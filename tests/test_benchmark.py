@@ -134,7 +134,8 @@ from tdm_ray.demo import demo_gold, demo_papers
 sizes = BenchmarkConfig(contest_papers=3, wrong_labels=2, label_papers=1, ray_papers=40, actor_papers=24,
                         plan_sample=20, memory_papers=20)
 config = ScoreConfig(model=sys.argv[1], asked=4)
-json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes), open(sys.argv[2], "w"))
+only = ("contest", "labels", "ray", "plan")  # the others take two minutes more: ten Ray starts
+json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes, only=only), open(sys.argv[2], "w"))
 """
 
 
@@ -145,12 +146,12 @@ def test_the_whole_benchmark(tiny_model, tmp_path):
     environment = {**os.environ, "RAY_ADDRESS": ""}
     subprocess.run([sys.executable, "-c", TINY, tiny_model, str(out)], check=True, env=environment)
     found = json.loads(out.read_text())
-    assert all(found[key] > 0 for key in KEYS)
+    assert all(found[key] > 0 for key in KEYS if key != "two_actors_vs_one")
     assert found["ray"]["papers"] == 40
-    assert found["memory"]["growth_mb"] < 50
+    assert found["plan"]["planned_s"] > 0
     console = Console(record=True, width=200)
     console.print(as_tables(found))
     printed = console.export_text()
-    assert all(text in printed for _, text, _ in RATIOS.values())
+    assert all((text in printed) == (part in found) for part, text, _ in RATIOS.values())
     save_plot(found, str(tmp_path / "figures.png"))
     assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")

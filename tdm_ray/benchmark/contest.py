@@ -9,7 +9,6 @@ ours         the two stages as the pipeline runs them, scores and evidence inclu
 
 from __future__ import annotations
 
-import resource
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -25,7 +24,7 @@ from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder
 
 from tdm_ray.benchmark.entries import NAMES, Entry, dtype_name
-from tdm_ray.benchmark.machine import matmul_peak
+from tdm_ray.benchmark.machine import matmul_peak, peak_mb
 from tdm_ray.config import ScoreConfig
 from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.model.calibration import Floats
@@ -246,4 +245,4 @@ def _alone(turn: str, items: Sequence[Item], config: ScoreConfig, wrong_labels: 
     contest = Contest(items, config, wrong_labels)
     contest.alone = True
     getattr(contest, turn)(range(len(items)))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3  # Linux counts in KB
+    return peak_mb()

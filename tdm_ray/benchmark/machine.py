@@ -34,3 +34,10 @@ def matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
         (a @ b).sum().item()  # the sum waits for a GPU to be done
         best = min(best, time.perf_counter() - started)
     return 2 * side**3 / best
+
+
+def peak_mb() -> float:
+    """The most memory, in MB, that this process has held; on Linux (`ru_maxrss` would tell its parent's too)."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        line = next(line for line in file if line.startswith("VmHWM"))
+    return int(line.split()[1]) * 1024 / 1e6

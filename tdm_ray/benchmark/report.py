@@ -35,7 +35,17 @@ RATIOS = {
 
 
 def as_tables(found: dict[str, Any]) -> Group:
-    """The contenders and the ratios, for a terminal."""
+    """The contenders and the ratios of the parts that were measured, for a terminal."""
+    ratios = Table(box=None, pad_edge=False, header_style="bold")
+    for name, side in (("ratio", "left"), ("measured", "right"), ("bar", "left")):
+        ratios.add_column(name, justify=side)  # type: ignore[arg-type]
+    for key, (part, text, bar) in RATIOS.items():
+        if part in found:
+            ratios.add_row(text, f"{found[part][key]:.3g}", bar)
+    return Group(*(_contenders(found) if "contest" in found else [Text(found["machine"])]), Text(), ratios)
+
+
+def _contenders(found: dict[str, Any]) -> tuple[Text, Table]:
     contest = found["contest"]
     title = (
         f"{found['machine']}; {contest['papers']} papers against {contest['labels']:,} labels; matrix-multiply peak "
@@ -51,25 +61,23 @@ def as_tables(found: dict[str, Any]) -> Group:
             row["name"], f"{row['papers_per_s']:.4g}", f"{row['pairs_per_s']:,.1f}", f"{row['tokens_per_s']:,.0f}",
             f"{row['memory_mb']:,.0f}" if row["memory_mb"] else "", f1, f"{row['peak_share']:.0%}", row["dtype"],
         )  # fmt: skip
-    ratios = Table(box=None, pad_edge=False, header_style="bold")
-    for name, side in (("ratio", "left"), ("measured", "right"), ("bar", "left")):
-        ratios.add_column(name, justify=side)  # type: ignore[arg-type]
-    for key, (part, text, bar) in RATIOS.items():
-        ratios.add_row(text, f"{found[part][key]:.3g}", bar)
-    return Group(Text(title), contenders, Text(), ratios)
+    return Text(title), contenders
 
 
 def save_plot(found: dict[str, Any], path: str) -> None:
-    """Throughput, and cost by papers, labels and length, as a picture of four panels."""
+    """Throughput, and cost by papers, labels and length, as a picture of four panels; those not measured stay empty."""
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     throughput, papers, labels, length = figure.subplots(2, 2).ravel()
-    _throughput(throughput, found["contest"]["contenders"])
-    _curve(papers, found["ray"]["seconds"], "papers", "s of the pipeline, start-up apart")
-    _curve(labels, found["labels"]["seconds_a_paper"], "labels in the taxonomy", "s a paper")
-    words, seconds = zip(*found["contest"]["lengths"], strict=True)
-    length.scatter(words, seconds, s=10, color="#014f86")
-    length.set(xlabel="words of a paper", ylabel="s a paper", ylim=(0, None))
+    if "contest" in found:
+        _throughput(throughput, found["contest"]["contenders"])
+        words, seconds = zip(*found["contest"]["lengths"], strict=True)
+        length.scatter(words, seconds, s=10, color="#014f86")
+        length.set(xlabel="words of a paper", ylabel="s a paper", ylim=(0, None))
+    if "ray" in found:
+        _curve(papers, found["ray"]["seconds"], "papers", "s of the pipeline, start-up apart")
+    if "labels" in found:
+        _curve(labels, found["labels"]["seconds_a_paper"], "labels in the taxonomy", "s a paper")
     figure.suptitle(found["machine"], fontsize=9)
     figure.savefig(path, dpi=110)
 

@@ -24,11 +24,14 @@ KEYS = (
 )  # fmt: skip
 
 
+PARTS = ("contest", "labels", "ray", "actors", "plan", "nodes", "memory")
+
+
 def benchmark(
     papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, sizes: BenchmarkConfig | None = None,
-    *, keep: Callable[[dict[str, Any]], object] = lambda found: None,
+    *, only: Sequence[str] = (), keep: Callable[[dict[str, Any]], object] = lambda found: None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Measure everything on `papers`; returns the ratios of `KEYS`, and what they come from.
+    """Measure all `PARTS` on `papers`, or `only` some; returns the ratios of `KEYS` and what is behind them.
 
     `keep` is called with what is there after each part: a run of an hour should not end with nothing.
     Raises `InputError` where no paper is annotated, `TaxonomyError`, `CheckpointError` as scoring does.
@@ -38,6 +41,8 @@ def benchmark(
     found: dict[str, Any] = {"machine": describe(), "sizes": asdict(sizes)}
     with tempfile.TemporaryDirectory() as place:
         for name, text, measure in _parts(material, config, sizes, Path(place), found):
+            if only and name not in only:
+                continue
             print(f"benchmark: {time.strftime('%H:%M:%S')} {text}", file=sys.stderr, flush=True)
             found[name] = measure()
             found.update({key: value for key, value in found[name].items() if key in KEYS})
@@ -54,7 +59,7 @@ def _parts(
     items = labelled(material, sizes.contest_papers)
     yield "contest", "every label, CrossEncoder.predict, ours", Contest(items, config, sizes.wrong_labels).run
     yield "labels", "growth by labels", lambda: by_labels(material, config, folder, sizes.label_papers)
-    rays, loop = Rays(config, folder, papers), Loop(config)
+    rays, loop = Rays(config, folder, papers), Loop(config)  # needed by all that follows but the last two
     yield "ray", "the pipeline against a bare loop", lambda: ray_against_loop(rays, loop, papers, sizes.ray_papers)
     yield "actors", "two actors against one", lambda: actors(config, loop, papers, sizes.actor_papers)
     yield "plan", "the planner against a real run", lambda: plan_against_run(rays, found["ray"], sizes.plan_sample)
