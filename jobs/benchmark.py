@@ -3,7 +3,7 @@
     python jobs/benchmark.py 'DATA/tei/dev-*.parquet' --annotations DATA/annotations/resultsAnnotation.tsv \
         --taxonomy DATA/annotations/TDM_taxonomy.tsv --min-count 5 --index my-index --out figures.json
 
-About 45 minutes on 2 cores, under ten minutes with --quick. Without papers it takes those of the demo. Needs
+About an hour on 2 cores, under ten minutes with --quick. Without papers it takes those of the demo. Needs
 `pip install '.[benchmark]'`.
 """
 

@@ -163,7 +163,7 @@ class RayConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class BenchmarkConfig:
-    """How many papers each part of the benchmark takes; these need about 45 minutes on 2 cores.
+    """How many papers each part of the benchmark takes; these need about an hour on 2 cores.
 
     ray_papers: a quarter of them, half, and all go through the pipeline.
     wrong_labels: of each paper, that the exhaustive way is timed on besides its gold.
