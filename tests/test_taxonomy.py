@@ -183,3 +183,11 @@ def test_the_way_scores_went_over_the_years_tells_a_direction():
     learnt = taxonomy.directed({0: "higher", 1: "higher"})
     assert [label.direction for label in learnt.labels] == ["higher", "lower"]
     assert learnt.taxonomy_id == taxonomy.taxonomy_id
+
+
+def test_gold_of_columns_names_broken_lines(tmp_path):
+    path, head = tmp_path / "gold.tsv", "paper_id\ttask\tdataset\tmetric\tscore\n"
+    path.write_text(f"{head}1901.00001\tA\tB\tC\t5\n1901.00002\tA\n1901.00001\tA\tB\tC\t6\n")
+    gold = read_gold(str(path))
+    assert gold.results == {"1901.00001": {TDM("A", "B", "C"): ("5", "6")}}
+    assert gold.broken == ("line 3: paper_id, task, dataset or metric is missing",)

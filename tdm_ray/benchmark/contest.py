@@ -29,6 +29,7 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.model.calibration import Floats
 from tdm_ray.model.entailment import MAX_TOKENS, batches, hypothesis
+from tdm_ray.model.features import largest
 from tdm_ray.model.scorer import Knowledge, Prepared, prepare
 from tdm_ray.model.shortlist import Shortlist
 from tdm_ray.parallel import cores
@@ -100,9 +101,8 @@ class Contest:
             others = np.setdiff1d(np.arange(len(self.claims)), gold)
             wrong = chance.choice(others, min(self.wrong, len(others)), replace=False)
             pairs += [(doctaet(paper), self.claims[label]) for label in (*gold, *wrong)]
-            self.sampled += [(0.0, True, 1.0)] * len(gold) + [(0.0, False, len(others) / max(len(wrong), 1))] * len(
-                wrong
-            )
+            each = len(others) / max(len(wrong), 1)
+            self.sampled += [(0.0, True, 1.0)] * len(gold) + [(0.0, False, each)] * len(wrong)
         logits = self._predict(_WHOLE_TOKENS, pairs, "exhaustive")
         start = len(self.sampled) - len(pairs)
         self.sampled[start:] = [(float(z), *s[1:]) for z, s in zip(logits, self.sampled[start:], strict=True)]
@@ -111,10 +111,10 @@ class Contest:
     def shortlisted(self, rows: range) -> None:
         """The library on our shortlists; and our model on the same pairs, all of them, and those that may pass."""
         started = time.perf_counter()
-        found = [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]
+        found = self._shortlists(rows)
         to_shortlist = time.perf_counter() - started  # each of the three needs it
-        orders = [np.argsort(-prior, kind="stable")[: self.config.asked] for _, prior in found]
-        logits = self.predicted(found, orders)
+        orders = [largest(prior, self.config.asked) for _, prior in found]
+        logits = self._predicted(found, orders)
         parts = np.split(logits, np.cumsum([len(order) for order in orders])[:-1])
         for row, (shortlist, prior), order, part in zip(rows, found, orders, parts, strict=True):
             passed = self.knowledge.calibrator.probability(prior[order], part) >= self.knowledge.threshold
@@ -129,10 +129,13 @@ class Contest:
 
     def library_alone(self, rows: range) -> None:
         """The library on our shortlists, nothing else."""
-        found = [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]
-        self.predicted(found, [np.argsort(-prior, kind="stable")[: self.config.asked] for _, prior in found])
+        found = self._shortlists(rows)
+        self._predicted(found, [largest(prior, self.config.asked) for _, prior in found])
 
-    def predicted(self, found: Sequence[tuple[Shortlist, Floats]], orders: Sequence[NDArray[np.int64]]) -> Floats:
+    def _shortlists(self, rows: range) -> list[tuple[Shortlist, Floats]]:
+        return [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]
+
+    def _predicted(self, found: Sequence[tuple[Shortlist, Floats]], orders: Sequence[NDArray[np.int64]]) -> Floats:
         """What the library says of the chosen pairs of each shortlist."""
         pairs = [
             (premise, self.claims[label])
@@ -211,7 +214,7 @@ class Contest:
 
     def _figures(self) -> dict[str, Any]:
         model, entries = self.decide.decider.model, self.entries
-        theirs, own = (matmul_peak(dtype, model.device) for dtype in (self.library_dtype, model.dtype))
+        peaks = {dtype: matmul_peak(dtype, model.device) for dtype in {self.library_dtype, model.dtype}}
         dtypes = {n: self.library_dtype if n in ("exhaustive", "library") else model.dtype for n in NAMES}
         turns = {"exhaustive": "exhaustive", "library": "library_alone", "ours": "ours"}
         few = self.items[:_PAPERS_A_TURN]
@@ -220,14 +223,15 @@ class Contest:
         exhaustive = entries["exhaustive"]
         return {
             "papers": len(self.items), "labels": len(self.claims),
-            "peak_gflops": {dtype_name(self.library_dtype): theirs / 1e9, dtype_name(model.dtype): own / 1e9},
+            "peak_gflops": {dtype_name(dtype): peak / 1e9 for dtype, peak in peaks.items()},
             "ours_vs_exhaustive": ours.papers / ours.seconds / (exhaustive.papers / exhaustive.seconds),
             "ours_vs_crossencoder": entries["library"].model_s / entries["deciding"].model_s,
             "ours_vs_crossencoder_pair_for_pair": entries["library"].model_s / entries["all_pairs"].model_s,
-            "peak_share": ours.flops / ours.model_s / own, "padding": 1 - ours.tokens / max(ours.padded, 1),
+            "peak_share": ours.flops / ours.model_s / peaks[model.dtype],
+            "padding": 1 - ours.tokens / max(ours.padded, 1),
             "contenders": [
                 {"dtype": dtype_name(dtypes[name]), "memory_mb": memory.get(name),
-                 **entry.row(name, theirs if dtypes[name] == self.library_dtype else own)}
+                 **entry.row(name, peaks[dtypes[name]])}
                 for name, entry in entries.items()
             ],
             "lengths": self.lengths,

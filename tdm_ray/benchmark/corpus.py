@@ -12,9 +12,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
-from tdm_ray.model.gather import read_all
+from tdm_ray.model.gather import positions, read_all
 from tdm_ray.records import PAPERS, TDM, Paper
-from tdm_ray.storage import write_table
 from tdm_ray.taxonomy.gold import Gold, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -43,8 +42,8 @@ def read_material(papers: Sequence[str], annotations: Sequence[str], taxonomy: s
 
 def labelled(material: Material, count: int) -> list[tuple[Paper, tuple[int, ...]]]:
     """`count` papers with the positions of their known labels, drawn evenly from all that have some."""
-    index, results = material.taxonomy.index, material.gold.results
-    known = [(p, tuple(sorted(index[t] for t in results.get(p.paper_id, ()) if t in index))) for p in material.papers]
+    results = material.gold.results
+    known = [(p, positions(results.get(p.paper_id, ()), material.taxonomy)) for p in material.papers]
     having = [item for item in known if item[1]]
     return [having[i] for i in np.unique(np.linspace(0, len(having) - 1, count).astype(int))]
 
@@ -89,9 +88,3 @@ def taxonomy_of(material: Material, size: int) -> Taxonomy:
             known.add(tdm)
             by_count.append(Label(tdm, 1))
     return Taxonomy.of(by_count)
-
-
-def write_taxonomy(taxonomy: Taxonomy, path: str) -> str:
-    """As Parquet; returns `path`."""
-    write_table(taxonomy.table(), path)
-    return path

@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from tdm_ray.benchmark.corpus import Material, evenly, taxonomy_of, write_taxonomy
+from tdm_ray.benchmark.corpus import Material, evenly, taxonomy_of
 from tdm_ray.config import ScoreConfig
 from tdm_ray.parallel import cores
 from tdm_ray.records import Reading, readings_table
 from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.storage import write_table
 
 LABELS = (300, 1850, 6900)
 
@@ -20,7 +21,8 @@ def by_labels(material: Material, config: ScoreConfig, folder: Path, count: int)
     """Seconds a paper through both stages for taxonomies of 300, 1,850 and 6,900 labels, paper by paper in turn."""
     stages = {}
     for size in LABELS:
-        path = write_taxonomy(taxonomy_of(material, size), str(folder / f"taxonomy{size}.parquet"))
+        path = str(folder / f"taxonomy{size}.parquet")
+        write_table(taxonomy_of(material, size).table(), path)
         sized = replace(config, taxonomy=path, min_count=0)
         stages[size] = Prepare(sized), Decide(sized, threads=cores())
     took = dict.fromkeys(LABELS, 0.0)

@@ -28,11 +28,10 @@ from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import converted_table, piece_tables
 from tdm_ray.parallel import cores
-from tdm_ray.records import OUTCOMES, SCORED, Paper, Reading, readings_table
+from tdm_ray.records import OUTCOMES, Paper, Reading, readings_table
 from tdm_ray.scoring.pipeline import score_corpus
 from tdm_ray.scoring.progress import Counter
 from tdm_ray.scoring.stages import Decide, Prepare
-from tdm_ray.storage import read_table
 
 _BLOCK = 4  # papers, where actors are compared: few, so that the last ones end together
 _DRIVER = """
@@ -187,12 +186,12 @@ def watch_driver(corpus: str, out: str, config: str, first: str, told: str) -> N
 
     thread = threading.Thread(target=look, daemon=True)
     thread.start()
-    score_corpus(corpus, out, ScoreConfig(**json.loads(config)))
+    summary = score_corpus(corpus, out, ScoreConfig(**json.loads(config)))
     done.set()
     thread.join()
-    looks.append((len(read_table(os.path.join(out, "scored"), SCORED)), psutil.Process().memory_info().rss / 1e6))
-    then = next((mb for rows, mb in looks if rows >= int(first)), looks[-1][1])
-    most = max(mb for rows, mb in looks if rows >= int(first))
+    looks.append((summary.scored, psutil.Process().memory_info().rss / 1e6))
+    after = [mb for rows, mb in looks if rows >= int(first)]
+    then, most = after[0], max(after)
     Path(told).write_text(
         json.dumps({"then_mb": then, "most_mb": most, "growth_mb": most - then, "looks": looks[::10]})
     )

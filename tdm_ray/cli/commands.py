@@ -174,7 +174,7 @@ def plan(
     model: Model = EMBEDDED,
     json: Json = False,
 ) -> None:
-    """Estimate what a corpus will take, from a minute's run of the pipeline on this machine.
+    """Estimate what a corpus will take, from a short run of the pipeline on this machine.
 
     Example: `tdm-ray plan corpus --papers 2_900_000 --gpus 8 --gpu L4 --cpus 256 --price 30`
     """

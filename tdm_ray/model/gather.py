@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tdm_ray.model.labelled import versions
 from tdm_ray.papers.pieces import Piece, find_pieces
@@ -83,10 +82,11 @@ def _labelled(papers: Sequence[Paper], gold: Gold, known: Taxonomy, whole: Taxon
         # A result that is foreign to the taxonomy may be any label of its dataset, spelt otherwise.
         doubtful = [by_dataset.get(_plain(tdm.dataset), set()) for tdm in reported if tdm not in whole.index]
         own = {known.index[tdm] for tdm in reported if tdm in known.index}.union(*doubtful)
-        yield Labelled(paper, _positions(gold.results[paper.paper_id], known), frozenset(own))
+        yield Labelled(paper, positions(gold.results[paper.paper_id], known), frozenset(own))
 
 
-def _positions(results: dict[TDM, Any], taxonomy: Taxonomy) -> tuple[int, ...]:
+def positions(results: Iterable[TDM], taxonomy: Taxonomy) -> tuple[int, ...]:
+    """The positions in the taxonomy of the labels that it knows, in order."""
     return tuple(sorted(taxonomy.index[tdm] for tdm in results if tdm in taxonomy.index))
 
 

@@ -32,8 +32,13 @@ class Ragged:
     @classmethod
     def of(cls, rows: Sequence[Sequence[int]]) -> Ragged:
         """The rows of a list of lists."""
-        starts = np.cumsum([0, *map(len, rows)])
-        return cls(np.fromiter(chain.from_iterable(rows), np.int32, int(starts[-1])), starts)
+        lengths = np.array([len(row) for row in rows], np.int64)
+        return cls.split(np.fromiter(chain.from_iterable(rows), np.int32, int(lengths.sum())), lengths)
+
+    @classmethod
+    def split(cls, values: Ids, lengths: Ints) -> Ragged:
+        """Rows of these lengths, one after the other in `values`."""
+        return cls(values, np.concatenate([[0], np.cumsum(lengths)]))
 
     @property
     def lengths(self) -> Ints:
@@ -44,7 +49,7 @@ class Ragged:
         """The given rows, in that order."""
         chosen = np.asarray(rows, np.int64)  # also of no rows at all
         lengths = self.lengths[chosen]
-        return Ragged(self.copied(chosen, lengths), np.concatenate([[0], np.cumsum(lengths)]))
+        return Ragged.split(self.copied(chosen, lengths), lengths)
 
     def copied(self, rows: Ints, lengths: Ints) -> Ids:
         """The first `lengths` values of each of the rows, one after the other; both of any one shape."""
@@ -52,11 +57,10 @@ class Ragged:
         starts = self.starts[rows.ravel()] - (np.cumsum(many) - many)
         return np.asarray(self.values[np.repeat(starts, many) + np.arange(many.sum())])
 
-    def __add__(self, other: Ragged) -> Ragged:
-        return Ragged(
-            np.concatenate([self.values, other.values]),
-            np.concatenate([self.starts, self.starts[-1] + other.starts[1:]]),
-        )
+    @classmethod
+    def joined(cls, many: Sequence[Ragged]) -> Ragged:
+        """The rows of all, in order."""
+        return cls.split(np.concatenate([m.values for m in many]), np.concatenate([m.lengths for m in many]))
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ class Pairs:
     @classmethod
     def joined(cls, many: Sequence[Pairs]) -> Pairs:
         """The pairs of all, in order; `many` holds one at least."""
-        starts = np.cumsum([0, *chain.from_iterable(pairs.ids.lengths for pairs in many)])
-        ids = Ragged(np.concatenate([pairs.ids.values for pairs in many]), starts)
+        ids = Ragged.joined([pairs.ids for pairs in many])
         return cls(ids, np.concatenate([pairs.second for pairs in many]))
 
     def padded(self, rows: Ints, padding: int) -> tuple[Ints, Ints, Ints]:
@@ -130,7 +133,7 @@ class PairBuilder:
         `windows` and `hypotheses` have a row a pair.
         """
         frame, typed = self._frame
-        pool, many, chosen = frame + hypotheses + Ragged.of(parts), len(windows), Ragged.of(windows)
+        pool, many, chosen = Ragged.joined([frame, hypotheses, Ragged.of(parts)]), len(windows), Ragged.of(windows)
         before, between, after, nothing = (np.full((many, 1), row) for row in range(4))
         hypothesis, title = 4 + np.arange(many)[:, None], np.full((many, 1), 4 + many)
         window = np.repeat(nothing, chosen.lengths.max(initial=0), axis=1)
@@ -140,7 +143,7 @@ class PairBuilder:
         room = np.maximum(self.max_tokens - lengths[:, [0, -3, -2, -1]].sum(axis=1), 0)
         lengths[:, 1:-3] = _within(lengths[:, 1:-3], room)
         lengths = _within(lengths, np.full(many, self.max_tokens))
-        ids = Ragged(pool.copied(segments, lengths), np.concatenate([[0], np.cumsum(lengths.sum(axis=1))]))
+        ids = Ragged.split(pool.copied(segments, lengths), lengths.sum(axis=1))
         return Pairs(ids, lengths[:, :-2].sum(axis=1) if typed else ids.lengths)
 
 

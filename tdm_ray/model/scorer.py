@@ -17,6 +17,7 @@ from transformers import AutoTokenizer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.model.calibration import Calibrator, Floats
 from tdm_ray.model.checkpoint import Checkpoint, open_checkpoint
+from tdm_ray.model.features import largest
 from tdm_ray.model.index import Index, load_index
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
@@ -110,7 +111,7 @@ class Preparer:
 
 def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, least_prior: float = -np.inf) -> Prepared:
     """The `asked` labels of a shortlist with the highest prior, with the tokens of the windows of those to be asked."""
-    rows = np.argsort(-prior, kind="stable")[:asked]
+    rows = largest(prior, asked)
     all_windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
     windows = all_windows[: int((prior[rows] >= least_prior).sum())]
     used = sorted({w for ws in windows for w in ws})

@@ -24,12 +24,11 @@ from tdm_ray.model.scorer import Prepared
 from tdm_ray.papers.pieces import Piece, find_pieces
 from tdm_ray.papers.read import converted_table, piece_tables
 from tdm_ray.records import PAPERS
+from tdm_ray.scoring.layout import PREPARING
 from tdm_ray.scoring.pipeline import score_corpus
 from tdm_ray.scoring.stages import Decide, Prepare
 
-SAMPLE = 128
 _FEW, _A_PIECE = 8, 8  # papers of the short run; papers that are taken of a piece at least
-_PREPARING = 0.75  # of the cores, beside GPUs; see `layout`
 # Dense bfloat16 (T4: float16) peaks in TFLOP/s, from NVIDIA's data sheets.
 GPU_TFLOPS = {"T4": 65, "L4": 121, "A10": 125, "A100": 312, "H100": 989, "H200": 989}
 # Of that peak in batches of a small encoder: assumed. `plan` on a machine with the GPU itself measures instead.
@@ -82,7 +81,7 @@ class Estimate:
         return self.seconds / 3600 * per_hour
 
 
-def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int = SAMPLE) -> Pace:
+def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> Pace:
     """Score `sample` papers, drawn evenly from `papers`, on this machine, and time it.
 
     Raises `InputError` where there are too few to tell, and what `score_corpus` raises.
@@ -118,7 +117,7 @@ def estimate(
         return Estimate(papers, seconds, seconds * given / 3600, spent, "cores", given == pace.cores)
     with_gpus = gpus or pace.gpus
     given = cpus or int(16 * with_gpus)
-    by_cores = (pace.read_core_s + pace.prepare_core_s) / (_PREPARING * given)
+    by_cores = (pace.read_core_s + pace.prepare_core_s) / (PREPARING * given)
     if pace.gpus:
         by_gpus = pace.paper_s * pace.gpus / with_gpus  # at most: the model may have waited for its papers
     else:

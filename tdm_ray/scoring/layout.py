@@ -11,6 +11,7 @@ from tdm_ray.config import RayConfig
 from tdm_ray.errors import InputError
 
 _BLOCK = 64
+PREPARING = 0.75  # of the cores, beside GPUs, which wait for their papers: a core prepares a dozen a second
 _OTHERS = 2  # CPUs: one to read and write with, one for the actor that knows what a killed run has done
 
 
@@ -45,7 +46,7 @@ def layout(config: RayConfig, papers: int | None) -> Layout:
     each = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
     if each:
         actors = config.actors or max(1, int((gpus() or each) / each))
-        threads, wanted = None, 3 * cores() // 4  # a GPU waits for its papers: a core prepares a dozen a second
+        threads, wanted = None, int(PREPARING * cores())
     else:
         actors = config.actors or max(1, cores() // 4)
         threads = config.threads or max(1, cores() // actors)

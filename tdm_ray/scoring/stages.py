@@ -70,8 +70,9 @@ class Decide:
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
         rows = prepared.to_pylist()
-        told = iter(self._log_odds([Prepared(**row["ask"]) for row in rows if not row["reason"]]))
-        outcomes = [self._row(row, None if row["reason"] else next(told)) for row in rows]
+        asked = [None if row["reason"] else Prepared(**row["ask"]) for row in rows]
+        told = iter(self._log_odds([ask for ask in asked if ask]))
+        outcomes = [self._row(row, ask, next(told) if ask else None) for row, ask in zip(rows, asked, strict=True)]
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
     def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
@@ -82,14 +83,14 @@ class Decide:
             failure = error
         return [failure] if len(papers) == 1 else [told for paper in papers for told in self._log_odds([paper])]
 
-    def _row(self, row: dict[str, Any], told: Floats | Exception | None) -> dict[str, Any]:
+    def _row(self, row: dict[str, Any], asked: Prepared | None, told: Floats | Exception | None) -> dict[str, Any]:
         outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
-        if told is None:
+        if asked is None or told is None:
             return outcome
         try:
             if isinstance(told, Exception):
                 raise told
-            decisions = self.decider(Prepared(**row["ask"]), told, row["proofs"])
+            decisions = self.decider(asked, told, row["proofs"])
             return {**outcome, "hypotheses": len(told), "decisions": decisions}
         except Exception as error:  # noqa: BLE001 - as above
             return {**outcome, **_failure(error)}

@@ -8,7 +8,7 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -83,23 +83,20 @@ def _read(path: str) -> Gold:
     try:
         with open_file(path) as file:
             text = file.read().decode("utf-8", "replace")
-        name = path.removesuffix(".gz")
-        columns = text.startswith("paper_id\ttask\tdataset\tmetric")
-        parse = (
-            _of_columns
-            if columns
-            else _of_jsonl
-            if name.endswith(".jsonl")
-            else _of_tables
-            if name.endswith(".json")
-            else _of_tsv
-        )
-        gold = parse(text)
+        gold = _parser(path.removesuffix(".gz"), text)(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
     if not gold.results:
         raise TaxonomyError(f"{path}: no annotation of the form file<TAB>task#dataset#metric#score was found")
     return gold
+
+
+def _parser(name: str, text: str) -> Callable[[str], Gold]:
+    if name.endswith(".jsonl"):
+        return _of_jsonl
+    if name.endswith(".json"):
+        return _of_tables
+    return _of_columns if text.startswith("paper_id\ttask\tdataset\tmetric") else _of_tsv
 
 
 def _of_tsv(text: str) -> Gold:
@@ -125,10 +122,14 @@ def _of_tsv(text: str) -> Gold:
 def _of_columns(text: str) -> Gold:
     """Tab-separated, with a header line: paper_id, task, dataset, metric and score."""
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
-    for row in csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE):
+    broken = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
+        if not all(row[name] for name in ("paper_id", "task", "dataset", "metric")):
+            broken.append(f"line {number}: paper_id, task, dataset or metric is missing")
+            continue
         tdm, paper = TDM(row["task"], row["dataset"], row["metric"]), results[row["paper_id"]]
         paper[tdm] = (*paper.get(tdm, ()), row.get("score") or "")
-    return Gold(dict(results))
+    return Gold(dict(results), tuple(broken))
 
 
 def _of_jsonl(text: str) -> Gold:
