@@ -117,7 +117,7 @@ def test_estimates():
 
 def test_too_few_papers_to_plan_with(jsonl):
     with pytest.raises(InputError, match="12 papers are too few to tell a pace; give 16 at least"):
-        measure_pace([str(jsonl)], ScoreConfig())
+        measure_pace([str(jsonl)], ScoreConfig(), sample=48)
 
 
 def test_a_small_taxonomy_does_not_grow_for_ever(material):
