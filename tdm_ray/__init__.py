@@ -26,6 +26,8 @@ _HOME = {
     "score_corpus": "scoring.pipeline",
     "ingest_corpus": "scoring.pipeline",
     "build_leaderboards": "leaderboard.aggregate",
+    "run_night": "nightly.night",
+    "Store": "store.tables",
 }
 __all__ = [*_HOME, "__version__"]  # noqa: PLE0604
 
@@ -34,8 +36,10 @@ if TYPE_CHECKING:  # for type checkers and editors
     from tdm_ray.errors import TdmRayError
     from tdm_ray.leaderboard.aggregate import build_leaderboards
     from tdm_ray.model.learn import build_index
+    from tdm_ray.nightly.night import run_night
     from tdm_ray.papers.read import read_papers
     from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+    from tdm_ray.store.tables import Store
     from tdm_ray.taxonomy.gold import read_gold
     from tdm_ray.taxonomy.sources import read_taxonomy
 

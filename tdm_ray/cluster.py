@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -82,9 +83,10 @@ def _one_part(work: Callable[[Sequence[str]], list[int]], part: str) -> list[int
 
 def cores() -> int:
     """The CPU cores of all nodes; a small machine's logical CPUs exceed them (see `connect`), threads must not."""
-    resources = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    nodes = max(1, sum(node["Alive"] for node in ray.nodes()))  # type: ignore[no-untyped-call]
-    return min(int(resources.get("CPU", 1)), (os.cpu_count() or 1) * nodes)
+    here, most = socket.gethostname(), os.cpu_count() or 1
+    nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    given = [(node["NodeManagerHostname"], int(node["Resources"].get("CPU", 0))) for node in nodes]
+    return max(1, sum(min(count, most) if host == here else count for host, count in given))
 
 
 def cpus() -> int:

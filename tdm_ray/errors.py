@@ -5,6 +5,7 @@
     ├── TaxonomyError           exit code 2: a taxonomy or an annotation file that cannot be used
     ├── CheckpointError         exit code 2: a folder that is no checkpoint or no index
     ├── OutputError             exit code 3: the output folder holds another run's results
+    ├── BusyError               exit code 4: another run holds the store; nothing to do but come again
     └── PaperError              one paper cannot be used; becomes a row of the rejects table, never a crash
 
 A `PaperError` carries one of `REASONS`; the list is closed, so that a count by reason means something.
@@ -29,6 +30,7 @@ REASONS: dict[str, str] = {
     "unreadable": "the file could not be read",
     "duplicate_id": "another paper of this input has the same paper_id",
     "failed": "an unexpected error while the paper was read or scored",
+    "crashed": "it ended the process that worked on it, each time it was tried",
 }
 
 
@@ -60,6 +62,12 @@ class OutputError(TdmRayError):
     """The output folder cannot take this run's results."""
 
     exit_code = 3
+
+
+class BusyError(TdmRayError):
+    """Another run is at work on the same store."""
+
+    exit_code = 4
 
 
 class PaperError(TdmRayError):

@@ -88,7 +88,9 @@ def score(
 
 
 def leaderboard(
-    folder: Annotated[str, typer.Argument(metavar="DIR", help="A folder that `score` wrote.", show_default=False)],
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A folder that `score` wrote, or a store.", show_default=False)
+    ],
     formats: Annotated[
         list[str] | None, typer.Option("--format", help="csv, json or evaluation-tables; may be repeated.")
     ] = None,
@@ -102,9 +104,11 @@ def leaderboard(
 ) -> None:
     """Aggregate predictions to leaderboards, write them to DIR/leaderboards, print the largest.
 
+    Of a store those of its newest night are shown, and exports are written to DIR/exports.
+
     Example: `tdm-ray leaderboard results --format csv --format json --boards 5`
     """
-    from tdm_ray.leaderboard.aggregate import build_leaderboards, left_out, read_leaderboards
+    from tdm_ray.leaderboard.aggregate import build_leaderboards, export_folder, left_out, read_leaderboards
     from tdm_ray.leaderboard.export import as_json, check_formats, export
     from tdm_ray.leaderboard.model_index import model_index
     from tdm_ray.leaderboard.render import render
@@ -116,7 +120,7 @@ def leaderboard(
         table = build_leaderboards(folder, spread=over_cluster)
     else:
         table = build_leaderboards(folder)
-    export(table, f"{folder.rstrip('/')}/leaderboards", formats or [])
+    export(table, export_folder(folder), formats or [])
     if said := left_out(folder, table):
         typer.echo(said, err=True)
     if of_paper:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
@@ -36,6 +37,7 @@ from tdm_ray.storage import (  # fmt: skip
     scan_table,
     write_table,
 )
+from tdm_ray.store.tables import Store, is_store
 
 ROWS_A_PART = 500_000
 # A table of more rows is not returned whole: 2 GB of evidence.
@@ -51,8 +53,11 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
 
     Of more than `MOST_ROWS` entries the largest leaderboards are returned; the files hold all. `spread(work, parts)`
     runs the parts elsewhere (see `cluster.over_cluster`). Leaderboards that are there stay until the new ones are
-    whole. Raises `InputError` where there is no finished run.
+    whole. Of a store, whose leaderboards the nights keep, those of its newest run are returned. Raises `InputError`
+    where there is no finished run.
     """
+    if is_store(folder):
+        return read_leaderboards(folder)
     if not exists(join(folder, "predictions")):
         raise InputError(f"{folder}: holds no predictions; run `tdm-ray score PAPERS --out {folder}` first")
     place = join(folder, "leaderboards")
@@ -80,39 +85,49 @@ def _put_in_place(place: str) -> None:
 
 def _alike(folder: str) -> pa.Table:
     """The labels that have predictions and may be one; see `merge`."""
-    return merge_candidates(_sizes(join(folder, "predictions"), PREDICTIONS))
+    return merge_candidates(sizes_of(scan_table(join(folder, "predictions"), PREDICTIONS)))
 
 
 def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
     """The leaderboards written to a folder, or the largest where they are too many; or the entries of one paper."""
-    place = join(folder, "leaderboards")
-    found = scan_table(place, LEADERBOARDS)
+    found = _written(folder)
     if paper_id is not None:
         return found.to_table(filter=pc.field("paper_id") == paper_id)
     if found.count_rows() <= MOST_ROWS:
         return found.to_table()
-    sizes = _sizes(place, LEADERBOARDS).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
+    sizes = sizes_of(found).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
     many = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
     wanted = key(sizes.slice(0, many)).combine_chunks()
     batches = (pa.Table.from_batches([b]) for b in found.to_batches())
     return pa.concat_tables(b.filter(pc.is_in(key(b), value_set=wanted)) for b in batches)
 
 
+def _written(folder: str) -> pads.Dataset:
+    if is_store(folder):
+        return Store(folder).snapshot().scan("leaderboards")
+    return scan_table(join(folder, "leaderboards"), LEADERBOARDS)
+
+
+def export_folder(folder: str) -> str:
+    """Where files for other programs go: beside the leaderboards, but not into a store's table."""
+    return join(folder, "exports" if is_store(folder) else "leaderboards")
+
+
 def left_out(folder: str, table: pa.Table) -> str | None:
     """What to say where `table` is not all that was written to the folder."""
-    entries = scan_table(join(folder, "leaderboards"), LEADERBOARDS).count_rows()
+    entries = _written(folder).count_rows()
     if entries <= len(table):
         return None
     return (
         f"{len(table):,} of {entries:,} entries are shown and exported, those of the largest leaderboards; "
-        f"{join(folder, 'leaderboards')}/*.parquet holds all"
+        f"{join(folder, 'leaderboards')} holds all"
     )
 
 
-def _sizes(place: str, schema: pa.Schema) -> pa.Table:
+def sizes_of(table: pads.Dataset) -> pa.Table:
     """The labels of a table and how many `rows` each has; streamed."""
-    total = pa.schema([*(schema.field(part) for part in TDM_PARTS), ("rows", pa.int64())]).empty_table()
-    for batch in scan_table(place, schema).to_batches(columns=TDM_PARTS, batch_readahead=2):
+    total = pa.schema([*(table.schema.field(part) for part in TDM_PARTS), ("rows", pa.int64())]).empty_table()
+    for batch in table.to_batches(columns=TDM_PARTS, batch_readahead=2):
         counted = pa.Table.from_batches([batch]).group_by(TDM_PARTS).aggregate([([], "count_all")])
         both = pa.concat_tables([total, counted.rename_columns(total.column_names)])
         total = both.group_by(TDM_PARTS).aggregate([("rows", "sum")]).rename_columns(total.column_names)

@@ -12,6 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from transformers import AutoTokenizer
 
 from tdm_ray.config import ScoreConfig
@@ -24,7 +25,7 @@ from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.premise.passages import Passage
 from tdm_ray.premise.windows import title_text
-from tdm_ray.records import Paper
+from tdm_ray.records import TDM, Paper
 from tdm_ray.storage import digest, file_bytes, list_files, local_copy
 from tdm_ray.taxonomy.direction import direction_over_time
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -91,10 +92,11 @@ class Prepared:
 
 
 class Preparer:
-    """The first half: no model, no torch."""
+    """The first half: no model, no torch. `only`: the labels to ask about, where they would be without it."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self.knowledge = knowledge
+    def __init__(self, knowledge: Knowledge, only: frozenset[TDM] | None = None) -> None:
+        self.knowledge, index = knowledge, knowledge.taxonomy.index
+        self.only = None if only is None else np.array(sorted(index[tdm] for tdm in only if tdm in index), np.int64)
         self.least_prior = knowledge.calibrator.least_prior(knowledge.threshold)
         self.pairs = PairBuilder(AutoTokenizer.from_pretrained(local_copy(knowledge.checkpoint.folder)), 0)
 
@@ -106,12 +108,19 @@ class Preparer:
     def __call__(self, paper: Paper) -> Prepared:
         """The `asked` labels of the highest prior; those that may pass the threshold are ready for the model."""
         found, prior = self.shortlist(paper)
-        return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior)
+        return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior, self.only)
 
 
-def prepare(pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, least_prior: float = -np.inf) -> Prepared:
-    """The `asked` labels of a shortlist with the highest prior, with the tokens of the windows of those to be asked."""
+def prepare(
+    pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, least_prior: float = -np.inf,
+    only: NDArray[np.int64] | None = None,
+) -> Prepared:  # fmt: skip
+    """The `asked` labels of a shortlist with the highest prior, with the tokens of the windows of those to be asked.
+
+    Of these the labels `only`: so each is decided for as it is among all.
+    """
     rows = largest(prior, asked)
+    rows = rows if only is None else rows[np.isin(found.labels[rows], only)]
     all_windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
     windows = all_windows[: int((prior[rows] >= least_prior).sum())]
     used = sorted({w for ws in windows for w in ws})

@@ -33,7 +33,8 @@ _OLD_ID = re.compile(r"^([a-z-]+(?:\.[A-Z]{2})?)(\d{7}(?:v\d+)?)$")
 class Piece:
     """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
 
-    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of a tar.
+    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of a tar;
+    `rows` which rows of a row group are wanted, all without.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Piece:
     row_group: int = 0
     first_row: int = 0
     expected: Expected | None = None
+    rows: tuple[int, ...] | None = None
 
     def only(self, paths: Container[str]) -> Piece | None:
         """The piece without its other files; None where none is left."""

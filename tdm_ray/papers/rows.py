@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import IO, Any
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import PaperError
@@ -125,8 +126,8 @@ def _parquet_rows(piece: Piece, path: str, columns: list[str]) -> Iterator[tuple
     with open_file(path) as file:
         parquet = pq.ParquetFile(file)
         present = [c for c in columns if c in parquet.schema_arrow.names]
-        row = piece.first_row
+        wanted, first = np.array(piece.rows if piece.rows is not None else range(piece.papers or 0), np.int64), 0
         for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[piece.row_group], columns=present):
-            for value in batch.to_pylist():
-                yield row, value
-                row += 1
+            here = wanted[(wanted >= first) & (wanted < first + len(batch))]
+            yield from zip((piece.first_row + here).tolist(), batch.take(here - first).to_pylist(), strict=True)
+            first += len(batch)

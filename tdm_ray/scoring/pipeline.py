@@ -8,7 +8,8 @@ paper is there once. The commit turns staging into the tables `predictions`, `sc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from ray.data import ActorPoolStrategy, Dataset
 
@@ -18,13 +19,15 @@ from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.metadata import Select, write_metadata
 from tdm_ray.papers.pieces import Piece, count_papers, find_pieces
 from tdm_ray.papers.read import converted_table
+from tdm_ray.records import OUTCOMES, TDM
 from tdm_ray.scoring.commit import commit_scores
 from tdm_ray.scoring.corpus import commit_papers, new_pieces, unread
 from tdm_ray.scoring.layout import Layout, layout
-from tdm_ray.scoring.progress import watch
+from tdm_ray.scoring.progress import say, watch
 from tdm_ray.scoring.run import Run, Summary, fingerprint, state_of
 from tdm_ray.scoring.source import read_corpus
-from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.scoring.stages import PREPARED, Decide, Prepare
+from tdm_ray.scoring.worker import Worker
 from tdm_ray.storage import digest, exists, finish_replacing, join, make_folder, write_table
 
 
@@ -49,30 +52,53 @@ def score_corpus(
         return run.finished
     write_table(knowledge.taxonomy.table(), join(out, "taxonomy.parquet"))
     plan = start(ray_config, pieces)
-    run.say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
-    with watch(run, pieces):
-        write_staging(scored(converted(read_corpus(pieces), plan), config, plan), run)
+    say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
+    with watch(run.staging, pieces):
+        write_staging(scored(converted(read_corpus(pieces), plan), config, plan, tries=run.tries), run)
     return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
 
 
-def scored(readings: Dataset, config: ScoreConfig, plan: Layout) -> Dataset:
-    """The chain: readings in, one outcome a paper out."""
+def scored(
+    readings: Dataset, config: ScoreConfig, plan: Layout, *, tries: str, only: frozenset[TDM] | None = None
+) -> Dataset:
+    """The chain: readings in, one outcome a paper out.
+
+    tries: where the actors note what they hold (see `worker`). only: the labels to ask about; None: all.
+    """
+    prepare, decide = partial(Prepare, config, only), partial(Decide, config, plan.threads)
     return readings.map_batches(
-        Prepare,
-        fn_constructor_kwargs={"config": config},
+        Worker,
+        fn_constructor_kwargs={"make": prepare, "name": "prepare", "schema": PREPARED, "tries": tries},
         batch_size=plan.papers_a_block,
         batch_format="pyarrow",
         compute=ActorPoolStrategy(size=plan.preparers),
         num_cpus=1,
     ).map_batches(
-        Decide,
-        fn_constructor_kwargs={"config": config, "threads": plan.threads},
+        Worker,
+        fn_constructor_kwargs={"make": decide, "name": "decide", "schema": OUTCOMES, "tries": tries},
         batch_size=plan.papers_a_block,
         batch_format="pyarrow",
         compute=plan.pool,
         num_cpus=1,
         num_gpus=plan.gpus or None,
     )
+
+
+def stage_outcomes(
+    pieces: Sequence[Piece],
+    folder: str,
+    config: ScoreConfig,
+    ray_config: RayConfig,
+    *,
+    tries: str,
+    only: frozenset[TDM] | None = None,
+    tell: Callable[[str], None] = say,
+) -> None:
+    """Score the papers of `pieces` and write their outcomes to `folder`, a file a block; no commit, no resume."""
+    plan = start(ray_config, pieces)
+    tell(f"{plan}")
+    with watch(folder, pieces, tell):
+        scored(converted(read_corpus(pieces), plan), config, plan, tries=tries, only=only).write_parquet(folder)
 
 
 def ingest_corpus(
@@ -94,7 +120,7 @@ def ingest_corpus(
         return run.finished or Summary(0, 0, already_done=True)
     plan = start(ray_config or RayConfig(), pieces)
     select = _selection(run, config)
-    with watch(run, pieces):
+    with watch(run.staging, pieces):
         write_staging(converted(read_corpus(unread(run, pieces)), plan, select), run)
     return run.finish(commit_papers(run, states, config.shard_mb))
 
@@ -113,7 +139,7 @@ def _selection(run: Run, config: IngestConfig) -> Select | None:
         return Select(config.selection) if config.selection != Selection() else None
     table = join(run.out, "_metadata", f"{digest([state_of(config.metadata).encode()])}.parquet")
     if not exists(table):
-        run.say(f"metadata of {write_metadata(config.metadata, table):,} papers")
+        say(f"metadata of {write_metadata(config.metadata, table):,} papers")
     return Select(config.selection, table)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import fsspec
 import pyarrow.parquet as pq
@@ -14,19 +15,23 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from tdm_ray.papers.pieces import Piece, count_papers
-from tdm_ray.scoring.run import Run
 
 _POLL_S = 1.0
 _LINE_EVERY_S = 30.0  # without a terminal: a line, not a bar
 
 
+def say(text: str) -> None:
+    """A line for the person who watches."""
+    print(f"tdm-ray: {text}", file=sys.stderr, flush=True)
+
+
 @contextmanager
-def watch(run: Run, pieces: Sequence[Piece]) -> Iterator[None]:
-    """Show the papers done while the body runs: a bar on a terminal, a line every 30 s elsewhere."""
-    total = count_papers(pieces)
+def watch(staging: str, pieces: Sequence[Piece], tell: Callable[[str], None] = say) -> Iterator[None]:
+    """Show the papers done while the body runs: a bar on a terminal, a line (`tell`) every 30 s elsewhere."""
     stop = threading.Event()
-    show = _bar if sys.stderr.isatty() else _lines
-    thread = threading.Thread(target=show, args=(Counter(run.staging), total, stop), daemon=True)
+    counter, total = Counter(staging), count_papers(pieces)
+    show = partial(_bar, counter, total, stop) if sys.stderr.isatty() else partial(_lines, counter, total, stop, tell)
+    thread = threading.Thread(target=show, daemon=True)
     thread.start()
     try:
         yield
@@ -73,7 +78,7 @@ def _bar(counter: Counter, total: int | None, stop: threading.Event) -> None:
                 break
 
 
-def _lines(counter: Counter, total: int | None, stop: threading.Event) -> None:
+def _lines(counter: Counter, total: int | None, stop: threading.Event, tell: Callable[[str], None]) -> None:
     of = f"/{total:,}" if total is not None else ""
     while not stop.wait(_LINE_EVERY_S):
-        print(f"tdm-ray: {counter.rows():,}{of} papers", file=sys.stderr, flush=True)
+        tell(f"{counter.rows():,}{of} papers")

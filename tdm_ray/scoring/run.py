@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -97,6 +96,11 @@ class Run:
         return join(self.out, "_staging")
 
     @property
+    def tries(self) -> str:
+        """Where the stages note which papers they hold (see `worker`)."""
+        return join(self.out, "_tries")
+
+    @property
     def checkpoint(self) -> CheckpointConfig:
         """Which rows have been made; kept until the run is finished."""
         fs, path = fsspec.core.url_to_fs(join(self.out, "_checkpoint"))
@@ -116,7 +120,7 @@ class Run:
 
     def clear(self) -> None:
         """Let go of what is staged."""
-        for folder in (self.staging, join(self.out, "_checkpoint")):
+        for folder in (self.staging, join(self.out, "_checkpoint"), self.tries):
             remove_folder(folder)
 
     def settle(self) -> None:
@@ -130,10 +134,6 @@ class Run:
         fs, inner = fsspec.core.url_to_fs(self.out)
         found = (name for folder in ("_staging", "_checkpoint") for name in fs.find(f"{inner}/{folder}"))
         return sorted(found)
-
-    def say(self, text: str) -> None:
-        """A line for the person who watches."""
-        print(f"tdm-ray: {text}", file=sys.stderr, flush=True)
 
 
 def _fields(summary: Summary) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
 from tdm_ray.model.calibration import Floats
 from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
-from tdm_ray.records import DECISION, OUTCOMES, Paper
+from tdm_ray.records import DECISION, OUTCOMES, TDM, Paper
 from tdm_ray.results.prove import Prover
 
 _IN_FLIGHT = ["location", "paper_id", "title", "published", "source", "content_hash", "reason", "detail"]
@@ -34,11 +34,14 @@ PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _A
 
 
 class Prepare:
-    """Premise, shortlist, and the scores of the labels asked, on the CPU."""
+    """Premise, shortlist, and the scores of the labels asked, on the CPU.
 
-    def __init__(self, config: ScoreConfig) -> None:
+    only: the labels that are asked about, where they would be without it; None: all.
+    """
+
+    def __init__(self, config: ScoreConfig, only: frozenset[TDM] | None = None) -> None:
         knowledge = Knowledge.of(config)
-        self.preparer, self.prover = Preparer(knowledge), Prover(knowledge)
+        self.preparer, self.prover = Preparer(knowledge, only), Prover(knowledge)
 
     def __call__(self, readings: pa.Table) -> pa.Table:
         """READINGS -> PREPARED, row by row."""
@@ -56,7 +59,7 @@ class Prepare:
                 "labels": prepared.labels[:asked], "prior": prepared.prior[:asked],
                 "parts": prepared.parts, "windows": prepared.windows,
             }  # fmt: skip
-            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)[:asked]}
+            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)[:asked] if asked else []}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**kept, **_failure(error)}
 

@@ -1,0 +1,147 @@
+"""What a night has to do: which papers of the corpus the store does not know under this model and taxonomy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from tdm_ray.errors import InputError
+from tdm_ray.model.scorer import Knowledge
+from tdm_ray.papers.pieces import Piece
+from tdm_ray.papers.read import read_piece
+from tdm_ray.records import TDM
+from tdm_ray.storage import digest, open_file
+from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.labels import Taxonomy
+
+_SEPARATOR = "\x1f"
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """The papers at hand: `papers` has a row each with paper_id, content_hash, and where it lies (piece, row)."""
+
+    pieces: Sequence[Piece]
+    papers: pa.Table
+
+    @classmethod
+    def of(cls, pieces: Sequence[Piece]) -> Corpus:
+        """Read the two columns of a papers table's pieces; of papers with one id the first counts."""
+        tables = []
+        for path, here in groupby(enumerate(pieces), lambda numbered: numbered[1].paths[0]):
+            with open_file(path) as file:
+                found = pq.read_table(file, columns=["paper_id", "content_hash"])
+            rows = [(number, row) for number, piece in here for row in range(piece.papers or 0)]
+            places = np.array(rows, np.int64).reshape(-1, 2)
+            tables.append(found.append_column("piece", [places[:, 0]]).append_column("row", [places[:, 1]]))
+        papers = pa.concat_tables(tables)
+        _check(pieces[0], papers["content_hash"][0].as_py())
+        first = np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]
+        return cls(pieces, papers.take(np.sort(first)))
+
+    def of_rows(self, wanted: pa.ChunkedArray) -> list[Piece]:
+        """The pieces of the papers where `wanted` is true, with only those rows."""
+        chosen = self.papers.filter(wanted)
+        numbers, rows = chosen["piece"].to_numpy(), chosen["row"].to_numpy()
+        parts = np.split(rows, np.flatnonzero(np.diff(numbers)) + 1) if len(rows) else []
+        pieces = (self.pieces[number] for number in dict.fromkeys(numbers.tolist()))
+        return [replace(p, papers=len(part), rows=tuple(part.tolist())) for p, part in zip(pieces, parts, strict=True)]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """How the taxonomy differs from the one the store was scored with."""
+
+    added: frozenset[TDM] = frozenset()
+    """New, or with other aliases."""
+    removed: frozenset[TDM] = frozenset()
+    turned: frozenset[TDM] = frozenset()
+    """Of another direction; their leaderboards are ranked anew."""
+
+    @classmethod
+    def between(cls, before: Taxonomy, now: Taxonomy) -> Labels:
+        """The difference of two taxonomies."""
+        old, new = ({label.tdm: label for label in taxonomy.labels} for taxonomy in (before, now))
+        both = old.keys() & new.keys()
+        respelt = {tdm for tdm in both if old[tdm].aliases != new[tdm].aliases}
+        turned = {tdm for tdm in both if old[tdm].direction != new[tdm].direction}
+        return cls(
+            frozenset((new.keys() - old.keys()) | respelt), frozenset(old.keys() - new.keys()), frozenset(turned)
+        )
+
+
+@dataclass(frozen=True)
+class Todo:
+    """What is to be done, and for which generation: the store starts anew with another model."""
+
+    corpus: Corpus
+    model_id: str
+    taxonomy: Taxonomy
+    anew: bool
+    labels: Labels
+    whole: pa.ChunkedArray
+    """Of the corpus: papers that are new or have changed."""
+    again: pa.ChunkedArray
+    """Of the corpus: papers seen before, to be asked about the labels added."""
+
+    @property
+    def nothing(self) -> bool:
+        """Whether the store is as it should be."""
+        many = (pc.sum(mask).as_py() for mask in (self.whole, self.again))
+        return not (self.anew or any(many) or self.labels != Labels())
+
+    @property
+    def generation(self) -> str:
+        """Names what is staged for this model and taxonomy; what is staged for others is of no use."""
+        return f"{self.model_id}-{self.taxonomy.taxonomy_id}"
+
+    @property
+    def kinds(self) -> dict[str, tuple[pa.ChunkedArray, frozenset[TDM] | None]]:
+        """What is staged apart: papers, and the labels they are asked about (None: all)."""
+        added = digest(f"{tdm}\n".encode() for tdm in sorted(self.labels.added))
+        return {"whole": (self.whole, None), f"added-{added}": (self.again, self.labels.added)}
+
+
+def _check(piece: Piece, said: str | None) -> None:
+    """The first paper's hash must be ours: by another one every paper would be new every night."""
+    first = next(read_piece(replace(piece, papers=1, rows=(0,))))
+    if first.paper is None or first.paper.content_hash != said:
+        raise InputError(f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`")
+
+
+def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge) -> Todo:
+    """Compare the corpus with what the store holds; reads two columns of each."""
+    taxonomy, last = knowledge.taxonomy, store.last()
+    no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
+    if last is None or last["model_id"] != knowledge.model_id:
+        return Todo(corpus, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no)
+    labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
+    known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen(store, last)).combine_chunks())
+    return Todo(corpus, knowledge.model_id, taxonomy, False, labels, pc.invert(known), known if labels.added else no)
+
+
+def seen(store: Store, last: dict[str, Any]) -> pa.Table:
+    """paper_id and content_hash of what is scored or rejected under the last run's model and taxonomy."""
+    columns, versions = ["paper_id", "content_hash"], last["versions"]
+    same = (pc.field("model_id") == last["model_id"]) & (pc.field("taxonomy_id") == last["taxonomy_id"])
+    tables = [store.read(name, columns, same, versions.get(name)) for name in ("scored", "rejects") if name in versions]
+    return pa.concat_tables(tables)
+
+
+def paper_keys(papers: pa.Table) -> pa.ChunkedArray:
+    """A paper of a certain text: id and hash as one string."""
+    return pc.binary_join_element_wise(papers["paper_id"], papers["content_hash"], _SEPARATOR)
+
+
+def without(wanted: pa.ChunkedArray, corpus: Corpus, staged: Iterable[pa.Table]) -> pa.ChunkedArray:
+    """`wanted` less the papers that are staged."""
+    keys = [paper_keys(table).combine_chunks() for table in staged]
+    done = pc.is_in(paper_keys(corpus.papers), value_set=pa.concat_arrays([pa.array([], pa.string()), *keys]))
+    return pc.and_not(wanted, done)

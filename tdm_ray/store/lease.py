@@ -1,0 +1,129 @@
+"""A lease on a store: one run at a time, and that of a dead one ends by itself.
+
+It is a Delta Lake table of one row, always written anew. Of two that write after reading the same version one fails
+(optimistic concurrency, without the retries delta-rs makes otherwise): that is the whole protocol.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from tdm_ray.errors import BusyError
+from tdm_ray.records import INSTANT
+from tdm_ray.storage import join
+from tdm_ray.store.tables import options
+
+LASTS_S = 300.0  # after which a run that does not renew it is taken for dead
+_LEASE = pa.schema([("run_id", pa.string()), ("holder", pa.string()), ("until", INSTANT)])
+
+
+class Lease:
+    """The lease that a run holds; `check` before anything is written that another run could write too."""
+
+    def __init__(self, root: str, run_id: str, lasts_s: float) -> None:
+        self._place, self._options, self._run_id, self._lasts = join(root, "lease"), options(root), run_id, lasts_s
+        self._holder = f"{_machine()}:{os.getpid()}"
+        self._lock, self._until = threading.Lock(), datetime.min.replace(tzinfo=UTC)
+
+    def take(self) -> None:
+        """Take it. Raises `BusyError` where another run holds it."""
+        table = self._table()
+        if table is not None:
+            held = table.to_pyarrow_table().to_pylist()[0]
+            if held["until"] > datetime.now(UTC) and not _dead(held["holder"]):
+                raise BusyError(_busy(self._place, held["run_id"], held["holder"], held["until"]))
+        self._write(table)
+
+    def check(self) -> None:
+        """Renew it. Raises `BusyError` where it ended meanwhile and another run took it."""
+        with self._lock:
+            table = self._table()
+            held = table.to_pyarrow_table().to_pylist()[0] if table else {"run_id": None}
+            if held["run_id"] != self._run_id:
+                raise BusyError(f"{self._place}: lost to run {held['run_id']}, since it was not renewed in time")
+            self._write(table)
+
+    def give_back(self) -> None:
+        """End it, where it is still held."""
+        with suppress(BusyError), self._lock:
+            table = self._table()
+            if table and table.to_pyarrow_table()["run_id"][0].as_py() == self._run_id:
+                self._lasts = 0
+                self._write(table)
+                table.vacuum(retention_hours=1, enforce_retention_duration=False, dry_run=False)
+
+    def keep(self, stop: threading.Event) -> None:
+        """Renew it until `stop`, three times in the time that it lasts; a store that is away for a while is borne."""
+        while not stop.wait(self._lasts / 3):
+            with suppress(BusyError, DeltaError, OSError):
+                self.check()
+
+    def _table(self) -> DeltaTable | None:
+        try:
+            return DeltaTable(self._place, storage_options=self._options)
+        except TableNotFoundError:
+            return None
+
+    def _write(self, seen: DeltaTable | None) -> None:
+        until = datetime.now(UTC) + timedelta(seconds=self._lasts)
+        row = pa.Table.from_pylist([{"run_id": self._run_id, "holder": self._holder, "until": until}], schema=_LEASE)
+        once = CommitProperties(max_commit_retries=0)
+        try:
+            if seen is None:
+                write_deltalake(self._place, row, mode="error", storage_options=self._options, commit_properties=once)
+            else:
+                write_deltalake(seen, row, mode="overwrite", commit_properties=once)
+        except (CommitFailedError, DeltaError) as error:
+            if isinstance(error, CommitFailedError) or "already exists" in str(error):
+                raise BusyError(f"{self._place}: another run took it at the same moment") from None
+            raise
+
+
+@contextmanager
+def lease(root: str, run_id: str, *, lasts_s: float = LASTS_S) -> Iterator[Lease]:
+    """Hold the lease of a store while the body runs. Raises `BusyError` where another run holds it."""
+    held = Lease(root, run_id, lasts_s)
+    held.take()
+    stop = threading.Event()
+    thread = threading.Thread(target=held.keep, args=(stop,), daemon=True)
+    thread.start()
+    try:
+        yield held
+    finally:
+        stop.set()
+        thread.join(timeout=lasts_s)
+        held.give_back()
+
+
+def _machine() -> str:
+    """This machine, and on it the space that process ids are of: containers have their own."""
+    space = os.readlink("/proc/self/ns/pid") if os.path.exists("/proc/self/ns/pid") else ""
+    return f"{socket.gethostname()}{space.removeprefix('pid:')}"
+
+
+def _dead(holder: str) -> bool:
+    """Whether that process was one of this machine's and is no more; of others only time tells."""
+    machine, _, process = holder.rpartition(":")
+    if machine != _machine():
+        return False
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _busy(place: str, run_id: str, holder: str, until: datetime) -> str:
+    left = max(0, (until - datetime.now(UTC)).total_seconds())
+    return f"{place}: run {run_id} ({holder}) is at work; should it be dead, its lease ends in {left:.0f} s"

@@ -1,0 +1,66 @@
+"""The tables of a store: their columns (those of the contracts, and at most some more) and their keys."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tdm_ray.records import INSTANT, LEADERBOARDS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_FIELDS
+
+_TDM = tuple(name for name, _ in TDM_FIELDS)
+_MONTH = pa.field("month", pa.string())  # YYMM of an arXiv id, else `other`; partitions, so that a night rewrites few
+_MONTHS = (r"^(?P<month>\d{4})\.\d{4,5}(?:v\d+)?$", r"^[a-z-]+(?:\.[A-Z]{2})?/(?P<month>\d{4})\d{3}(?:v\d+)?$")
+COUNTS = pa.map_(pa.string(), pa.int64())
+
+RUNS = pa.schema(
+    [
+        ("run_id", pa.string()),
+        ("started_at", INSTANT),
+        ("seconds", pa.float64()),
+        ("outcome", pa.string()),  # "done", "nothing new" or "failed"
+        ("model_id", pa.string()),
+        ("taxonomy_id", pa.string()),
+        ("papers", pa.int64()),  # in the corpus; always scored + rejected, when done
+        ("scored", pa.int64()),
+        ("rejected", COUNTS),  # by reason
+        ("new_papers", pa.int64()),
+        ("changed_papers", pa.int64()),
+        ("asked_again", pa.int64()),  # papers seen before that were asked about labels new to the taxonomy
+        ("predictions", pa.int64()),  # in the table
+        ("new_entries", pa.int64()),  # on leaderboards
+        ("new_best", pa.int64()),  # leaderboards with another first entry
+        ("error", pa.string()),
+        ("versions", COUNTS),  # of each table when the run ended: what a reader of this run reads
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """The form of a table: `key` names a row, `partition` the folders it is spread over."""
+
+    schema: pa.Schema
+    key: Sequence[str]
+    partition: Sequence[str] = ()
+
+
+FORMS = {
+    "predictions": Form(PREDICTIONS.append(_MONTH), ("month", "paper_id", *_TDM), ("month",)),
+    "scored": Form(SCORED.append(_MONTH), ("month", "paper_id"), ("month",)),
+    "rejects": Form(
+        pa.schema([*REJECTS, *(SCORED.field(n) for n in ("content_hash", "model_id", "taxonomy_id"))]),
+        ("paper_id", "location"),
+    ),
+    "leaderboards": Form(LEADERBOARDS, (*_TDM, "paper_id")),
+    "taxonomy": Form(TAXONOMY, _TDM),
+    "runs": Form(RUNS, ("run_id",)),
+}
+
+
+def with_month(table: pa.Table) -> pa.Table:
+    """The table with the column `month`, which follows from `paper_id` alone: a key must not change."""
+    told = [pc.struct_field(pc.extract_regex(table["paper_id"], form), "month") for form in _MONTHS]
+    return table.append_column(_MONTH, pc.coalesce(*told, pa.scalar("other")))

@@ -1,0 +1,198 @@
+"""A store: tables of Delta Lake (through delta-rs) in one folder, and snapshots that fit together.
+
+Each commit of a table is atomic, on a disk and on S3 (by conditional put), and makes a version that stays readable.
+A run writes several tables; when all are there it adds a row to `runs` with the version of each. `snapshot` reads
+those versions, so a reader sees all of a run or nothing of it. Any other reader of Delta Lake (DuckDB, pandas, Spark)
+may open a table's folder directly: each by itself is always whole.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from tdm_ray.errors import InputError
+from tdm_ray.storage import exists, join
+from tdm_ray.store.schemas import FORMS
+
+TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy")
+_FILES_A_PARTITION = 16  # beyond which small files of many nights are put together
+_GONE = "_gone"
+
+
+@dataclass(frozen=True)
+class Store:
+    """The tables under `root`, a folder or a URL."""
+
+    root: str
+
+    def open(self, name: str, version: int | None = None) -> DeltaTable | None:
+        """The table as of a version (None: the last); None where there is no such table yet."""
+        try:
+            return DeltaTable(join(self.root, name), version=version, storage_options=options(self.root))
+        except TableNotFoundError:
+            return None
+
+    def version(self, name: str) -> int | None:
+        """The table's last version."""
+        table = self.open(name)
+        return table.version() if table else None
+
+    def scan(self, name: str, version: int | None = None) -> pads.Dataset:
+        """The table as a dataset that is read piece by piece; an empty one where it is not there yet."""
+        table = self.open(name, version)
+        return table.to_pyarrow_dataset() if table else pads.dataset(FORMS[name].schema.empty_table())
+
+    def read(
+        self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None, version: int | None = None
+    ) -> pa.Table:
+        """The table, or some columns and rows of it, in memory."""
+        return self.scan(name, version).to_table(columns=columns, filter=rows)
+
+    def overwrite(self, name: str, batches: Iterable[pa.Table], run_id: str) -> None:
+        """Put these rows in place of all there are; streamed, one commit."""
+        form = FORMS[name]
+        made = (batch for table in batches for batch in table.select(form.schema.names).to_batches())
+        stream = _from_a_thread(made)
+        write_deltalake(
+            join(self.root, name), pa.RecordBatchReader.from_batches(form.schema, stream), mode="overwrite",
+            partition_by=list(form.partition) or None, storage_options=options(self.root),
+            commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
+        )  # fmt: skip
+
+    def append(self, name: str, rows: pa.Table) -> None:
+        """Add rows at the end."""
+        write_deltalake(join(self.root, name), rows, mode="append", storage_options=options(self.root))
+
+    def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> None:
+        """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one commit.
+
+        Nothing to do makes no version. `rows` must hold each key once.
+        """
+        form = FORMS[name]
+        source = _marked(rows.select(form.schema.names), gone, form.key)
+        if not len(source):
+            return
+        table = self.open(name)
+        if table is None:
+            self.overwrite(name, [rows], run_id)
+            return
+        same, put = " AND ".join(f"t.{k} = s.{k}" for k in form.key), {n: f"s.{n}" for n in form.schema.names}
+        commit = CommitProperties(custom_metadata={"run_id": run_id})
+        merge = table.merge(source, same, source_alias="s", target_alias="t", commit_properties=commit)
+        merge = merge.when_matched_delete(f"s.{_GONE}").when_matched_update(put, predicate=f"NOT s.{_GONE}")
+        merge.when_not_matched_insert(put, predicate=f"NOT s.{_GONE}").execute()
+
+    def tidy(self, name: str) -> None:
+        """Put small files together, where nights have left many; old versions stay readable for a week."""
+        table = self.open(name)
+        if table is None:
+            return
+        folders = len(table.partitions()) if FORMS[name].partition else 1
+        if len(table.file_uris()) > _FILES_A_PARTITION * max(1, folders):
+            table.optimize.compact()
+            table.vacuum(dry_run=False)
+
+    def versions(self) -> dict[str, int]:
+        """The last version of every table that is there."""
+        return {name: found for name in TABLES if (found := self.version(name)) is not None}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """The rows of `runs`, the newest first."""
+        rows: list[dict[str, Any]] = self.read("runs").sort_by([("started_at", "descending")]).to_pylist()
+        return [
+            {**row, "rejected": dict(row["rejected"] or ()), "versions": dict(row["versions"] or ())} for row in rows
+        ]
+
+    def last(self) -> dict[str, Any] | None:
+        """The newest run that came to an end; None where none has."""
+        return next((run for run in self.runs() if run["versions"]), None)
+
+    def snapshot(self, run_id: str | None = None) -> Snapshot:
+        """What the newest whole run left, or the run of this id. Raises `InputError` where there is no such run."""
+        runs = [run for run in self.runs() if run["versions"] and run_id in (None, run["run_id"])]
+        if not runs:
+            what = f"no finished run {run_id}; `tdm-ray runs {self.root}` lists them" if run_id else "no finished run"
+            raise InputError(f"{self.root}: {what}")
+        return Snapshot(self, runs[0], runs[0]["versions"])
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The tables of a store as one run left them."""
+
+    store: Store
+    run: Mapping[str, Any]
+    versions: Mapping[str, int]
+
+    def scan(self, name: str) -> pads.Dataset:
+        """The table as a dataset."""
+        return self.store.scan(name, self.versions.get(name))
+
+    def read(self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
+        """The table, or some columns and rows of it, in memory."""
+        return self.scan(name).to_table(columns=columns, filter=rows)
+
+
+def is_store(root: str) -> bool:
+    """Whether nights have been recorded in this folder."""
+    return exists(join(root, "runs", "_delta_log"))
+
+
+def options(root: str) -> dict[str, str] | None:
+    """What delta-rs must be told beside the standard environment variables, which it reads itself."""
+    if not root.startswith(("s3://", "s3a://")):
+        return None
+    told = {"region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"}
+    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+        told["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
+    return told
+
+
+def _from_a_thread(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same, made in a thread of its own: delta-rs asks for rows inside its runtime, where it cannot be called, so
+    rows that come from another of its tables must not be read there."""
+    ahead: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(maxsize=4)
+    left = threading.Event()
+
+    def make() -> None:
+        try:
+            for batch in made:
+                while not left.is_set():
+                    with suppress(queue.Full):
+                        ahead.put(batch, timeout=1)
+                        break
+                else:
+                    return
+            ahead.put(None)
+        except BaseException as error:  # noqa: BLE001 - raised again where the rows are wanted
+            ahead.put(error)
+
+    threading.Thread(target=make, daemon=True).start()
+    try:
+        while (batch := ahead.get()) is not None:
+            if isinstance(batch, BaseException):
+                raise batch
+            yield batch
+    finally:
+        left.set()
+
+
+def _marked(rows: pa.Table, gone: pa.Table | None, key: Sequence[str]) -> pa.Table:
+    """The rows, and after them the keys to take out that they do not hold, told apart by the column `_gone`."""
+    marked = rows.append_column(_GONE, pa.repeat(False, len(rows)))
+    if gone is None or not len(gone):
+        return marked
+    out = gone.select(list(key)).join(rows.select(list(key)), list(key), join_type="left anti")
+    return pa.concat_tables([marked, out.append_column(_GONE, pa.repeat(True, len(out)))], promote_options="default")

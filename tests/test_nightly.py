@@ -1,0 +1,325 @@
+"""Nights on a real local Ray and a tiny model: what is new is scored, nothing twice, nothing lost."""
+
+import dataclasses
+import io
+import json
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from conftest import _row
+
+from tdm_ray.benchmark.corpus import write_corpus
+from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.errors import BusyError, InputError, TdmRayError
+from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
+from tdm_ray.nightly import night as night_module
+from tdm_ray.nightly.commit import Commit
+from tdm_ray.nightly.log import Log
+from tdm_ray.nightly.night import new_run_id, run_night
+from tdm_ray.papers.read import piece_tables
+from tdm_ray.records import TDM
+from tdm_ray.scoring import pipeline
+from tdm_ray.scoring.pipeline import ingest_corpus
+from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.store.lease import lease
+from tdm_ray.store.tables import TABLES, Store
+from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+SMALL = RayConfig(papers_a_block=3)
+REAL = pipeline.stage_outcomes
+KEPT = {"predictions", "scored", "leaderboards", "rejects"}
+_TIMES = ("scored_at", "seen_at", "detail", "location")
+
+
+class Nights:
+    """A folder of papers and a store; papers come and change between nights."""
+
+    def __init__(self, folder, config):
+        self.papers, self.store, self.config = folder / "papers", str(folder / "store"), config
+        self.papers.mkdir()
+
+    def add(self, *papers):
+        """A papers table of a file a paper: read as it is."""
+        for paper in papers:
+            write_corpus([paper], str(self.papers / f"{paper.paper_id.replace('/', '')}.parquet"))
+
+    def run(self, config=None, store=None):
+        return run_night(
+            str(self.papers),
+            store or self.store,
+            config or self.config,
+            SMALL,
+            log=Log(new_run_id(), file=io.StringIO()),
+        ).run
+
+    def versions(self):
+        return Store(self.store).versions()
+
+
+def rows(store, name, drop=()):
+    table = Store(store).snapshot().read(name)
+    table = table.drop_columns([c for c in (*_TIMES, *drop) if c in table.column_names])
+    return sorted(json.dumps(row, sort_keys=True, default=str) for row in table.to_pylist())
+
+
+def assert_same(one, other, drop=()):
+    for name in KEPT:
+        assert rows(one, name, drop) == rows(other, name, drop), name
+
+
+@pytest.fixture
+def nights(tmp_path, tiny_model, papers, monkeypatch):
+    """The stages are called in this process, as actors would call them: ten seconds a night less."""
+    found = Nights(tmp_path, ScoreConfig(model=tiny_model, asked=8, threshold=0.5))
+    found.add(*papers[:5])
+    monkeypatch.setattr(pipeline, "stage_outcomes", in_process)
+    return found
+
+
+@pytest.fixture
+def on_ray(nights, ray_session, monkeypatch):
+    monkeypatch.setattr(pipeline, "stage_outcomes", REAL)
+    return nights
+
+
+def in_process(pieces, folder, config, ray_config, *, tries, only=None, tell=print):
+    prepare, decide = Prepare(config, only), Decide(config)
+    for number, table in enumerate(table for piece in pieces for table in piece_tables(piece)):
+        for start in range(0, len(table), ray_config.papers_a_block):
+            rows = decide(prepare(table.slice(start, ray_config.papers_a_block)))
+            pq.write_table(rows, f"{folder}/{number}-{start}.parquet")
+
+
+def test_new_and_changed_papers_and_then_nothing(on_ray, papers, monkeypatch):
+    nights = on_ray
+    first = nights.run()
+    assert (first["papers"], first["scored"], first["new_papers"]) == (5, 5, 5)
+    assert first["predictions"] == len(rows(nights.store, "predictions")) > 0
+    changed = dataclasses.replace(papers[0], abstract="Now about something else: CIFAR-10 and ImageNet.")
+    nights.add(changed, papers[5])
+    (nights.papers / "broken.jsonl").write_text("{broken\n")
+    second = nights.run()
+    assert (second["papers"], second["scored"], second["rejected"]) == (7, 6, {"malformed_json": 1})
+    assert (second["new_papers"], second["changed_papers"]) == (1, 1)
+    nights.run(store=f"{nights.store}-anew")
+    assert_same(nights.store, f"{nights.store}-anew")
+    # The same night again: no model, no Ray, no version.
+    versions = nights.versions()
+    with monkeypatch.context() as patch:
+        patch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
+        patch.setattr("tdm_ray.model.entailment.EntailmentModel.__init__", lambda *_, **__: pytest.fail("model"))
+        third = nights.run()
+    assert third["outcome"] == "nothing new"
+    assert nights.versions() == versions
+    assert [run["outcome"] for run in Store(nights.store).runs()] == ["nothing new", "done", "done"]
+    # Every prediction's paper is scored, leaderboards are what `leaderboard` shows, and the counts add up.
+    store = Store(nights.store)
+    assert pc.all(
+        pc.is_in(store.read("predictions")["paper_id"], store.read("scored")["paper_id"].combine_chunks())
+    ).as_py()
+    assert build_leaderboards(nights.store).num_rows == len(rows(nights.store, "leaderboards"))
+    assert len(read_leaderboards(nights.store, paper_id=papers[1].paper_id))
+    summary = next((nights.papers.parent / "store" / "nights").glob(f"{second['run_id']}.md")).read_text()
+    assert "papers in 7 = scored 6 + rejected 1 (1 malformed_json)" in summary
+
+
+def test_a_paper_that_was_broken_and_is_mended(nights, ray_session, papers):
+    broken = nights.papers / "broken.jsonl"
+    broken.write_text("{broken\n")
+    assert nights.run()["rejected"] == {"malformed_json": 1}
+    broken.write_text(json.dumps(_row(papers[6])) + "\n")
+    night = nights.run()
+    assert (night["papers"], night["scored"], night["rejected"]) == (6, 6, {})
+
+
+def labels_of(taxonomy, without=()):
+    return [label for label in taxonomy.labels if label.tdm not in without]
+
+
+def write(taxonomy, path):
+    pq.write_table(taxonomy.table(), path)
+    return str(path)
+
+
+def test_labels_come_and_go(nights, tmp_path, tiny_model):
+    whole = read_taxonomy()
+    nights.run()
+    predicted = Store(nights.store).read("predictions").to_pylist()
+    found = [TDM(r["task"], r["dataset"], r["metric"]) for r in predicted]
+    missing, leaving = found[0], next(tdm for tdm in found if tdm != found[0])
+    few = write(Taxonomy.of(labels_of(whole, {missing})), tmp_path / "few.parquet")
+    more = write(Taxonomy.of(labels_of(whole, {leaving})), tmp_path / "more.parquet")
+    other = Nights(tmp_path / "other", nights.config) if (tmp_path / "other").mkdir() is None else None
+    other.papers = nights.papers
+    without = dataclasses.replace(nights.config, taxonomy=few)
+    other.run(without)
+    before = Store(other.store).read("predictions").to_pylist()
+    night = other.run(dataclasses.replace(nights.config, taxonomy=more))
+    assert (night["asked_again"], night["new_papers"], night["changed_papers"]) == (5, 0, 0)
+    after = Store(other.store).read("predictions").to_pylist()
+    mine = [r for r in after if TDM(r["task"], r["dataset"], r["metric"]) == missing]
+    wanted = [r for r in predicted if TDM(r["task"], r["dataset"], r["metric"]) == missing]
+    shown = ("paper_id", "probability", "score", "evidence")
+    # The label that is new: decided as among all, for the papers where it would have been asked.
+    assert sorted(str([r[c] for c in shown]) for r in mine) == sorted(str([r[c] for c in shown]) for r in wanted)
+    # The others: as they were, not scored again.
+    assert [r for r in before if TDM(r["task"], r["dataset"], r["metric"]) != leaving] == [
+        r for r in after if r not in mine
+    ]
+    scored = Store(other.store).read("scored")
+    assert set(scored["taxonomy_id"].to_pylist()) == {night["taxonomy_id"]}
+    assert sum(scored["predictions"].to_pylist()) == len(after)
+    boards = {(r["task"], r["dataset"], r["metric"]) for r in Store(other.store).read("leaderboards").to_pylist()}
+    assert boards == {(r["task"], r["dataset"], r["metric"]) for r in after}
+    assert other.run(dataclasses.replace(nights.config, taxonomy=more))["outcome"] == "nothing new"
+
+
+def test_a_turned_direction_ranks_anew_and_scores_nothing(nights, tmp_path, monkeypatch):
+    nights.run()
+    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
+    board = Store(nights.store).read("leaderboards").to_pylist()[0]
+    tdm = TDM(board["task"], board["dataset"], board["metric"])
+    turn = {"higher": "lower", "lower": "higher", "unknown": "lower"}
+    turned = Taxonomy.of([
+        Label(x.tdm, x.papers, turn[x.direction] if x.tdm == tdm else x.direction, x.aliases)
+        for x in read_taxonomy().labels
+    ])  # fmt: skip
+    config = dataclasses.replace(nights.config, taxonomy=write(turned, tmp_path / "turned.parquet"))
+    night = nights.run(config)
+    assert (night["outcome"], night["asked_again"], night["new_papers"]) == ("done", 0, 0)
+    found = Store(nights.store).read("leaderboards").to_pylist()
+    assert {r["direction"] for r in found if TDM(r["task"], r["dataset"], r["metric"]) == tdm} == {
+        turn[board["direction"]]
+    }
+
+
+def test_another_model_scores_all_anew_and_readers_switch_when_it_is_whole(nights, monkeypatch):
+    first = nights.run()
+    other = dataclasses.replace(nights.config, threshold=0.4)
+    with monkeypatch.context() as patch:
+        patch.setattr(Commit, "scored", lambda _: (_ for _ in ()).throw(OSError("the store is away")))
+        with pytest.raises(OSError, match="away"):
+            nights.run(other)
+    snapshot = Store(nights.store).snapshot()
+    assert snapshot.run["run_id"] == first["run_id"]
+    assert set(snapshot.read("predictions")["model_id"].to_pylist()) == {first["model_id"]}
+    assert Store(nights.store).runs()[0]["outcome"] == "failed"
+    night = nights.run(other)
+    assert night["new_papers"] == 0
+    assert (
+        {run["model_id"] for run in (night, Store(nights.store).snapshot().run)}
+        == {night["model_id"]}
+        != {first["model_id"]}
+    )
+    nights.run(other, store=f"{nights.store}-anew")
+    assert_same(nights.store, f"{nights.store}-anew")
+    assert len(Store(nights.store).snapshot(first["run_id"]).read("scored")) == 5  # time travel
+
+
+@pytest.mark.parametrize("table", ["predictions", "scored", "rejects", "taxonomy", "touch_versions"])
+def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch, tmp_path):
+    nights.run()
+    nights.add(papers[5], dataclasses.replace(papers[0], abstract="Another abstract about WMT 2014 English-German."))
+    with monkeypatch.context() as patch:
+        patch.setattr(Commit, table, lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            nights.run()
+    with monkeypatch.context() as patch:  # what was scored is not scored again
+        patch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: pytest.fail("scored again"))
+        night = nights.run()
+    assert (night["new_papers"], night["changed_papers"]) == (1, 1)
+    nights.run(store=f"{nights.store}-anew")
+    assert_same(nights.store, f"{nights.store}-anew")
+    assert not (tmp_path / "store" / "_staging").exists()
+
+
+def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeypatch):
+    real = night_module._Night.commit
+    with monkeypatch.context() as patch:
+        patch.setattr(night_module._Night, "commit", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            nights.run()
+    staged = sorted((nights.papers.parent / "store" / "_staging").rglob("*.parquet"))
+    assert len(staged) == 5
+    staged[0].write_bytes(staged[0].read_bytes()[:-20])
+    staged[1].with_name("again.parquet").write_bytes(staged[1].read_bytes())
+    assert night_module._Night.commit is real
+    night = nights.run()
+    assert (night["papers"], night["scored"], night["new_papers"]) == (5, 5, 5)
+    nights.run(store=f"{nights.store}-anew")
+    assert_same(nights.store, f"{nights.store}-anew")
+
+
+def test_a_transient_failure_is_tried_again(nights, monkeypatch):
+    tried, real = [], pipeline.stage_outcomes
+    monkeypatch.setattr(night_module, "_WAIT_S", 0.01)
+
+    def once(*given, **named):
+        tried.append(1)
+        if len(tried) == 1:
+            raise ConnectionError("the store is away")
+        return real(*given, **named)
+
+    monkeypatch.setattr(pipeline, "stage_outcomes", once)
+    assert nights.run()["scored"] == 5
+    assert len(tried) == 2
+
+
+def test_what_does_not_get_further_ends_with_an_error(nights, monkeypatch):
+    monkeypatch.setattr(night_module, "_WAIT_S", 0.01)
+    monkeypatch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: None)
+    with pytest.raises(TdmRayError, match="5 papers did not come out in 4 attempts"):
+        nights.run()
+    assert Store(nights.store).last() is None
+
+
+def test_a_full_disk_is_named(nights, monkeypatch):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", full)
+    with pytest.raises(TdmRayError, match=r"no space left \([\d,]+ MB are left there\); make some"):
+        nights.run()
+
+
+def test_another_night_at_work(nights):
+    with lease(nights.store, "r1"), pytest.raises(BusyError, match=r"run r1 .* is at work"):
+        nights.run()
+
+
+def test_an_ingested_folder_is_read_where_it_is(nights, ray_session, tmp_path):
+    corpus = str(tmp_path / "corpus")
+    (nights.papers / "broken.jsonl").write_text("{broken\n")
+    ingest_corpus(str(nights.papers), corpus, ray_config=SMALL)
+    night = run_night(corpus, nights.store, nights.config, SMALL).run
+    assert (night["papers"], night["scored"], night["rejected"]) == (6, 5, {"malformed_json": 1})
+    assert not (tmp_path / "store" / "corpus").exists()
+
+
+def test_a_papers_table_with_hashes_of_another(nights, tmp_path, papers):
+    path = write_corpus(papers[:3], str(tmp_path / "papers.parquet"))
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [["x"] * 3]), path)
+    with pytest.raises(InputError, match="content_hash is not that of its text; read it with `tdm-ray ingest`"):
+        run_night(path, nights.store, nights.config, SMALL)
+
+
+def test_events_are_lines_of_json_with_the_runs_id(capsys):
+    Log("r1", json=True)("scoring", papers=5)
+    told = json.loads(capsys.readouterr().err)
+    assert (told["run_id"], told["event"], told["papers"]) == ("r1", "scoring", 5)
+    Log("r1")("scoring", papers=5)
+    assert "scoring" in capsys.readouterr().err
+
+
+def test_tables_hold_their_keys_once(nights, papers):
+    nights.run()
+    nights.add(papers[5])
+    nights.run()
+    from tdm_ray.store.schemas import FORMS
+
+    for name in TABLES:
+        table = Store(nights.store).read(name, list(FORMS[name].key))
+        assert len(table.group_by(table.column_names).aggregate([])) == len(table), name

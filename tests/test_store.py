@@ -1,0 +1,228 @@
+"""The store: commits by key, snapshots that fit together, one run at a time."""
+
+import os
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from deltalake import write_deltalake
+
+from tdm_ray.errors import BusyError, InputError
+from tdm_ray.records import LEADERBOARDS, SCORED
+from tdm_ray.store.lease import Lease, lease
+from tdm_ray.store.schemas import FORMS, RUNS, with_month
+from tdm_ray.store.tables import Store
+
+
+def scored(*rows, taxonomy_id="t"):
+    """Rows of `scored`: (paper_id, title)."""
+    told = [{"paper_id": p, "title": title, "taxonomy_id": taxonomy_id, "unknown": False} for p, title in rows]
+    return with_month(pa.Table.from_pylist(told, schema=SCORED))
+
+
+def titles(store):
+    table = store.read("scored")
+    return dict(zip(table["paper_id"].to_pylist(), table["title"].to_pylist(), strict=True))
+
+
+def add_run(store, number, **columns):
+    started = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=number)
+    row = {"run_id": f"r{number}", "started_at": started, "outcome": "done", "versions": list(store.versions().items())}
+    store.append("runs", pa.Table.from_pylist([{**row, **columns}], schema=RUNS))
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(str(tmp_path / "store"))
+
+
+def test_rows_are_put_in_replaced_and_taken_out_in_one_commit(store):
+    store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b"), ("hep-th/9901001", "c"), ("x", "d")), "r1")
+    gone = scored(("2101.00002", ""), ("x", ""), ("2101.00009", ""))
+    store.upsert("scored", scored(("2101.00001", "A"), ("x", "D"), ("2202.00001", "e")), "r2", gone)
+    assert titles(store) == {"2101.00001": "A", "hep-th/9901001": "c", "x": "D", "2202.00001": "e"}
+    assert store.version("scored") == 1
+    assert store.read("scored", version=0)["title"].to_pylist() != store.read("scored")["title"].to_pylist()
+    assert sorted(store.open("scored").metadata().partition_columns) == ["month"]
+    assert {m["month"] for m in store.open("scored").partitions()} >= {"2101", "9901", "2202", "other"}
+
+
+def test_nothing_to_do_makes_no_version(store):
+    store.upsert("scored", scored(("2101.00001", "a")), "r1")
+    store.upsert("scored", scored(), "r2")
+    assert store.version("scored") == 0
+
+
+def test_the_same_commit_twice_is_the_same_as_once(store):
+    for _ in range(2):
+        store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1", scored(("2101.00003", "")))
+    assert titles(store) == {"2101.00001": "a", "2101.00002": "b"}
+
+
+def test_a_table_that_is_not_there_is_empty(store):
+    assert len(store.read("predictions")) == 0
+    assert store.read("predictions").schema == FORMS["predictions"].schema
+    assert store.version("predictions") is None
+    with pytest.raises(InputError, match="no finished run"):
+        store.snapshot()
+
+
+def test_rows_of_a_table_may_come_from_another(store):
+    """delta-rs asks for the rows inside its runtime, from where it cannot be called."""
+    store.overwrite("scored", [scored(("2101.00001", "a"))], "r1")
+    store.overwrite("scored", (store.read("scored") for _ in range(1)), "r2")
+    assert titles(store) == {"2101.00001": "a"}
+
+
+def test_an_error_among_the_rows_leaves_the_table_as_it_was(store):
+    store.overwrite("scored", [scored(("2101.00001", "a"))], "r1")
+
+    def broken():
+        yield scored(("2101.00002", "b"))
+        raise ZeroDivisionError
+
+    with pytest.raises(Exception, match="ZeroDivisionError"):
+        store.overwrite("scored", broken(), "r2")
+    assert titles(store) == {"2101.00001": "a"}
+
+
+def test_small_files_are_put_together(store, monkeypatch):
+    monkeypatch.setattr("tdm_ray.store.tables._FILES_A_PARTITION", 3)
+    for number in range(6):
+        store.upsert("scored", scored((f"2101.0000{number}", "a")), "r")
+    before, version = titles(store), store.version("scored")
+    store.tidy("scored")
+    assert len(store.open("scored").file_uris()) == 1
+    assert titles(store) == before
+    assert len(store.read("scored", version=version)) == 6
+
+
+def test_readers_see_a_whole_run_or_nothing_of_it(store):
+    """200 reads of two tables while nights write one after the other: both always of the same night."""
+
+    def night(number):
+        store.overwrite("scored", [scored((f"2101.{number:05d}", str(number)))], "r")
+        store.tidy("runs")
+        board = {"task": "t", "dataset": "d", "metric": "m", "rank": 1, "paper_id": "p", "score_text": str(number)}
+        store.upsert("leaderboards", pa.Table.from_pylist([board], schema=LEADERBOARDS), "r")
+        add_run(store, number)
+
+    night(0)
+    stop, written = threading.Event(), [0]
+
+    def write():
+        while not stop.wait(0.05):
+            written[0] += 1
+            night(written[0])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    for _ in range(200):
+        snapshot = store.snapshot()
+        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
+        assert len(numbers) == 2
+        assert len(set(numbers)) == 1
+        assert snapshot.run["run_id"] == f"r{numbers[0]}"
+        seen.add(numbers[0])
+    stop.set()
+    writer.join()
+    assert len(seen) > 5  # the nights went on meanwhile
+
+
+def test_earlier_runs_stay_readable(store):
+    for number in range(3):
+        store.overwrite("scored", [scored(("2101.00001", str(number)))], "r")
+        add_run(store, number)
+    add_run(store, 3, outcome="failed", versions=None)
+    assert store.snapshot().read("scored")["title"].to_pylist() == ["2"]
+    assert store.snapshot("r0").read("scored")["title"].to_pylist() == ["0"]
+    assert [run["run_id"] for run in store.runs()] == ["r3", "r2", "r1", "r0"]
+    with pytest.raises(InputError, match="no finished run r3"):
+        store.snapshot("r3")
+
+
+def test_filters_find_what_merges_wrote(store):
+    """Of deltalake 1.4 to 1.6 they do not; see pyproject.toml."""
+    store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1")
+    store.upsert("scored", scored(("2101.00001", "A"), ("2101.00003", "c")), "r2")
+    assert store.read("scored", ["title"], pc.field("paper_id") == "2101.00001").to_pylist() == [{"title": "A"}]
+    store.open("scored").optimize.compact()
+    assert store.read("scored", ["title"], pc.field("title").isin(["c"])).to_pylist() == [{"title": "c"}]
+
+
+def test_others_read_the_tables_too(store):
+    duckdb = pytest.importorskip("duckdb")
+    store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1")
+    found = store.open("scored").to_pyarrow_dataset()  # noqa: F841 - DuckDB reads the variable
+    assert duckdb.sql("select count(*) from found where month = '2101'").fetchall() == [(2,)]
+    assert sorted(store.open("scored").to_pandas()["title"]) == ["a", "b"]
+
+
+def test_of_two_runs_one_gets_the_lease(tmp_path):
+    got, busy = [], []
+    together = threading.Barrier(4)
+
+    def take(number):
+        together.wait()
+        try:
+            with lease(str(tmp_path), f"r{number}"):
+                got.append(number)
+                together.wait()
+        except BusyError as error:
+            busy.append(str(error))
+            together.wait()
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(got) == 1
+    assert len(busy) == 3
+    assert all("at work" in text or "same moment" in text for text in busy)
+    with lease(str(tmp_path), "r9"):  # it was given back
+        pass
+
+
+def test_a_dead_runs_lease_ends(tmp_path):
+    other = Lease(str(tmp_path), "r1", lasts_s=0.5)
+    other._holder = "another-machine:1"
+    other.take()
+    with pytest.raises(BusyError, match=r"run r1 \(another-machine:1\) is at work; should it be dead"):
+        Lease(str(tmp_path), "r2", 60).take()
+    threading.Event().wait(0.6)
+    Lease(str(tmp_path), "r2", 60).take()
+    with pytest.raises(BusyError, match="lost to run r2"):  # what it would write now, the new holder could write too
+        other.check()
+
+
+def test_a_lease_of_a_dead_process_of_this_machine_ends_at_once(tmp_path):
+    code = "import sys; from tdm_ray.store.lease import Lease; Lease(sys.argv[1], 'r1', 600).take()"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, env=dict(os.environ))
+    with lease(str(tmp_path), "r2"):
+        pass
+
+
+def test_a_lease_is_renewed_while_it_is_held(tmp_path):
+    with lease(str(tmp_path), "r1", lasts_s=0.6) as held:
+        threading.Event().wait(1.2)
+        with pytest.raises(BusyError):
+            Lease(str(tmp_path), "r2", 60).take()
+        held.check()
+
+
+def test_months_follow_from_ids_alone():
+    table = pa.table({"paper_id": ["2101.00001v2", "hep-th/9901001", "math.GT/0309136v1", "yolov4", "1412.65"]})
+    assert with_month(table)["month"].to_pylist() == ["2101", "9901", "0309", "other", "other"]
+
+
+def test_a_table_of_another_form_is_named(store):
+    write_deltalake(f"{store.root}/scored", pa.table({"paper_id": ["a"]}))
+    with pytest.raises(Exception, match=r"schema|Schema|column|field"):
+        store.upsert("scored", scored(("2101.00001", "a")), "r1")
+    assert pc.count(store.open("scored").to_pyarrow_table()["paper_id"]).as_py() == 1
