@@ -1,5 +1,6 @@
-"""`ray job submit` against a head node of its own."""
+"""`ray job submit` of every job against a head node of its own, as the README says."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,10 @@ import time
 from pathlib import Path
 
 import pytest
+
+from tdm_ray.records import PREDICTIONS
+from tdm_ray.storage import read_table
+from tdm_ray.store.tables import Store
 
 ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
@@ -49,17 +54,40 @@ def head():
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.slow
-def test_score_corpus_under_ray_job_submit(head, jsonl, tiny_model, tmp_path):
-    submit = [BIN / "ray", "job", "submit", "--address", head, "--",
-              sys.executable, ROOT / "jobs" / "score_corpus.py", jsonl, "--model", tiny_model,
-              "--threshold", "0.5", "--asked", "8", "--out", tmp_path / "out"]  # fmt: skip
+def submit(address, job, *options):
+    """The output of a job; its working directory is `jobs/`, its environment that of the cluster and one variable."""
+    environment = json.dumps({"env_vars": {"TDM_RAY_TEST": "1"}})
+    command = [BIN / "ray", "job", "submit", "--address", address, "--working-dir", ROOT / "jobs",
+               "--runtime-env-json", environment, "--", sys.executable, job, *options]  # fmt: skip
     deadline = time.monotonic() + 120
     while True:
-        done = subprocess.run(submit, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=240)
+        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=400)
         # Before the head is ready it refuses the connection, or knows of no agent yet.
         if "submitted successfully" in done.stdout or time.monotonic() > deadline:
             break
         time.sleep(1)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "papers in 12 = scored 12 + rejected 0" in done.stdout
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
+    model, out, store = (
+        ("--model", tiny_model, "--threshold", "0.5", "--asked", "8"),
+        tmp_path / "out",
+        tmp_path / "store",
+    )
+    said = submit(head, "score_corpus.py", jsonl, *model, "--out", out)
+    assert "papers in 12 = scored 12 + rejected 0" in said
+    said = submit(head, "leaderboard.py", out, "--on-ray", "--format", "csv")
+    assert "prob." in said
+    assert (out / "leaderboards" / "leaderboards.csv").read_text().startswith("task,dataset,metric")
+    said = submit(head, "nightly.py", jsonl, "--store", store, *model)
+    assert "papers in 12 = scored 12 + rejected 0" in said
+    said = submit(head, "nightly.py", jsonl, "--store", store, *model)
+    assert "nothing new" in said
+    said = submit(head, "fine_tune.py", "--papers", labelled_files / "papers.jsonl", "--annotations",
+                  labelled_files / "gold.tsv", "--taxonomy", labelled_files / "taxonomy.tsv", "--base", tiny_model,
+                  "--negatives", "2", "--out", tmp_path / "tuned")  # fmt: skip
+    assert "steps" in said
+    assert len(read_table(f"{out}/predictions", PREDICTIONS)) == len(Store(str(store)).read("predictions"))

@@ -3,7 +3,9 @@
 import dataclasses
 import io
 import json
+import os
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -18,10 +20,11 @@ from tdm_ray.nightly.commit import Commit
 from tdm_ray.nightly.log import Log
 from tdm_ray.nightly.night import new_run_id, run_night
 from tdm_ray.papers.read import piece_tables
-from tdm_ray.records import TDM
+from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
 from tdm_ray.scoring import pipeline
 from tdm_ray.scoring.pipeline import ingest_corpus
 from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.scoring.worker import Worker
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -250,6 +253,29 @@ def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeyp
     assert (night["papers"], night["scored"], night["new_papers"]) == (5, 5, 5)
     nights.run(store=f"{nights.store}-anew")
     assert_same(nights.store, f"{nights.store}-anew")
+
+
+def test_a_paper_that_ends_its_process_is_a_reject_and_the_others_are_not(ray_session, papers, tmp_path):
+    poison = papers[4].paper_id
+
+    class Deadly:
+        """A stage as `Decide` is one; by value, since the actors do not know this file."""
+
+        def __call__(self, rows):
+            if poison in rows["paper_id"].to_pylist():
+                os._exit(1)
+            return rows.select([n for n in OUTCOMES.names if n in rows.column_names])
+
+    readings = readings_table([Reading(f"file#{number}", paper) for number, paper in enumerate(papers)])
+    schema = pa.schema([f for f in OUTCOMES if f.name in readings.column_names])
+    rows = ray_session.data.from_arrow(readings).map_batches(
+        Worker, fn_constructor_kwargs={"make": Deadly, "name": "deadly", "schema": schema, "tries": str(tmp_path)},
+        batch_size=6, batch_format="pyarrow", compute=ray_session.data.ActorPoolStrategy(size=1), num_cpus=1,
+    ).take_all()  # fmt: skip
+    assert sorted(row["paper_id"] for row in rows) == sorted(paper.paper_id for paper in papers)
+    assert [(row["paper_id"], row["reason"]) for row in rows if row["reason"]] == [(poison, "crashed")]
+    assert next(row["detail"] for row in rows if row["reason"]) == "file#4: tried 3 times"
+    assert len(list((tmp_path / "deadly").iterdir())) == 1  # the poison's own note; the others are gone
 
 
 def test_a_transient_failure_is_tried_again(nights, monkeypatch):

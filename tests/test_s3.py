@@ -18,14 +18,20 @@ import fsspec
 import pytest
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
+from test_store import write_night
 
+from tdm_ray.chaos.driver import Driver
+from tdm_ray.chaos.game import Game, _tables, play
 from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig, TrainConfig
-from tdm_ray.errors import InputError
+from tdm_ray.errors import BusyError, InputError
 from tdm_ray.model.scorer import Knowledge
+from tdm_ray.nightly.night import run_night
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, REJECTS
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
 from tdm_ray.storage import list_files, open_file, read_table
+from tdm_ray.store.lease import lease
+from tdm_ray.store.tables import Store
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.training.fit import train_model
 
@@ -42,10 +48,15 @@ class Faults(socketserver.BaseRequestHandler):
     seen: dict[str, int] = {}  # noqa: RUF012
     done: dict[str, int] = {"503": 0, "500": 0, "cut": 0}  # noqa: RUF012
     on = False
+    away_until = 0.0
+    refused = 0
     lock = threading.Lock()
 
     def handle(self):
         self.cut = False
+        if time.monotonic() < Faults.away_until:
+            Faults.refused += 1
+            return  # closed without a word
         with socket.create_connection(("127.0.0.1", self.upstream)) as server:
             back = threading.Thread(target=self.back, args=(server,), daemon=True)
             back.start()
@@ -189,6 +200,81 @@ def test_a_training_goes_to_the_store_and_scores_from_there(
     assert train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20)) == facts
     found = Knowledge.of(ScoreConfig(model=f"{store}/ck"))
     assert found.checkpoint.learnt_from
+
+
+def test_nights_in_the_store_are_those_of_a_folder(own_ray, store, jsonl, tiny_model, tmp_path):
+    config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
+    here, there = (run_night(str(jsonl), place, config, SMALL).run for place in (str(tmp_path), f"{store}/nights"))
+    assert (here["scored"], here["predictions"]) == (there["scored"], there["predictions"])
+    assert _tables(str(tmp_path)) == _tables(f"{store}/nights")
+    versions = Store(f"{store}/nights").versions()
+    assert run_night(str(jsonl), f"{store}/nights", config, SMALL).run["outcome"] == "nothing new"
+    assert Store(f"{store}/nights").versions() == versions
+    with lease(f"{store}/nights", "other"), pytest.raises(BusyError, match=r"run other .* is at work"):
+        run_night(str(jsonl), f"{store}/nights", config, SMALL)
+
+
+def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(store):
+    got, busy, together = [], [], threading.Barrier(6)
+
+    def take(number):
+        together.wait()
+        try:
+            with lease(f"{store}/leases", f"r{number}"):
+                got.append(number)
+                together.wait()
+        except BusyError:
+            busy.append(number)
+            together.wait()
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(got), len(busy)) == (1, 5)
+
+
+def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(store):
+    nights = Store(f"{store}/readers")
+    write_night(nights, 0)
+    stop, written = threading.Event(), [0]
+
+    def write():
+        while not stop.is_set():
+            written[0] += 1
+            write_night(nights, written[0])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    for _ in range(200):
+        snapshot = nights.snapshot()
+        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
+        assert (len(numbers), len(set(numbers)), snapshot.run["run_id"]) == (2, 1, f"r{numbers[0]}")
+        seen.add(numbers[0])
+    stop.set()
+    writer.join()
+    assert len(seen) > 5
+
+
+def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model, tmp_path):
+    options = ["--model", tiny_model, "--asked", "4", "--threshold", "0.5"]
+    calm = Driver([str(jsonl), "--store", str(tmp_path), *options], "")
+    assert calm.end(300) == 0, calm.said
+    driver = Driver([str(jsonl), "--store", f"{store}/outage", *options], "")
+    assert driver.wait_for(lambda event: event["event"] == "scoring", 120), driver.said
+    Faults.away_until = time.monotonic() + 30
+    assert driver.end(400) == 0, driver.said
+    assert Faults.refused > 0
+    assert _tables(f"{store}/outage") == _tables(str(tmp_path))
+
+
+def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(store, tiny_model, tmp_path):
+    options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "4")
+    found = play(f"{store}/chaos", tmp_path, 4, Game(options=options, papers=18, new=12))
+    assert found["kills"] >= 3
+    assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
 
 def test_reading_without_ray(store, dump):

@@ -35,6 +35,15 @@ def add_run(store, number, **columns):
     store.append("runs", pa.Table.from_pylist([{**row, **columns}], schema=RUNS))
 
 
+def write_night(store, number):
+    """Two tables that tell the number of the night, and its record."""
+    store.overwrite("scored", [scored((f"2101.{number:05d}", str(number)))], "r")
+    store.tidy("runs")
+    board = {"task": "t", "dataset": "d", "metric": "m", "rank": 1, "paper_id": "p", "score_text": str(number)}
+    store.upsert("leaderboards", pa.Table.from_pylist([board], schema=LEADERBOARDS), "r")
+    add_run(store, number)
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(str(tmp_path / "store"))
@@ -104,20 +113,13 @@ def test_small_files_are_put_together(store, monkeypatch):
 def test_readers_see_a_whole_run_or_nothing_of_it(store):
     """200 reads of two tables while nights write one after the other: both always of the same night."""
 
-    def night(number):
-        store.overwrite("scored", [scored((f"2101.{number:05d}", str(number)))], "r")
-        store.tidy("runs")
-        board = {"task": "t", "dataset": "d", "metric": "m", "rank": 1, "paper_id": "p", "score_text": str(number)}
-        store.upsert("leaderboards", pa.Table.from_pylist([board], schema=LEADERBOARDS), "r")
-        add_run(store, number)
-
-    night(0)
+    write_night(store, 0)
     stop, written = threading.Event(), [0]
 
     def write():
         while not stop.wait(0.05):
             written[0] += 1
-            night(written[0])
+            write_night(store, written[0])
 
     writer = threading.Thread(target=write)
     writer.start()
