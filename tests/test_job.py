@@ -8,7 +8,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import urllib.request
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,16 +39,16 @@ def free_ports(count):
 @pytest.fixture
 def head():
     """The address of a head node; every port its own, since the agent of another Ray on this machine holds 52365."""
-    port, dashboard, agent, client = free_ports(4)
+    port, dashboard, agent, client, metrics = free_ports(5)
     folder = tempfile.mkdtemp(prefix="ray")  # sockets lie in it: their paths may have 107 characters
     process = subprocess.Popen(
         [BIN / "ray", "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1",
          "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}",
-         f"--ray-client-server-port={client}", "--num-cpus=4", "--object-store-memory=200000000",
-         f"--temp-dir={folder}"],
+         f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}", "--num-cpus=4",
+         "--object-store-memory=200000000", f"--temp-dir={folder}"],
         env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
-    yield f"http://127.0.0.1:{dashboard}"
+    yield f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"
     process.send_signal(signal.SIGTERM)
     try:
         process.wait(40)
@@ -70,8 +73,26 @@ def submit(address, job, *options):
     return done.stdout
 
 
+@contextmanager
+def scraped(url):
+    """The lines about tdm_ray of a Prometheus endpoint, looked at while the body runs."""
+    found, stop = set(), threading.Event()
+
+    def look():
+        while not stop.wait(0.5):
+            with suppress(OSError), urllib.request.urlopen(url, timeout=5) as answer:
+                found.update(line for line in answer.read().decode().splitlines() if "tdm_ray" in line)
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield found
+    stop.set()
+    thread.join()
+
+
 @pytest.mark.slow
 def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
+    head, metrics = head
     model, out, store = (
         ("--model", tiny_model, "--threshold", "0.5", "--asked", "8"),
         tmp_path / "out",
@@ -82,8 +103,11 @@ def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files,
     said = submit(head, "leaderboard.py", out, "--on-ray", "--format", "csv")
     assert "prob." in said
     assert (out / "leaderboards" / "leaderboards.csv").read_text().startswith("task,dataset,metric")
-    said = submit(head, "nightly.py", jsonl, "--store", store, *model)
+    with scraped(metrics) as lines:
+        said = submit(head, "nightly.py", jsonl, "--store", store, *model)
     assert "papers in 12 = scored 12 + rejected 0" in said
+    for name in ("papers", "pairs"):
+        assert any(line.startswith(f"ray_tdm_ray_{name}_total{{") for line in lines), sorted(lines)
     said = submit(head, "nightly.py", jsonl, "--store", store, *model)
     assert "nothing new" in said
     said = submit(head, "fine_tune.py", "--papers", labelled_files / "papers.jsonl", "--annotations",

@@ -221,7 +221,7 @@ def test_another_model_scores_all_anew_and_readers_switch_when_it_is_whole(night
     assert len(Store(nights.store).snapshot(first["run_id"]).read("scored")) == 5  # time travel
 
 
-@pytest.mark.parametrize("table", ["predictions", "scored", "rejects", "taxonomy", "touch_versions"])
+@pytest.mark.parametrize("table", ["predictions", "scored", "touch_versions"])
 def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch, tmp_path):
     nights.run()
     nights.add(papers[5], dataclasses.replace(papers[0], abstract="Another abstract about WMT 2014 English-German."))
@@ -330,6 +330,67 @@ def test_a_papers_table_with_hashes_of_another(nights, tmp_path, papers):
     pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [["x"] * 3]), path)
     with pytest.raises(InputError, match="content_hash is not that of its text; read it with `tdm-ray ingest`"):
         run_night(path, nights.store, nights.config, SMALL)
+
+
+def test_a_paper_that_is_there_twice_counts_once(nights, papers):
+    write_corpus([papers[0], papers[5]], str(nights.papers / "z.parquet"))
+    night = nights.run()
+    assert (night["papers"], night["scored"], night["rejected"]) == (7, 6, {"duplicate_id": 1})
+    row = Store(nights.store).read("rejects").to_pylist()[0]
+    assert (row["paper_id"], row["location"]) == (papers[0].paper_id, f"{nights.papers}/z.parquet#0")
+    assert nights.run()["outcome"] == "nothing new"
+
+
+def test_a_paper_that_leaves_the_corpus_stays_in_the_store(nights, papers):
+    nights.run()
+    (nights.papers / f"{papers[4].paper_id}.parquet").unlink()
+    night = nights.run()
+    assert (night["outcome"], night["papers"], night["scored"]) == ("nothing new", 4, 4)
+    assert len(Store(nights.store).snapshot().read("scored")) == 5
+
+
+def test_what_a_dead_night_committed_is_taken_back(nights, papers, monkeypatch):
+    nights.run()
+    before = {name: rows(nights.store, name) for name in KEPT}
+    nights.add(papers[5])
+    with monkeypatch.context() as patch:
+        patch.setattr(Commit, "scored", lambda _: (_ for _ in ()).throw(OSError("gone")))
+        with pytest.raises(OSError, match="gone"):
+            nights.run()
+    assert len(Store(nights.store).read("predictions")) > len(before["predictions"])
+    (nights.papers / f"{papers[5].paper_id}.parquet").unlink()
+    assert nights.run()["outcome"] == "nothing new"
+    assert {name: rows(nights.store, name) for name in KEPT} == before
+
+
+def test_versions_of_a_paper(nights, papers):
+    """Leaderboards show the newest one; the older's rows leave them when it comes."""
+    old = dataclasses.replace(papers[0], paper_id="1901.99999v1")
+    nights.add(old)
+    nights.run()
+    boards = Store(nights.store).read("leaderboards")
+    assert "1901.99999v1" in boards["paper_id"].to_pylist()
+    nights.add(dataclasses.replace(papers[0], paper_id="1901.99999v2", abstract="Revised: we report on CIFAR-10."))
+    nights.run()
+    ids = set(Store(nights.store).read("leaderboards")["paper_id"].to_pylist())
+    assert "1901.99999v2" in ids
+    assert "1901.99999v1" not in ids
+    nights.run(store=f"{nights.store}-anew")
+    assert_same(nights.store, f"{nights.store}-anew")
+
+
+def test_an_input_without_a_paper(nights, ray_session):
+    for path in nights.papers.iterdir():
+        path.unlink()
+    (nights.papers / "broken.jsonl").write_text("{broken\n")
+    night = nights.run()
+    assert (night["outcome"], night["papers"], night["scored"], night["rejected"]) == (
+        "done",
+        1,
+        0,
+        {"malformed_json": 1},
+    )
+    assert nights.run()["outcome"] == "nothing new"
 
 
 def test_events_are_lines_of_json_with_the_runs_id(capsys):

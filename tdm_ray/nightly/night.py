@@ -77,6 +77,8 @@ class _Night:
     def run(self, papers: Sequence[str], held: Lease) -> Night:
         knowledge = Knowledge.of(self.config)
         self.log("started", model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id)
+        if back := self.store.roll_back():
+            self.log("rolled back", tables=", ".join(back))
         corpus, unread = self.corpus(papers)
         todo = find_todo(self.store, corpus, knowledge)
         if todo.nothing and not self._other_rejects(unread):
@@ -98,7 +100,8 @@ class _Night:
             folders = [join(self.store.root, "corpus")]
             self.log("read", summary=str(ingest_corpus(papers, folders[0], ray_config=self.ray_config)))
         unread = [read_table(join(f, "rejects"), REJECTS) for f in folders if exists(join(f, "ingest.json"))]
-        return Corpus.of(find_pieces(folders)), pa.concat_tables([REJECTS.empty_table(), *unread])
+        corpus, twice = Corpus.of(find_pieces(folders))
+        return corpus, pa.concat_tables([twice, *unread])
 
     def stage(self, todo: Todo, staging: Staging, kind: str) -> None:
         """Make the outcomes that are not staged yet, in as many attempts as it takes while each gets further."""
@@ -153,12 +156,12 @@ class _Night:
 
     def record(self, todo: Todo, unread: pa.Table, news: News, outcome: str) -> Night:
         """The run's row, by which readers find the new versions, and its summary for people."""
-        last, versions = self.store.last() or {}, self.store.versions()
+        last = self.store.last()
         keys = paper_keys(todo.corpus.papers)
-        is_scored = pc.is_in(
-            keys, value_set=paper_keys(self.store.read("scored", ["paper_id", "content_hash"])).combine_chunks()
-        )
-        rejects = self.store.read("rejects")
+        scored = paper_keys(self.store.read("scored", ["paper_id", "content_hash"])).combine_chunks()
+        rejects = self.store.read("rejects", ["paper_id", "content_hash", "reason"])
+        here = pc.is_in(paper_keys(rejects), value_set=keys.combine_chunks())  # those of papers that are gone stay too
+        rejects = rejects.filter(pc.or_(here, pc.is_null(rejects["content_hash"])))
         before = self.store.read("scored", ["paper_id"], version=last["versions"]["scored"]) if last else None
         ids = todo.corpus.papers.filter(todo.whole)["paper_id"]
         changed = pc.sum(pc.is_in(ids, value_set=before["paper_id"].combine_chunks())).as_py() if before else 0
@@ -166,10 +169,12 @@ class _Night:
         row = {
             "run_id": self.log.run_id, "started_at": self.started, "seconds": round(time.monotonic() - self.clock, 1),
             "outcome": outcome, "model_id": todo.model_id, "taxonomy_id": todo.taxonomy.taxonomy_id,
-            "papers": len(keys) + len(unread), "scored": pc.sum(is_scored).as_py() or 0, "rejected": reasons,
+            "papers": len(keys) + len(unread), "rejected": reasons,
+            "scored": pc.sum(pc.is_in(keys, value_set=scored)).as_py() or 0,
             "new_papers": len(ids) - (changed or 0), "changed_papers": changed or 0,
             "asked_again": pc.sum(todo.again).as_py() or 0, "predictions": self.store.scan("predictions").count_rows(),
-            "new_entries": news.entries, "new_best": news.best_count, "versions": versions,
+            "new_entries": news.entries, "new_best": news.best_count,
+            "versions": self.store.versions(),
         }  # fmt: skip
         night = Night(row, news.best)
         write_summary(night, join(self.store.root, "nights"))

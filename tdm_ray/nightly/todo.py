@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any
 
@@ -16,12 +17,15 @@ from tdm_ray.errors import InputError
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.pieces import Piece
 from tdm_ray.papers.read import read_piece
-from tdm_ray.records import TDM
+from tdm_ray.records import REJECTS, TDM
 from tdm_ray.storage import digest, open_file
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _SEPARATOR = "\x1f"
+_PLACES = pa.schema(
+    [("paper_id", pa.string()), ("content_hash", pa.string()), ("piece", pa.int64()), ("row", pa.int64())]
+)
 
 
 @dataclass(frozen=True)
@@ -32,19 +36,23 @@ class Corpus:
     papers: pa.Table
 
     @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> Corpus:
-        """Read the two columns of a papers table's pieces; of papers with one id the first counts."""
-        tables = []
+    def of(cls, pieces: Sequence[Piece]) -> tuple[Corpus, pa.Table]:
+        """Read the two columns of a papers table's pieces. Of papers with one id the first counts; the others are the
+        second value, as rejects."""
+        tables = [_PLACES.empty_table()]
         for path, here in groupby(enumerate(pieces), lambda numbered: numbered[1].paths[0]):
             with open_file(path) as file:
                 found = pq.read_table(file, columns=["paper_id", "content_hash"])
             rows = [(number, row) for number, piece in here for row in range(piece.papers or 0)]
             places = np.array(rows, np.int64).reshape(-1, 2)
-            tables.append(found.append_column("piece", [places[:, 0]]).append_column("row", [places[:, 1]]))
+            found = found.append_column("piece", [places[:, 0]]).append_column("row", [places[:, 1]])
+            tables.append(found.cast(_PLACES))
         papers = pa.concat_tables(tables)
-        _check(pieces[0], papers["content_hash"][0].as_py())
-        first = np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]
-        return cls(pieces, papers.take(np.sort(first)))
+        if len(papers):
+            _check(pieces[0], papers["content_hash"][0].as_py())
+        first = np.zeros(len(papers), bool)
+        first[np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]] = True
+        return cls(pieces, papers.filter(pa.array(first))), _duplicates(pieces, papers.filter(pa.array(~first)))
 
     def of_rows(self, wanted: pa.ChunkedArray) -> list[Piece]:
         """The pieces of the papers where `wanted` is true, with only those rows."""
@@ -107,6 +115,17 @@ class Todo:
         """What is staged apart: papers, and the labels they are asked about (None: all)."""
         added = digest(f"{tdm}\n".encode() for tdm in sorted(self.labels.added))
         return {"whole": (self.whole, None), f"added-{added}": (self.again, self.labels.added)}
+
+
+def _duplicates(pieces: Sequence[Piece], papers: pa.Table) -> pa.Table:
+    now = datetime.now(UTC)
+    rows = [
+        {"paper_id": row["paper_id"], "source": pieces[row["piece"]].kind, "reason": "duplicate_id", "seen_at": now,
+         "location": f"{pieces[row['piece']].paths[0]}#{pieces[row['piece']].first_row + row['row']}",
+         "detail": "another paper of this table has the same paper_id, and was kept"}
+        for row in papers.to_pylist()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=REJECTS)
 
 
 def _check(piece: Piece, said: str | None) -> None:

@@ -104,6 +104,16 @@ class Store:
             table.optimize.compact()
             table.vacuum(dry_run=False)
 
+    def roll_back(self) -> list[str]:
+        """Take back what a run has committed that did not come to its end; returns the tables."""
+        last, back = self.last(), []
+        for name, version in (last["versions"] if last else {}).items():
+            table = self.open(name)
+            if table and table.version() != version:
+                table.restore(version)
+                back.append(name)
+        return back
+
     def versions(self) -> dict[str, int]:
         """The last version of every table that is there."""
         return {name: found for name in TABLES if (found := self.version(name)) is not None}
