@@ -2,6 +2,7 @@
 
     TdmRayError                 exit code 1; the message names the file, the row and the cure
     ├── InputError              exit code 2: nothing to read, wrong columns, an unknown format
+    │   └── UnreachableError    exit code 1: a store that does not answer; it may do so later
     ├── TaxonomyError           exit code 2: a taxonomy or an annotation file that cannot be used
     ├── CheckpointError         exit code 2: a folder that is no checkpoint or no index
     ├── OutputError             exit code 3: the output folder holds another run's results
@@ -44,6 +45,12 @@ class InputError(TdmRayError):
     """The input as a whole cannot be used."""
 
     exit_code = 2
+
+
+class UnreachableError(InputError):
+    """A store that does not answer; it may do so later."""
+
+    exit_code = 1
 
 
 class TaxonomyError(TdmRayError):

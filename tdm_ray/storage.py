@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
 
-from tdm_ray.errors import InputError
+from tdm_ray.errors import InputError, UnreachableError
 
 # A store's listing is kept by this process for ever otherwise: files that workers write meanwhile are then not there,
 # and a run whose progress was looked at too early ended with no paper.
@@ -68,7 +68,7 @@ def list_files(path: str) -> list[str]:
 
 @contextmanager
 def _reaching(path: str) -> Iterator[None]:
-    """Errors of a store that cannot be asked, as `InputError`: those of botocore are no `OSError`s.
+    """Errors of a store that cannot be asked, as `UnreachableError`: those of botocore are no `OSError`s.
 
     The message names no key; the cause might, and is left out.
     """
@@ -78,7 +78,7 @@ def _reaching(path: str) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - each store has its own
         cure = "check the credentials, the endpoint and the region in the environment"
-        raise InputError(f"{path}: cannot be reached ({type(error).__name__}); {cure}") from None
+        raise UnreachableError(f"{path}: cannot be reached ({type(error).__name__}); {cure}") from None
 
 
 def make_folder(path: str) -> None:

@@ -4,6 +4,8 @@ import dataclasses
 import io
 import json
 import os
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,9 +14,11 @@ import pytest
 from conftest import _row
 
 from tdm_ray.benchmark.corpus import write_corpus
+from tdm_ray.cli import app
 from tdm_ray.config import RayConfig, ScoreConfig
-from tdm_ray.errors import BusyError, InputError, TdmRayError
+from tdm_ray.errors import BusyError, InputError, OutputError, TdmRayError
 from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
+from tdm_ray.nightly import attempts
 from tdm_ray.nightly import night as night_module
 from tdm_ray.nightly.commit import Commit
 from tdm_ray.nightly.log import Log
@@ -78,6 +82,7 @@ def nights(tmp_path, tiny_model, papers, monkeypatch):
     found = Nights(tmp_path, ScoreConfig(model=tiny_model, asked=8, threshold=0.5))
     found.add(*papers[:5])
     monkeypatch.setattr(pipeline, "stage_outcomes", in_process)
+    monkeypatch.setattr(attempts, "WAIT_S", 0.01)
     return found
 
 
@@ -168,9 +173,8 @@ def test_labels_come_and_go(nights, tmp_path, tiny_model):
     # The label that is new: decided as among all, for the papers where it would have been asked.
     assert sorted(str([r[c] for c in shown]) for r in mine) == sorted(str([r[c] for c in shown]) for r in wanted)
     # The others: as they were, not scored again.
-    assert [r for r in before if TDM(r["task"], r["dataset"], r["metric"]) != leaving] == [
-        r for r in after if r not in mine
-    ]
+    stayed = [r for r in before if TDM(r["task"], r["dataset"], r["metric"]) != leaving]
+    assert sorted(map(str, stayed)) == sorted(str(r) for r in after if r not in mine)
     scored = Store(other.store).read("scored")
     assert set(scored["taxonomy_id"].to_pylist()) == {night["taxonomy_id"]}
     assert sum(scored["predictions"].to_pylist()) == len(after)
@@ -235,11 +239,10 @@ def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch,
     assert (night["new_papers"], night["changed_papers"]) == (1, 1)
     nights.run(store=f"{nights.store}-anew")
     assert_same(nights.store, f"{nights.store}-anew")
-    assert not (tmp_path / "store" / "_staging").exists()
+    assert not list((tmp_path / "store" / "_staging").rglob("*.parquet"))
 
 
 def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeypatch):
-    real = night_module._Night.commit
     with monkeypatch.context() as patch:
         patch.setattr(night_module._Night, "commit", lambda *_: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
@@ -248,7 +251,6 @@ def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeyp
     assert len(staged) == 5
     staged[0].write_bytes(staged[0].read_bytes()[:-20])
     staged[1].with_name("again.parquet").write_bytes(staged[1].read_bytes())
-    assert night_module._Night.commit is real
     night = nights.run()
     assert (night["papers"], night["scored"], night["new_papers"]) == (5, 5, 5)
     nights.run(store=f"{nights.store}-anew")
@@ -280,7 +282,6 @@ def test_a_paper_that_ends_its_process_is_a_reject_and_the_others_are_not(ray_se
 
 def test_a_transient_failure_is_tried_again(nights, monkeypatch):
     tried, real = [], pipeline.stage_outcomes
-    monkeypatch.setattr(night_module, "_WAIT_S", 0.01)
 
     def once(*given, **named):
         tried.append(1)
@@ -294,16 +295,111 @@ def test_a_transient_failure_is_tried_again(nights, monkeypatch):
 
 
 def test_what_does_not_get_further_ends_with_an_error(nights, monkeypatch):
-    monkeypatch.setattr(night_module, "_WAIT_S", 0.01)
-    monkeypatch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: None)
-    with pytest.raises(TdmRayError, match="5 papers did not come out in 4 attempts"):
+    tried = []
+
+    def fail(*_, **__):
+        tried.append(1)
+        raise ConnectionError("the store is away")
+
+    monkeypatch.setattr(pipeline, "stage_outcomes", fail)
+    with pytest.raises(ConnectionError):
         nights.run()
+    assert len(tried) == attempts.ATTEMPTS
     assert Store(nights.store).last() is None
+    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: None)
+    with pytest.raises(TdmRayError, match="of 5 papers none came out"):
+        nights.run()
+
+
+def test_a_commit_that_fails_once_is_done_again(nights, monkeypatch):
+    real, tried = Commit.scored, []
+
+    def once(self):
+        real(self)
+        tried.append(1)
+        if len(tried) == 1:
+            raise OSError("the answer was lost")
+
+    monkeypatch.setattr(Commit, "scored", once)
+    assert nights.run()["scored"] == 5
+    assert len(tried) == 2
+
+
+def test_a_row_that_is_not_what_its_columns_say_is_a_reject_for_three_nights(nights, papers, monkeypatch):
+    path = nights.papers / "z.parquet"
+    write_corpus(papers[5:7], str(path))
+    table = pq.read_table(path)
+    hashes = ["f" * 32, table["content_hash"][1].as_py()]
+    pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [hashes]), path)
+    for number in (1, 2, 3):
+        night = nights.run()
+        assert (night["papers"], night["scored"], night["rejected"]) == (7, 6, {"unreadable": 1}), number
+    row = Store(nights.store).read("rejects").to_pylist()[0]
+    assert (row["paper_id"], row["location"], row["nights"]) == (papers[5].paper_id, f"{path}#0", 3)
+    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: pytest.fail("tried a fourth time"))
+    assert nights.run()["outcome"] == "nothing new"
+
+
+def test_a_paper_that_is_away_when_a_label_changes(nights, papers, tmp_path):
+    """It keeps its predictions, and is scored whole when it comes back."""
+    nights.run()
+    predicted = Store(nights.store).read("predictions").to_pylist()
+    row = next(r for r in predicted if sum(r[k] == p[k] for p in predicted for k in ("dataset",)))
+    tdm, away = TDM(row["task"], row["dataset"], row["metric"]), row["paper_id"]
+    respelt = Taxonomy.of([
+        Label(x.tdm, x.papers, x.direction, (*x.aliases, "another spelling") if x.tdm == tdm else x.aliases)
+        for x in read_taxonomy().labels
+    ])  # fmt: skip
+    config = dataclasses.replace(nights.config, taxonomy=write(respelt, tmp_path / "respelt.parquet"))
+    (nights.papers / f"{away}.parquet").rename(tmp_path / "away.parquet")
+    night = nights.run(config)
+    assert (night["papers"], night["scored"], night["asked_again"]) == (4, 4, 4)
+    kept = Store(nights.store).read("predictions", rows=pc.field("paper_id") == away)
+    assert len(kept) == sum(r["paper_id"] == away for r in predicted)
+    (tmp_path / "away.parquet").rename(nights.papers / f"{away}.parquet")
+    night = nights.run(config)
+    assert (night["papers"], night["scored"], night["new_papers"], night["changed_papers"]) == (5, 5, 0, 0)
+    assert nights.run(config)["outcome"] == "nothing new"
+
+
+def test_rejects_are_tried_again_under_another_taxonomy(nights, papers, tmp_path, monkeypatch):
+    poison = dataclasses.replace(papers[5], title="Poison")
+    nights.add(poison)
+    real = Prepare._row
+
+    def fail(self, row):
+        return (
+            {**{n: row[n] for n in ("location", "paper_id", "source", "content_hash")}, "reason": "no_text"}
+            if row["title"] == "Poison"
+            else real(self, row)
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Prepare, "_row", fail)
+        night = nights.run()
+        assert (night["papers"], night["scored"], night["rejected"]) == (6, 5, {"no_text": 1})
+        assert nights.run()["outcome"] == "nothing new"
+        whole = read_taxonomy()
+        fewer = Taxonomy.of(labels_of(whole, {whole.labels[0].tdm}))
+        config = dataclasses.replace(nights.config, taxonomy=write(fewer, tmp_path / "fewer.parquet"))
+        assert nights.run(config)["rejected"] == {"no_text": 1}
+        assert nights.run(config)["outcome"] == "nothing new"
+    night = nights.run()  # the first taxonomy again; the paper can be scored now
+    assert (night["papers"], night["scored"], night["rejected"]) == (6, 6, {})
+
+
+def test_a_store_that_another_command_wrote_is_refused(nights, tmp_path):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "run.json").write_text("{}")
+    with pytest.raises(OutputError, match="choose another --store"):
+        nights.run(store=str(tmp_path / "results"))
 
 
 def test_a_full_disk_is_named(nights, monkeypatch):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
+    def full(*_, **__):  # as Ray hands it on: an error of its own, without a number
+        raise RuntimeError(
+            "ray::Write() OSError: [Errno 28] Error writing bytes to file. Detail: No space left on device"
+        )
 
     monkeypatch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", full)
     with pytest.raises(TdmRayError, match=r"no space left \([\d,]+ MB are left there\); make some"):
@@ -313,6 +409,25 @@ def test_a_full_disk_is_named(nights, monkeypatch):
 def test_another_night_at_work(nights):
     with lease(nights.store, "r1"), pytest.raises(BusyError, match=r"run r1 .* is at work"):
         nights.run()
+
+
+def test_the_commands_exit_codes_and_history(nights, capsys):
+    command = [sys.executable, "-m", "tdm_ray.cli", "nightly", str(nights.papers), "--store", nights.store]
+    with lease(nights.store, "r1"):
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+    assert done.returncode == 4
+    assert "run r1" in done.stderr
+    with pytest.raises(InputError, match="not a store; make one with `tdm-ray nightly"):
+        app(["runs", nights.store], standalone_mode=False)
+    nights.run()
+    capsys.readouterr()
+    app(["runs", nights.store], standalone_mode=False)
+    assert "done" in capsys.readouterr().out
+    app(["runs", nights.store, "--json"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["papers"] == 5
+    app(["leaderboard", nights.store, "--format", "csv", "--boards", "1"], standalone_mode=False)
+    assert "prob." in capsys.readouterr().out
+    assert (nights.papers.parent / "store" / "exports" / "leaderboards.csv").exists()
 
 
 def test_an_ingested_folder_is_read_where_it_is(nights, ray_session, tmp_path):

@@ -67,9 +67,12 @@ def runs(
     """
     import json as json_module
 
+    from tdm_ray.errors import InputError
     from tdm_ray.nightly.summary import as_table
-    from tdm_ray.store.tables import Store
+    from tdm_ray.store.tables import Store, is_store
 
+    if not is_store(store):
+        raise InputError(f"{store}: not a store; make one with `tdm-ray nightly PAPERS --store {store}`")
     found = Store(store).runs()[:count]
     if json:
         typer.echo("".join(json_module.dumps(run, default=str) + "\n" for run in found), nl=False)

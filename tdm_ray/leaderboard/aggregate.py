@@ -71,7 +71,7 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
         _put_in_place(place)
         return table
     remove_folder(join(place, "_parts"))
-    parts = _split(folder, -(-rows // ROWS_A_PART))
+    parts = split_by_label(scan_table(join(folder, "predictions"), PREDICTIONS), join(place, "_parts"))
     (spread or _on_this_machine)(rank, parts)
     remove_folder(join(place, "_parts"))
     _put_in_place(place)
@@ -126,12 +126,24 @@ def left_out(folder: str, table: pa.Table) -> str | None:
 
 def sizes_of(table: pads.Dataset) -> pa.Table:
     """The labels of a table and how many `rows` each has; streamed."""
-    total = pa.schema([*(table.schema.field(part) for part in TDM_PARTS), ("rows", pa.int64())]).empty_table()
-    for batch in table.to_batches(columns=TDM_PARTS, batch_readahead=2):
-        counted = pa.Table.from_batches([batch]).group_by(TDM_PARTS).aggregate([([], "count_all")])
-        both = pa.concat_tables([total, counted.rename_columns(total.column_names)])
-        total = both.group_by(TDM_PARTS).aggregate([("rows", "sum")]).rename_columns(total.column_names)
-    return total
+    return counts_of(table, TDM_PARTS)
+
+
+def counts_of(table: pads.Dataset, columns: list[str]) -> pa.Table:
+    """The values of some columns and how many `rows` have them; streamed."""
+    names = [*columns, "rows"]
+    parts = [pa.schema([*(table.schema.field(name) for name in columns), ("rows", pa.int64())]).empty_table()]
+    for batch in table.to_batches(columns=columns, batch_readahead=2):
+        counted = pa.Table.from_batches([batch]).group_by(columns).aggregate([([], "count_all")])
+        parts.append(counted.rename_columns(names))
+        if sum(map(len, parts[1:])) > max(len(parts[0]), 1 << 20):  # as many as there are: each row is summed twice
+            parts = [_summed(parts, columns)]
+    return _summed(parts, columns)
+
+
+def _summed(parts: list[pa.Table], columns: list[str]) -> pa.Table:
+    both = pa.concat_tables(parts)
+    return both.group_by(columns).aggregate([("rows", "sum")]).rename_columns(both.column_names)
 
 
 def _on_this_machine(work: Callable[[Sequence[str]], list[int]], parts: list[str]) -> list[int]:
@@ -168,15 +180,13 @@ def _papers(folder: str, run: str) -> pa.Table:
     return with_newest(read_table(join(folder, "scored"), SCORED, columns=columns))
 
 
-def _split(folder: str, count: int) -> list[str]:
-    """Spread the predictions over `count` files by their label; streamed, a batch in memory at a time."""
-    place = join(folder, "leaderboards", "_parts")
+def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
+    """Spread predictions over files of about `ROWS_A_PART` by their label; streamed, a batch in memory at a time."""
     make_folder(place)
+    count = -(-predictions.count_rows() // ROWS_A_PART)
     paths = [join(place, f"part-{number:05d}.parquet") for number in range(count)]
     schema = pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])
-    batches = scan_table(join(folder, "predictions"), PREDICTIONS).to_batches(
-        columns=_COLUMNS, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1
-    )
+    batches = predictions.to_batches(columns=_COLUMNS, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1)
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(path, "wb")) for path in paths]
         writers = [stack.enter_context(pq.ParquetWriter(file, schema, compression="lz4")) for file in files]

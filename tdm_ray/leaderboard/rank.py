@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from tdm_ray.leaderboard.units import one_unit, outliers
-from tdm_ray.records import LEADERBOARDS
+from tdm_ray.records import LEADERBOARDS, TDM
 from tdm_ray.taxonomy.gold import VERSIONED
 
 TDM_PARTS = ["task", "dataset", "metric"]
@@ -38,6 +38,11 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
 def key(table: pa.Table) -> pa.ChunkedArray:
     """Task, dataset and metric as one string."""
     return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), _SEPARATOR)
+
+
+def key_of(tdm: TDM) -> str:
+    """The same of one label."""
+    return _SEPARATOR.join((tdm.task, tdm.dataset, tdm.metric))
 
 
 def with_newest(scored: pa.Table) -> pa.Table:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.dataset as pads
 
-from tdm_ray.leaderboard.aggregate import sizes_of
+from tdm_ray.leaderboard.aggregate import ROWS_A_PART, split_by_label
 from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS
+from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.gold import base_ids
 
-_ROWS = 500_000  # predictions ranked at a time: 0.5 GB
 _COLUMNS = [n for n in LEADERBOARDS.names if n in PREDICTIONS.names]
 _ENTRY = [*TDM_PARTS, "paper_id"]
 _SHOWN = 20
@@ -23,46 +23,52 @@ _SHOWN = 20
 
 @dataclass(frozen=True)
 class News:
-    """What a night changed on the leaderboards; `best` are the first entries that are new, the largest boards first."""
+    """What a night changed on the leaderboards: entries of papers that were not there, in any version; boards whose
+    first entry is another paper's, `best` the largest of them. Of a store begun anew every entry is new."""
 
     entries: int = 0
     best_count: int = 0
     best: pa.Table = field(default_factory=LEADERBOARDS.empty_table)
 
 
-def refresh_leaderboards(store: Store, labels: Iterable[str], run_id: str, *, anew: bool) -> News:
-    """Rank the leaderboards of these labels (as `rank.key` writes them) anew, or all of them; one commit."""
+def refresh_leaderboards(store: Store, labels: Iterable[str], run_id: str, *, anew: bool) -> tuple[News, int | None]:
+    """Rank the leaderboards of these labels (as `rank.key` writes them) anew, or all of them; one commit.
+
+    Returns what is new, and the version of the table.
+    """
     last = store.last()
-    before = store.scan("leaderboards", last["versions"].get("leaderboards") if last else None)
-    wanted = None if anew else pa.array(sorted(labels), pa.string())
-    sizes = _sizes(store, wanted)
-    news = _Newest(_of_labels(before, _ENTRY, wanted))
-    if anew or sum(sizes.values()) > 8 * _ROWS:
-        store.overwrite("leaderboards", news.seen(_ranked(store, _groups(_sizes(store, None)))), run_id)
-        return news.told()
-    rows = pa.concat_tables([LEADERBOARDS.empty_table(), *news.seen(_ranked(store, _groups(sizes)))])
-    old = _of_labels(store.scan("leaderboards"), _ENTRY, wanted)
-    store.upsert("leaderboards", rows, run_id, old)
-    return news.told()
+    held = last["versions"].get("leaderboards") if last else None
+    wanted = pa.array(sorted(labels), pa.string())
+    if anew or _count(store, wanted) > 8 * ROWS_A_PART:
+        firsts = store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held) if held is not None else _nothing()
+        news = _Newest(firsts, _nothing())
+        with tempfile.TemporaryDirectory() as place:
+            version = store.overwrite("leaderboards", news.seen(_by_parts(store, place)), run_id)
+        return news.told(), version
+    before = _of_labels(store, "leaderboards", [*_ENTRY, "rank"], wanted, held) if held is not None else None
+    known = _nothing() if before is None else before.select(_ENTRY)
+    news = _Newest(known if before is None else before.filter(pc.equal(before["rank"], 1)).select(_ENTRY), known)
+    rows = pa.concat_tables([LEADERBOARDS.empty_table(), *news.seen([_ranked(store, wanted)])])
+    old = _of_labels(store, "leaderboards", _ENTRY, wanted)
+    return news.told(), store.upsert("leaderboards", rows, run_id, old)
 
 
 class _Newest:
-    """Holds what was on the leaderboards, and counts what was not."""
+    """Holds who was first and who was there, and counts who was not."""
 
-    def __init__(self, known: pa.Table) -> None:
-        self._known = _entry_keys(known).combine_chunks()
-        self._entries, self._best = 0, list[pa.Table]()
+    def __init__(self, firsts: pa.Table, known: pa.Table) -> None:
+        self._firsts, self._known = (_entries(table).combine_chunks() for table in (firsts, known))
+        self._new, self._best = 0, list[pa.Table]()
 
     def seen(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The tables, looked at on their way."""
         for table in tables:
-            new = pc.invert(pc.is_in(_entry_keys(table), value_set=self._known))
-            self._entries += pc.sum(new).as_py() or 0
-            first = pc.and_(pc.equal(table["rank"], 1), pc.is_valid(table["score"]))
-            boards = table.filter(pc.and_(new, first))
+            self._new += pc.sum(pc.invert(pc.is_in(_entries(table), value_set=self._known))).as_py() or 0
+            first = table.filter(pc.and_(pc.equal(table["rank"], 1), pc.is_valid(table["score"])))
+            first = first.filter(pc.invert(pc.is_in(_entries(first), value_set=self._firsts)))
             sizes = table.group_by(TDM_PARTS).aggregate([([], "count_all")])
-            at = pc.index_in(key(boards), value_set=key(sizes).combine_chunks())
-            self._best.append(boards.append_column("entries", sizes["count_all"].take(at)))
+            at = pc.index_in(key(first), value_set=key(sizes).combine_chunks())
+            self._best.append(first.append_column("entries", sizes["count_all"].take(at)))
             yield table
 
     def told(self) -> News:
@@ -70,41 +76,45 @@ class _Newest:
         if not self._best:
             return News()
         best = pa.concat_tables(self._best).sort_by([("entries", "descending"), *((p, "ascending") for p in TDM_PARTS)])
-        return News(self._entries, len(best), best.slice(0, _SHOWN).drop_columns("entries"))
+        return News(self._new, len(best), best.slice(0, _SHOWN).drop_columns("entries"))
 
 
-def _entry_keys(table: pa.Table) -> pa.ChunkedArray:
-    return pc.binary_join_element_wise(*(table[name] for name in _ENTRY), "\x1f")
+def _entries(table: pa.Table) -> pa.ChunkedArray:
+    """A label and a paper, of whatever version, as one string."""
+    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), "\x1f")
 
 
-def _of_labels(dataset: pads.Dataset, columns: list[str], wanted: pa.Array | None) -> pa.Table:
-    """The rows of the labels in memory; streamed, so that only they are."""
-    schema = pa.schema([dataset.schema.field(name) for name in columns])
-    tables = [schema.empty_table()]
-    for batch in dataset.to_batches(columns=columns, batch_readahead=2):
-        table = pa.Table.from_batches([batch])
-        tables.append(table if wanted is None else table.filter(pc.is_in(key(table), value_set=wanted)))
-    return pa.concat_tables(tables)
+def _nothing() -> pa.Table:
+    return LEADERBOARDS.empty_table().select(_ENTRY)
 
 
-def _sizes(store: Store, wanted: pa.Array | None) -> dict[str, int]:
-    """How many predictions each label has."""
-    sizes = sizes_of(store.scan("predictions"))
-    if wanted is not None:
-        sizes = sizes.filter(pc.is_in(key(sizes), value_set=wanted))
-    return dict(sorted(zip(key(sizes).to_pylist(), sizes["rows"].to_pylist(), strict=True)))
+def _count(store: Store, wanted: pa.Array) -> int:
+    """How many predictions the labels have."""
+    return len(_of_labels(store, "predictions", TDM_PARTS, wanted))
 
 
-def _groups(sizes: dict[str, int]) -> list[pa.Array]:
-    """Labels by the `_ROWS` predictions."""
-    names = pa.array(list(sizes), pa.string())
-    number = np.cumsum(list(sizes.values()), dtype=np.int64) // _ROWS
-    cuts = np.flatnonzero(np.diff(number)) + 1
-    return [names.slice(a, b - a) for a, b in zip([0, *cuts], [*cuts, len(names)], strict=True) if b > a]
+def _of_labels(store: Store, name: str, columns: list[str], wanted: pa.Array, version: int | None = None) -> pa.Table:
+    """The rows of the labels; their tasks and datasets leave most of the others out while they are read."""
+    parts = pc.split_pattern(wanted, "\x1f")
+    task, dataset = (pc.list_element(parts, place).unique() for place in (0, 1))
+    found = store.read(name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version)
+    return found.filter(pc.is_in(key(found), value_set=wanted))
 
 
-def _ranked(store: Store, groups: list[pa.Array]) -> Iterator[pa.Table]:
-    taxonomy = store.read("taxonomy")
-    papers = with_newest(store.read("scored", ["paper_id", "title", "published"]))
-    for labels in groups:
-        yield leaderboards(_of_labels(store.scan("predictions"), _COLUMNS, labels), papers, taxonomy)
+def _ranked(store: Store, labels: pa.Array) -> pa.Table:
+    return leaderboards(_of_labels(store, "predictions", _COLUMNS, labels), _papers(store), store.read("taxonomy"))
+
+
+def _by_parts(store: Store, place: str) -> Iterator[pa.Table]:
+    """All leaderboards, ranked part by part: half a million predictions, 0.5 GB, at a time."""
+    schema, papers, taxonomy = (
+        pa.schema([PREDICTIONS.field(n) for n in _COLUMNS]),
+        _papers(store),
+        store.read("taxonomy"),
+    )
+    for path in split_by_label(store.scan("predictions"), place):
+        yield leaderboards(read_table(path, schema), papers, taxonomy)
+
+
+def _papers(store: Store) -> pa.Table:
+    return with_newest(store.read("scored", ["paper_id", "title", "published"]))

@@ -2,13 +2,13 @@
 
     lease -> corpus (what is new is read) -> todo -> staging (Ray; resumed after a kill) -> commit -> record
 
-What is staged is kept until all tables are committed, and every commit is a merge by key: a night that is killed
-anywhere is begun again and ends with the same tables. Readers see it when its record is there (`Store.snapshot`).
+What is staged is kept until all tables are committed. A night that is killed anywhere is begun again: what it had
+committed is taken back, what it had staged is not made again, and it ends with the same tables. Readers see it when
+its record is there (`Store.snapshot`).
 """
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 import uuid
@@ -21,22 +21,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.config import RayConfig, ScoreConfig
-from tdm_ray.errors import BusyError, TdmRayError
+from tdm_ray.errors import BusyError, OutputError, TdmRayError
 from tdm_ray.model.scorer import Knowledge
+from tdm_ray.nightly.attempts import Stager, is_full, patiently
 from tdm_ray.nightly.boards import News, refresh_leaderboards
 from tdm_ray.nightly.commit import Commit
 from tdm_ray.nightly.log import Log
+from tdm_ray.nightly.record import counts
 from tdm_ray.nightly.staging import Staging, space_of
 from tdm_ray.nightly.summary import Night, write_summary
-from tdm_ray.nightly.todo import Corpus, Todo, find_todo, paper_keys, without
+from tdm_ray.nightly.todo import Corpus, Todo, find_todo
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.records import REJECTS
 from tdm_ray.storage import exists, join, read_table
 from tdm_ray.store.lease import Lease, lease
-from tdm_ray.store.schemas import RUNS
+from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.tables import TABLES, Store
-
-_ATTEMPTS, _WAIT_S = 4, 15.0  # a store that is away for half a minute, a node that is lost: the next attempt goes on
 
 
 def run_night(
@@ -46,8 +46,11 @@ def run_night(
     """Bring the tables of `store` up to date with `papers`: files, folders, globs, or an ingested folder.
 
     Other inputs than a papers table are read into `store/corpus` first. Called twice it does nothing the second time
-    and loads no model. Raises `BusyError` where another night is at work, and what `score_corpus` raises.
+    and loads no model. Raises `BusyError` where another night is at work, `OutputError` where `store` is a folder of
+    `score` or `ingest`, and what `score_corpus` raises.
     """
+    if any(exists(join(store, name)) for name in ("run.json", "ingest.json")):
+        raise OutputError(f"{store}: holds what `score` or `ingest` wrote; choose another --store")
     patience()
     found = _Night(Store(store), log or Log(new_run_id()), config or ScoreConfig(), ray_config or RayConfig())
     with lease(store, found.log.run_id) as held:
@@ -56,12 +59,10 @@ def run_night(
         except BusyError:
             raise
         except Exception as error:
-            found.log("failed", error=f"{type(error).__name__}: {error}")
             found.record_failure(error)
-            if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-                raise TdmRayError(
-                    f"{store}: no space left ({space_of(store)}); make some, and run the same again"
-                ) from None
+            if is_full(error):
+                cure = "make some, and run the same again"
+                raise TdmRayError(f"{store}: no space left ({space_of(store)}); {cure}") from None
             raise
 
 
@@ -82,12 +83,13 @@ class _Night:
         corpus, unread = self.corpus(papers)
         todo = find_todo(self.store, corpus, knowledge)
         if todo.nothing and not self._other_rejects(unread):
-            return self.record(todo, unread, News(), "nothing new")
+            return self.record("nothing new", todo, unread, News(), self.store.versions(), held)
         staging = Staging(join(self.store.root, "_staging"), todo.generation)
-        for kind in todo.kinds:
-            self.stage(todo, staging, kind)
-        news = self.commit(todo, staging, unread, held)
-        night = self.record(todo, unread, news, "done")
+        stager = Stager(todo, staging, self.config, self.ray_config, self.log)
+        lost = [stager.stage(kind) for kind in todo.kinds]
+        commit = Commit(self.store, todo, staging, self.log.run_id, _lost(todo, lost[0]))
+        news = self.commit(commit, unread, held)
+        night = self.record("done", todo, unread, news, commit.versions, held)
         staging.clear()
         return night
 
@@ -103,107 +105,80 @@ class _Night:
         corpus, twice = Corpus.of(find_pieces(folders))
         return corpus, pa.concat_tables([twice, *unread])
 
-    def stage(self, todo: Todo, staging: Staging, kind: str) -> None:
-        """Make the outcomes that are not staged yet, in as many attempts as it takes while each gets further."""
-        wanted, only = todo.kinds[kind]
-        attempts, left = 0, len(wanted)
-        while True:
-            missing = without(wanted, todo.corpus, staging.keys(kind))
-            count = pc.sum(missing).as_py() or 0
-            if not count:
-                return
-            attempts = attempts + 1 if count == left else 1
-            left = count
-            if attempts > _ATTEMPTS:
-                raise TdmRayError(f"{count:,} papers did not come out in {_ATTEMPTS} attempts; see the workers' logs")
-            self.log("scoring", papers=count, kind=kind.partition("-")[0], attempt=attempts)
-            self._score(todo.corpus.of_rows(missing), staging, kind, only, last=attempts == _ATTEMPTS)
-
-    def _score(self, pieces: Any, staging: Staging, kind: str, only: Any, *, last: bool) -> None:
-        from tdm_ray.scoring.pipeline import stage_outcomes
-
-        try:
-            folder = staging.attempt(kind)
-            stage_outcomes(
-                pieces, folder, self.config, self.ray_config, tries=staging.tries, only=only, tell=self.log.line
-            )
-        except TdmRayError:
-            raise
-        except Exception as error:
-            if last or _full(error):
-                raise
-            self.log("attempt failed", error=f"{type(error).__name__}: {str(error)[-500:]}")
-            time.sleep(_WAIT_S)
-
-    def commit(self, todo: Todo, staging: Staging, unread: pa.Table, held: Lease) -> News:
-        """Staged outcomes into the tables, one after the other."""
-        commit = Commit(self.store, todo, staging, self.log.run_id)
+    def commit(self, commit: Commit, unread: pa.Table, held: Lease) -> News:
+        """Staged outcomes into the tables, one after the other; `commit.versions` then holds those of all."""
+        commit.versions.update(self.store.versions())
         for name, step in (
             ("predictions", commit.predictions), ("scored", commit.scored),
             ("rejects", lambda: commit.rejects(unread)), ("taxonomy", commit.taxonomy),
-            ("versions", commit.touch_versions),
+            ("versions", commit.touch_versions), ("leaderboards", lambda: self._leaderboards(commit)),
         ):  # fmt: skip
             held.check()
             self.log("commit", table=name)
-            step()
-        held.check()
-        self.log("commit", table="leaderboards", labels=len(commit.touched))
-        news = refresh_leaderboards(self.store, commit.touched, self.log.run_id, anew=todo.anew)
-        for name in (*TABLES, "runs"):
-            self.store.tidy(name)
-        held.check()
+            result = patiently(step, self.log)
+        for name in TABLES:
+            held.check()
+            if (version := self.store.tidy(name)) is not None:
+                commit.versions[name] = version
+        self.store.tidy("runs")
+        assert isinstance(result, News)
+        return result
+
+    def _leaderboards(self, commit: Commit) -> News:
+        news, version = refresh_leaderboards(self.store, commit.touched, self.log.run_id, anew=commit.todo.anew)
+        if version is not None:
+            commit.versions["leaderboards"] = version
         return news
 
-    def record(self, todo: Todo, unread: pa.Table, news: News, outcome: str) -> Night:
+    def record(
+        self, outcome: str, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int], held: Lease
+    ) -> Night:
         """The run's row, by which readers find the new versions, and its summary for people."""
-        last = self.store.last()
-        keys = paper_keys(todo.corpus.papers)
-        scored = paper_keys(self.store.read("scored", ["paper_id", "content_hash"])).combine_chunks()
-        rejects = self.store.read("rejects", ["paper_id", "content_hash", "reason"])
-        here = pc.is_in(paper_keys(rejects), value_set=keys.combine_chunks())  # those of papers that are gone stay too
-        rejects = rejects.filter(pc.or_(here, pc.is_null(rejects["content_hash"])))
-        before = self.store.read("scored", ["paper_id"], version=last["versions"]["scored"]) if last else None
-        ids = todo.corpus.papers.filter(todo.whole)["paper_id"]
-        changed = pc.sum(pc.is_in(ids, value_set=before["paper_id"].combine_chunks())).as_py() if before else 0
-        reasons = {v["values"]: v["counts"] for v in rejects["reason"].value_counts().to_pylist()}
         row = {
-            "run_id": self.log.run_id, "started_at": self.started, "seconds": round(time.monotonic() - self.clock, 1),
-            "outcome": outcome, "model_id": todo.model_id, "taxonomy_id": todo.taxonomy.taxonomy_id,
-            "papers": len(keys) + len(unread), "rejected": reasons,
-            "scored": pc.sum(pc.is_in(keys, value_set=scored)).as_py() or 0,
-            "new_papers": len(ids) - (changed or 0), "changed_papers": changed or 0,
-            "asked_again": pc.sum(todo.again).as_py() or 0, "predictions": self.store.scan("predictions").count_rows(),
-            "new_entries": news.entries, "new_best": news.best_count,
-            "versions": self.store.versions(),
+            **self._row(outcome),
+            "model_id": todo.model_id, "taxonomy_id": todo.taxonomy.taxonomy_id,
+            **counts(self.store, todo, unread, news, versions), "versions": versions,
         }  # fmt: skip
         night = Night(row, news.best)
         write_summary(night, join(self.store.root, "nights"))
-        self._add(row)
-        self.log(outcome, **{k: v for k, v in row.items() if k not in ("started_at", "outcome", "run_id", "versions")})
+        held.check()
+        self.store.add_run(row)
+        self.log(
+            row["outcome"], **{k: v for k, v in row.items() if k not in ("started_at", "outcome", "run_id", "versions")}
+        )
         return night
 
     def record_failure(self, error: Exception) -> None:
         """A row for the history; readers pass over it."""
-        row = {
-            "run_id": self.log.run_id, "started_at": self.started, "seconds": round(time.monotonic() - self.clock, 1),
-            "outcome": "failed", "error": f"{type(error).__name__}: {error}"[:2000],
-        }  # fmt: skip
+        told = f"{type(error).__name__}: {error}"[:2000]
+        self.log("failed", error=told)
         try:
-            self._add(row)
+            self.store.add_run({**self._row("failed"), "error": told})
         except Exception as second:  # noqa: BLE001 - the first error is the one to tell
             self.log("not recorded", error=f"{type(second).__name__}: {second}")
 
-    def _add(self, row: dict[str, Any]) -> None:
-        listed = {k: list(v.items()) if isinstance(v, dict) else v for k, v in row.items()}
-        self.store.append("runs", pa.Table.from_pylist([listed], schema=RUNS))
+    def _row(self, outcome: str) -> dict[str, Any]:
+        seconds = round(time.monotonic() - self.clock, 1)
+        return {"run_id": self.log.run_id, "started_at": self.started, "seconds": seconds, "outcome": outcome}
 
     def _other_rejects(self, unread: pa.Table) -> bool:
-        held = self.store.read("rejects", REJECTS.names, pc.is_null(pc.field("content_hash")))
-        return bool(set(held["location"].to_pylist()) != set(unread["location"].to_pylist()))
+        """Whether other files or rows cannot be read than when the last run was made, or for another reason."""
+        shown = ["location", "reason"]
+        held = self.store.read("rejects", shown, pc.is_null(pc.field("content_hash")))
+        one, other = ({tuple(row.values()) for row in table.select(shown).to_pylist()} for table in (held, unread))
+        return one != other
 
 
-def _full(error: Exception) -> bool:
-    return "No space left" in str(error)
+def _lost(todo: Todo, lost: pa.ChunkedArray) -> pa.Table:
+    """Papers that no outcome came of, as rejects: their rows do not hold what their table's columns say."""
+    form, now = FORMS["rejects"].schema, datetime.now(UTC)
+    rows = [
+        {"paper_id": row["paper_id"], "content_hash": row["content_hash"], "location": todo.corpus.location(row),
+         "reason": "unreadable", "detail": "its row could not be read, or its content_hash is not that of its text",
+         "model_id": todo.model_id, "taxonomy_id": todo.taxonomy.taxonomy_id, "seen_at": now}
+        for row in todo.corpus.papers.filter(lost).to_pylist()
+    ]  # fmt: skip
+    return pa.Table.from_pylist(rows, schema=form)
 
 
 def new_run_id() -> str:

@@ -23,6 +23,9 @@ from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _SEPARATOR = "\x1f"
+_KEYS = ["paper_id", "content_hash"]
+# Reasons that may be the worker's and not the paper's (memory, a lost node): tried again in so many nights.
+PASSING, NIGHTS = ("failed", "crashed", "unreadable"), 3
 _PLACES = pa.schema(
     [("paper_id", pa.string()), ("content_hash", pa.string()), ("piece", pa.int64()), ("row", pa.int64())]
 )
@@ -53,6 +56,10 @@ class Corpus:
         first = np.zeros(len(papers), bool)
         first[np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]] = True
         return cls(pieces, papers.filter(pa.array(first))), _duplicates(pieces, papers.filter(pa.array(~first)))
+
+    def location(self, row: dict[str, Any]) -> str:
+        """File and row of a row of `papers`."""
+        return _location(self.pieces, row)
 
     def of_rows(self, wanted: pa.ChunkedArray) -> list[Piece]:
         """The pieces of the papers where `wanted` is true, with only those rows."""
@@ -117,11 +124,16 @@ class Todo:
         return {"whole": (self.whole, None), f"added-{added}": (self.again, self.labels.added)}
 
 
+def _location(pieces: Sequence[Piece], row: dict[str, Any]) -> str:
+    piece = pieces[row["piece"]]
+    return f"{piece.paths[0]}#{piece.first_row + row['row']}"
+
+
 def _duplicates(pieces: Sequence[Piece], papers: pa.Table) -> pa.Table:
     now = datetime.now(UTC)
     rows = [
         {"paper_id": row["paper_id"], "source": pieces[row["piece"]].kind, "reason": "duplicate_id", "seen_at": now,
-         "location": f"{pieces[row['piece']].paths[0]}#{pieces[row['piece']].first_row + row['row']}",
+         "location": _location(pieces, row),
          "detail": "another paper of this table has the same paper_id, and was kept"}
         for row in papers.to_pylist()
     ]  # fmt: skip
@@ -142,16 +154,24 @@ def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge) -> Todo:
     if last is None or last["model_id"] != knowledge.model_id:
         return Todo(corpus, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no)
     labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
-    known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen(store, last)).combine_chunks())
+    same = last["taxonomy_id"] == taxonomy.taxonomy_id  # else rejects are tried again: other labels, another outcome
+    seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
+    known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen).combine_chunks())
     return Todo(corpus, knowledge.model_id, taxonomy, False, labels, pc.invert(known), known if labels.added else no)
 
 
-def seen(store: Store, last: dict[str, Any]) -> pa.Table:
-    """paper_id and content_hash of what is scored or rejected under the last run's model and taxonomy."""
-    columns, versions = ["paper_id", "content_hash"], last["versions"]
+def _scored(store: Store, last: dict[str, Any]) -> pa.Table:
+    """What was scored under the last run's model and taxonomy."""
     same = (pc.field("model_id") == last["model_id"]) & (pc.field("taxonomy_id") == last["taxonomy_id"])
-    tables = [store.read(name, columns, same, versions.get(name)) for name in ("scored", "rejects") if name in versions]
-    return pa.concat_tables(tables)
+    return store.read("scored", _KEYS, same, last["versions"]["scored"])
+
+
+def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
+    """What was rejected, but for what may go better another night."""
+    table = store.read("rejects", version=last["versions"]["rejects"])
+    passing = pc.and_(pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], NIGHTS))
+    same = pc.and_(pc.equal(table["model_id"], last["model_id"]), pc.equal(table["taxonomy_id"], last["taxonomy_id"]))
+    return table.filter(pc.and_(same, pc.invert(passing))).select(_KEYS)
 
 
 def paper_keys(papers: pa.Table) -> pa.ChunkedArray:

@@ -23,11 +23,11 @@ from tdm_ray.records import PAPERS, READINGS, REJECTS
 from tdm_ray.scoring.commit import LOCATION, duplicates_of, marked, rejects_of, staged
 from tdm_ray.scoring.run import Run, Summary, state_of
 from tdm_ray.storage import exists, join, list_files, open_file, read_table, replace_files, scan_table
+from tdm_ray.store.schemas import month_of
 
 FILES = pa.schema([("path", pa.string()), ("state", pa.string()), ("items", pa.int64()), ("ingested_at", pa.string())])
 _ROWS_A_GROUP = 256
 _OPEN = 48  # months written at a time; a dump comes month by month
-_MONTHS = (r"^(?P<month>\d{4})\.\d{4,5}(?:v\d+)?$", r"^[a-z-]+(?:\.[A-Z]{2})?/(?P<month>\d{4})\d{3}(?:v\d+)?$")
 
 
 def new_pieces(out: str, pieces: list[Piece]) -> tuple[list[Piece], dict[str, str]]:
@@ -204,6 +204,5 @@ class _Commit:
 
 def months_of(papers: pa.Table) -> pa.ChunkedArray:
     """`YYMM` of each paper, from its arXiv id, else from its date; `other` where neither tells."""
-    told = [pc.struct_field(pc.extract_regex(papers["paper_id"], form), "month") for form in _MONTHS]
     dated = pc.strftime(papers["published"], format="%y%m")
-    return pc.coalesce(*told, dated, pa.scalar("other"))
+    return pc.coalesce(month_of(papers["paper_id"]), dated, pa.scalar("other"))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
 
 import fsspec
 import pyarrow as pa
@@ -39,7 +41,7 @@ class Worker:
         else:
             self._write(note, 1)
             done = self._stage(rows)
-        self._fs.rm_file(note)
+        self._remove(note)
         self._counts(done)
         return done
 
@@ -49,12 +51,11 @@ class Worker:
         tries = 1 + self._begun(note)  # the block's death was one
         if tries >= TRIES:
             kept = {n: row[n] for n in self._schema.names if n in row.column_names}
-            kept |= {"reason": pa.array(["crashed"]), "detail": pa.array([f"{place}: tried {tries} times"])}
-            columns = [kept.get(f.name, pa.nulls(1, f.type)) for f in self._schema]
-            return pa.table(columns, schema=self._schema)
+            kept |= {"reason": ["crashed"], "detail": [f"{place}: tried {tries} times"], "seen_at": [datetime.now(UTC)]}
+            return pa.table([kept.get(f.name, pa.nulls(1, f.type)) for f in self._schema], schema=self._schema)
         self._write(note, tries)
         done = self._stage(row)
-        self._fs.rm_file(note)
+        self._remove(note)
         return done
 
     def _note(self, places: Sequence[str]) -> str:
@@ -62,9 +63,13 @@ class Worker:
 
     def _begun(self, note: str) -> int:
         try:
-            return int(self._fs.cat_file(note))
+            return int(self._fs.cat_file(note) or b"1")  # an empty one was cut short
         except FileNotFoundError:
             return 0
+
+    def _remove(self, note: str) -> None:
+        with suppress(FileNotFoundError):  # a worker that outlived its driver was here too
+            self._fs.rm_file(note)
 
     def _write(self, note: str, tries: int) -> None:
         self._fs.pipe_file(note, str(tries).encode())
@@ -80,7 +85,8 @@ class _Counts:
         self._rejects = Counter("tdm_ray_rejects", "Papers rejected, by reason.", ("stage", "reason"))
 
     def __call__(self, rows: pa.Table) -> None:
-        self._papers.inc(max(len(rows), 0), self._tags) if len(rows) else None
+        if len(rows):
+            self._papers.inc(len(rows), self._tags)
         if "hypotheses" in rows.column_names and (pairs := pc.sum(rows["hypotheses"]).as_py()):
             self._pairs.inc(pairs, self._tags)
         for found in rows["reason"].drop_null().value_counts().to_pylist():

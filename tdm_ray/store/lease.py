@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, write_deltalake
@@ -23,6 +24,7 @@ from tdm_ray.storage import join
 from tdm_ray.store.tables import options
 
 LASTS_S = 300.0  # after which a run that does not renew it is taken for dead
+_BOOT = "/proc/sys/kernel/random/boot_id"
 _LEASE = pa.schema([("run_id", pa.string()), ("holder", pa.string()), ("until", INSTANT)])
 
 
@@ -38,7 +40,7 @@ class Lease:
         """Take it. Raises `BusyError` where another run holds it."""
         table = self._table()
         if table is not None:
-            held = table.to_pyarrow_table().to_pylist()[0]
+            held = _row(table)
             if held["until"] > datetime.now(UTC) and not _dead(held["holder"]):
                 raise BusyError(_busy(self._place, held["run_id"], held["holder"], held["until"]))
         self._write(table)
@@ -47,16 +49,17 @@ class Lease:
         """Renew it. Raises `BusyError` where it ended meanwhile and another run took it."""
         with self._lock:
             table = self._table()
-            held = table.to_pyarrow_table().to_pylist()[0] if table else {"run_id": None}
+            held = _row(table) if table else {"run_id": None}
             if held["run_id"] != self._run_id:
                 raise BusyError(f"{self._place}: lost to run {held['run_id']}, since it was not renewed in time")
             self._write(table)
 
     def give_back(self) -> None:
         """End it, where it is still held."""
-        with suppress(BusyError), self._lock:
+        # Where it cannot be given back it ends by itself; what the run did, or its error, is what counts.
+        with suppress(BusyError, DeltaError, OSError), self._lock:
             table = self._table()
-            if table and table.to_pyarrow_table()["run_id"][0].as_py() == self._run_id:
+            if table and _row(table)["run_id"] == self._run_id:
                 self._lasts = 0
                 self._write(table)
                 table.vacuum(retention_hours=1, enforce_retention_duration=False, dry_run=False)
@@ -82,10 +85,12 @@ class Lease:
                 write_deltalake(self._place, row, mode="error", storage_options=self._options, commit_properties=once)
             else:
                 write_deltalake(seen, row, mode="overwrite", commit_properties=once)
-        except (CommitFailedError, DeltaError) as error:
-            if isinstance(error, CommitFailedError) or "already exists" in str(error):
+        except DeltaError as error:
+            if not isinstance(error, CommitFailedError) and "already exists" not in str(error):
+                raise
+            now = self._table()
+            if now is None or _row(now)["run_id"] != self._run_id:  # else the answer to our own commit was lost
                 raise BusyError(f"{self._place}: another run took it at the same moment") from None
-            raise
 
 
 @contextmanager
@@ -104,10 +109,17 @@ def lease(root: str, run_id: str, *, lasts_s: float = LASTS_S) -> Iterator[Lease
         held.give_back()
 
 
+def _row(table: DeltaTable) -> dict[str, Any]:
+    row: dict[str, Any] = table.to_pyarrow_table().to_pylist()[0]
+    return row
+
+
 def _machine() -> str:
-    """This machine, and on it the space that process ids are of: containers have their own."""
-    space = os.readlink("/proc/self/ns/pid") if os.path.exists("/proc/self/ns/pid") else ""
-    return f"{socket.gethostname()}{space.removeprefix('pid:')}"
+    """This machine since it was started, and on it the space that process ids are of: containers have their own."""
+    if not os.path.exists(_BOOT):
+        return socket.gethostname()
+    with open(_BOOT) as file:
+        return f"{socket.gethostname()}/{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}".replace(":", "")
 
 
 def _dead(holder: str) -> bool:

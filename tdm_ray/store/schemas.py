@@ -18,6 +18,7 @@ COUNTS = pa.map_(pa.string(), pa.int64())
 RUNS = pa.schema(
     [
         ("run_id", pa.string()),
+        ("number", pa.int64()),  # 1, 2, 3, ...
         ("started_at", INSTANT),
         ("seconds", pa.float64()),
         ("outcome", pa.string()),  # "done", "nothing new" or "failed"
@@ -51,7 +52,13 @@ FORMS = {
     "predictions": Form(PREDICTIONS.append(_MONTH), ("month", "paper_id", *_TDM), ("month",)),
     "scored": Form(SCORED.append(_MONTH), ("month", "paper_id"), ("month",)),
     "rejects": Form(
-        pa.schema([*REJECTS, *(SCORED.field(n) for n in ("content_hash", "model_id", "taxonomy_id"))]),
+        pa.schema(
+            [
+                *REJECTS,
+                *(SCORED.field(n) for n in ("content_hash", "model_id", "taxonomy_id")),  # null: was not read
+                ("nights", pa.int32()),  # in which it was tried
+            ]
+        ),
         ("paper_id", "location"),
     ),
     "leaderboards": Form(LEADERBOARDS, (*_TDM, "paper_id")),
@@ -62,5 +69,9 @@ FORMS = {
 
 def with_month(table: pa.Table) -> pa.Table:
     """The table with the column `month`, which follows from `paper_id` alone: a key must not change."""
-    told = [pc.struct_field(pc.extract_regex(table["paper_id"], form), "month") for form in _MONTHS]
-    return table.append_column(_MONTH, pc.coalesce(*told, pa.scalar("other")))
+    return table.append_column(_MONTH, pc.coalesce(month_of(table["paper_id"]), pa.scalar("other")))
+
+
+def month_of(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`YYMM` of arXiv's ids; null for others."""
+    return pc.coalesce(*(pc.struct_field(pc.extract_regex(paper_ids, form), "month") for form in _MONTHS))

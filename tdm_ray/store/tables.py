@@ -1,18 +1,17 @@
 """A store: tables of Delta Lake (through delta-rs) in one folder, and snapshots that fit together.
 
 Each commit of a table is atomic, on a disk and on S3 (by conditional put), and makes a version that stays readable.
-A run writes several tables; when all are there it adds a row to `runs` with the version of each. `snapshot` reads
-those versions, so a reader sees all of a run or nothing of it. Any other reader of Delta Lake (DuckDB, pandas, Spark)
-may open a table's folder directly: each by itself is always whole.
+A run writes several tables (and more than a million new rows in several commits); when all are there it adds a row to
+`runs` with the version of each. `snapshot` reads those versions, so a reader sees all of a run or nothing of it. Any
+other reader of Delta Lake (DuckDB, pandas, Spark) may open a table's folder directly.
 """
 
 from __future__ import annotations
 
 import os
-import queue
-import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +23,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from tdm_ray.errors import InputError
 from tdm_ray.storage import exists, join
-from tdm_ray.store.schemas import FORMS
+from tdm_ray.store.schemas import FORMS, RUNS
 
 TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy")
 _FILES_A_PARTITION = 16  # beyond which small files of many nights are put together
@@ -49,6 +48,11 @@ class Store:
         table = self.open(name)
         return table.version() if table else None
 
+    def _made(self, name: str) -> int:
+        version = self.version(name)
+        assert version is not None
+        return version
+
     def scan(self, name: str, version: int | None = None) -> pads.Dataset:
         """The table as a dataset that is read piece by piece; an empty one where it is not there yet."""
         table = self.open(name, version)
@@ -60,49 +64,72 @@ class Store:
         """The table, or some columns and rows of it, in memory."""
         return self.scan(name, version).to_table(columns=columns, filter=rows)
 
-    def overwrite(self, name: str, batches: Iterable[pa.Table], run_id: str) -> None:
-        """Put these rows in place of all there are; streamed, one commit."""
+    def overwrite(self, name: str, tables: Iterable[pa.Table], run_id: str) -> int:
+        """Put these rows in place of all there are, one commit; returns its version.
+
+        They are spooled to the disk of this machine first: delta-rs asks for rows inside its runtime, from where its
+        other tables cannot be read.
+        """
         form = FORMS[name]
-        made = (batch for table in batches for batch in table.select(form.schema.names).to_batches())
-        stream = _from_a_thread(made)
-        write_deltalake(
-            join(self.root, name), pa.RecordBatchReader.from_batches(form.schema, stream), mode="overwrite",
-            partition_by=list(form.partition) or None, storage_options=options(self.root),
-            commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
-        )  # fmt: skip
+        with tempfile.TemporaryFile() as file:
+            with pa.ipc.new_stream(file, form.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as spool:
+                for table in tables:
+                    spool.write_table(table.select(form.schema.names))
+            file.seek(0)
+            write_deltalake(
+                join(self.root, name), pa.ipc.open_stream(file), mode="overwrite", schema_mode="overwrite",
+                partition_by=list(form.partition) or None, storage_options=options(self.root),
+                commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
+            )  # fmt: skip
+        return self._made(name)
 
-    def append(self, name: str, rows: pa.Table) -> None:
-        """Add rows at the end."""
-        write_deltalake(join(self.root, name), rows, mode="append", storage_options=options(self.root))
-
-    def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> None:
+    def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> int | None:
         """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one commit.
 
-        Nothing to do makes no version. `rows` must hold each key once.
+        Returns its version; nothing to do makes none. `rows` must hold each key once.
         """
         form = FORMS[name]
         source = _marked(rows.select(form.schema.names), gone, form.key)
-        if not len(source):
-            return
         table = self.open(name)
+        if not len(source):
+            return table.version() if table else None
         if table is None:
-            self.overwrite(name, [rows], run_id)
-            return
+            return self.overwrite(name, [rows], run_id)
         same, put = " AND ".join(f"t.{k} = s.{k}" for k in form.key), {n: f"s.{n}" for n in form.schema.names}
         commit = CommitProperties(custom_metadata={"run_id": run_id})
-        merge = table.merge(source, same, source_alias="s", target_alias="t", commit_properties=commit)
+        merge = table.merge(
+            source, same, source_alias="s", target_alias="t", merge_schema=True, commit_properties=commit
+        )
         merge = merge.when_matched_delete(f"s.{_GONE}").when_matched_update(put, predicate=f"NOT s.{_GONE}")
         merge.when_not_matched_insert(put, predicate=f"NOT s.{_GONE}").execute()
+        return table.version()
 
-    def tidy(self, name: str) -> None:
-        """Put small files together, where nights have left many; old versions stay readable for a week."""
+    def tidy(self, name: str) -> int | None:
+        """Put small files together where nights have left many, and remove those that no version of the last week
+        needs; returns the version."""
         table = self.open(name)
         if table is None:
-            return
-        folders = len(table.partitions()) if FORMS[name].partition else 1
-        if len(table.file_uris()) > _FILES_A_PARTITION * max(1, folders):
-            table.optimize.compact()
-            table.vacuum(dry_run=False)
+            return None
+        counts = Counter(path.rpartition("/")[0] for path in table.file_uris())
+        if most := [place for place, count in counts.items() if count > _FILES_A_PARTITION]:
+            months = [place.rpartition("month=")[2] for place in most]
+            table.optimize.compact(partition_filters=[("month", "in", months)] if FORMS[name].partition else None)
+        table.vacuum(dry_run=False)
+        return table.version()
+
+    def add_run(self, row: Mapping[str, Any]) -> None:
+        """Add a row to `runs`, which gets the next number: by that, and not by a clock, the newest is known.
+
+        Raises `CommitFailedError` where another run was added at the same moment.
+        """
+        table = self.open("runs")
+        number = 1 + max((run["number"] for run in self.runs()), default=0)
+        listed = {k: list(v.items()) if isinstance(v, dict) else v for k, v in row.items()}
+        write_deltalake(
+            table or join(self.root, "runs"), pa.Table.from_pylist([{**listed, "number": number}], schema=RUNS),
+            mode="append" if table else "error", storage_options=None if table else options(self.root),
+            commit_properties=CommitProperties(max_commit_retries=0),
+        )  # fmt: skip
 
     def roll_back(self) -> list[str]:
         """Take back what a run has committed that did not come to its end; returns the tables."""
@@ -119,8 +146,8 @@ class Store:
         return {name: found for name in TABLES if (found := self.version(name)) is not None}
 
     def runs(self) -> list[dict[str, Any]]:
-        """The rows of `runs`, the newest first."""
-        rows: list[dict[str, Any]] = self.read("runs").sort_by([("started_at", "descending")]).to_pylist()
+        """The rows of `runs`, the newest first; none where there is no store yet."""
+        rows: list[dict[str, Any]] = self.read("runs").sort_by([("number", "descending")]).to_pylist()
         return [
             {**row, "rejected": dict(row["rejected"] or ()), "versions": dict(row["versions"] or ())} for row in rows
         ]
@@ -164,39 +191,13 @@ def options(root: str) -> dict[str, str] | None:
     """What delta-rs must be told beside the standard environment variables, which it reads itself."""
     if not root.startswith(("s3://", "s3a://")):
         return None
-    told = {"region": os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"}
-    if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
+    told = {"endpoint": endpoint} if endpoint else {}
+    if endpoint.startswith("http://"):
         told["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
+    if endpoint and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
+        told["region"] = "us-east-1"  # what such stores take for granted; AWS's own is found by delta-rs
     return told
-
-
-def _from_a_thread(made: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same, made in a thread of its own: delta-rs asks for rows inside its runtime, where it cannot be called, so
-    rows that come from another of its tables must not be read there."""
-    ahead: queue.Queue[pa.RecordBatch | BaseException | None] = queue.Queue(maxsize=4)
-    left = threading.Event()
-
-    def make() -> None:
-        try:
-            for batch in made:
-                while not left.is_set():
-                    with suppress(queue.Full):
-                        ahead.put(batch, timeout=1)
-                        break
-                else:
-                    return
-            ahead.put(None)
-        except BaseException as error:  # noqa: BLE001 - raised again where the rows are wanted
-            ahead.put(error)
-
-    threading.Thread(target=make, daemon=True).start()
-    try:
-        while (batch := ahead.get()) is not None:
-            if isinstance(batch, BaseException):
-                raise batch
-            yield batch
-    finally:
-        left.set()
 
 
 def _marked(rows: pa.Table, gone: pa.Table | None, key: Sequence[str]) -> pa.Table:
