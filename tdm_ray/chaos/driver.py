@@ -56,6 +56,11 @@ class Driver:
         return f"{told} {last['table']}" if "table" in last else str(told)
 
     @property
+    def is_done(self) -> bool:
+        """Whether its record is written: nothing can be disturbed any more."""
+        return self.doing in ("done", "nothing new")
+
+    @property
     def said(self) -> str:
         """The last lines of its standard error that are no events; for the person who asks why."""
         return "".join(self._other[-40:])

@@ -10,6 +10,7 @@ import json
 import random
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -47,11 +48,11 @@ class Game:
 
 
 def play(store: str, folder: Path, kills: int, game: Game | None = None) -> dict[str, Any]:
-    """Kill so many times, in stores under `store`; `folder` holds the papers. Returns what `jobs/chaos.py` prints."""
+    """Kill at least so many times, in stores under `store`; `folder` holds the papers. Returns what `jobs/chaos.py` prints."""
     game = game or Game()
     before, after = _corpora(folder, game)
     chance, started, rows = random.Random(game.seed), time.perf_counter(), list[dict[str, Any]]()  # noqa: S311
-    planned = _planned(kills, chance)
+    planned = _planned(chance)
     with Nodes() as nodes:
         first, undisturbed = join(store, "first"), join(store, "undisturbed")
         for place in (first, undisturbed):
@@ -60,11 +61,11 @@ def play(store: str, folder: Path, kills: int, game: Game | None = None) -> dict
         copy_files(first, undisturbed)
         _to_its_end(nodes, _arguments(after, undisturbed, game))
         wanted = _tables(undisturbed)
-        for number in range(0, len(planned), game.kills_a_night):
-            part = planned[number : number + game.kills_a_night]
-            place = join(store, f"game-{number}")
+        while sum(len(row["kills"]) for row in rows) < kills:
+            place = join(store, f"game-{len(rows)}")
             remove_folder(place)
             copy_files(first, place)
+            part = [next(planned) for _ in range(game.kills_a_night)]
             done = list(_disturbed(nodes, _arguments(after, place, game), place, part, chance))
             rows.append({"kills": done, **_compare(wanted, _tables(place))})
             _tell(rows[-1])
@@ -80,11 +81,10 @@ def _sum(rows: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _planned(kills: int, chance: random.Random) -> list[tuple[str, str]]:
-    """Each kind as often as the others, in random order."""
-    every = list(KILLS) * -(-kills // len(KILLS))
-    planned = every[: len(KILLS) * (kills // len(KILLS))] + chance.sample(KILLS, kills % len(KILLS))
-    return chance.sample(planned, kills)
+def _planned(chance: random.Random) -> Iterator[tuple[str, str]]:
+    """Each kind as often as the others, in random order, without end."""
+    while True:
+        yield from chance.sample(KILLS, len(KILLS))
 
 
 def _disturbed(
@@ -107,6 +107,7 @@ def _disturbed(
                     break
             doing = driver.doing
             what = _kill(nodes, driver, victim, chance)
+            print(f"chaos: {what} killed while {doing}", file=sys.stderr, flush=True)
             yield f"{what} {doing}"
             alive = not what.startswith("driver")
         if alive:
@@ -136,7 +137,7 @@ def _reach(driver: Driver, phase: str, place: str, chance: random.Random) -> boo
             if not driver.wait_seconds(0.05):
                 return False
     longest = {"read": 4.0, "score": 6.0, "write": 1.0, "commit": 0.1}[phase]
-    return driver.wait_seconds(chance.uniform(0, longest))
+    return driver.wait_seconds(chance.uniform(0, longest)) and not driver.is_done
 
 
 def _staged(place: str) -> bool:
@@ -184,20 +185,22 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else str(value)
 
 
-def _tables(store: str) -> dict[str, list[str]]:
-    """The rows of each table of the last whole run, as text, but for times and places."""
+def _tables(store: str) -> dict[str, dict[str, list[str]]]:
+    """The rows of each table of the last whole run, by key, as text; but for times."""
     snapshot = Store(store).snapshot()
-    found = {}
+    found: dict[str, dict[str, list[str]]] = {}
     for name in _TABLES:
-        drop = [c for c in FORMS[name].schema.names if c in _TIMES or (name == "rejects" and c == "location")]
-        rows = snapshot.read(name).drop_columns(drop).to_pylist()
-        found[name] = sorted(json.dumps(row, sort_keys=True, default=str) for row in rows)
+        keys, rows = FORMS[name].key, defaultdict[str, list[str]](list)
+        for row in snapshot.read(name).to_pylist():
+            told = {column: value for column, value in row.items() if column not in _TIMES}
+            rows[str([row[k] for k in keys])].append(json.dumps(told, sort_keys=True, default=str))
+        found[name] = dict(rows)
     return found
 
 
-def _compare(wanted: dict[str, list[str]], got: dict[str, list[str]]) -> dict[str, Any]:
-    lost = sum(len(set(wanted[name]) - set(got[name])) for name in _TABLES)
-    duplicated = sum(len(got[name]) - len(set(got[name])) for name in _TABLES)
+def _compare(wanted: dict[str, dict[str, list[str]]], got: dict[str, dict[str, list[str]]]) -> dict[str, Any]:
+    lost = sum(len(wanted[name].keys() - got[name].keys()) for name in _TABLES)
+    duplicated = sum(len(rows) - 1 for name in _TABLES for rows in got[name].values())
     return {"lost": lost, "duplicated": duplicated, "identical": wanted == got}
 
 

@@ -61,8 +61,7 @@ class Nodes:
         """Wait until no driver's processes are left: the next driver finds the cluster as the first did."""
         deadline = time.monotonic() + _WAIT_S
         while time.monotonic() < deadline:
-            left = [p for p in self._processes() if _title(p).startswith("ray::") and "IDLE" not in _title(p)]
-            if not left:
+            if not any(map(_at_work, self._processes())):
                 return
             time.sleep(0.2)
 
@@ -79,6 +78,12 @@ class Nodes:
                 except psutil.NoSuchProcess:
                     continue
         return found
+
+
+def _at_work(process: psutil.Process) -> bool:
+    """Whether it works for a driver: agents, idle workers and Ray's own actors (`ray::_StatsActor`) stay."""
+    title = _title(process)
+    return title.startswith("ray::") and not title.startswith(("ray::_", "ray::IDLE")) and not title.endswith("Agent")
 
 
 def _title(process: psutil.Process) -> str:
