@@ -121,6 +121,13 @@ def store():
     patch.undo()
 
 
+@pytest.fixture
+def direct(store, monkeypatch):
+    """The store past the proxy, which is of this process: delta-rs holds the interpreter's lock now and then."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{Faults.upstream}")
+    return store
+
+
 @pytest.fixture(scope="module")
 def own_ray(store, request):
     """A Ray whose workers know the store: the environment of one that is up already does not change."""
@@ -202,7 +209,8 @@ def test_a_training_goes_to_the_store_and_scores_from_there(
     assert found.checkpoint.learnt_from
 
 
-def test_nights_in_the_store_are_those_of_a_folder(own_ray, store, jsonl, tiny_model, tmp_path):
+def test_nights_in_the_store_are_those_of_a_folder(own_ray, direct, jsonl, tiny_model, tmp_path):
+    store = direct
     config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
     here, there = (run_night(str(jsonl), place, config, SMALL).run for place in (str(tmp_path), f"{store}/nights"))
     assert (here["scored"], here["predictions"]) == (there["scored"], there["predictions"])
@@ -214,7 +222,8 @@ def test_nights_in_the_store_are_those_of_a_folder(own_ray, store, jsonl, tiny_m
         run_night(str(jsonl), f"{store}/nights", config, SMALL)
 
 
-def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(store):
+def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
+    store = direct
     got, busy, together = [], [], threading.Barrier(6)
 
     def take(number):
@@ -235,7 +244,8 @@ def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(store):
     assert (len(got), len(busy)) == (1, 5)
 
 
-def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(store):
+def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
+    store = direct
     nights = Store(f"{store}/readers")
     write_night(nights, 0)
     stop, written = threading.Event(), [0]
@@ -258,7 +268,7 @@ def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(store):
     assert len(seen) > 5
 
 
-def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model, tmp_path):
+def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model, tmp_path, monkeypatch):
     options = ["--model", tiny_model, "--asked", "4", "--threshold", "0.5"]
     calm = Driver([str(jsonl), "--store", str(tmp_path), *options], "")
     assert calm.end(300) == 0, calm.said
@@ -267,10 +277,12 @@ def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model,
     Faults.away_until = time.monotonic() + 30
     assert driver.end(400) == 0, driver.said
     assert Faults.refused > 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{Faults.upstream}")  # see `direct`
     assert _tables(f"{store}/outage") == _tables(str(tmp_path))
 
 
-def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(store, tiny_model, tmp_path):
+def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny_model, tmp_path):
+    store = direct
     options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "4")
     found = play(f"{store}/chaos", tmp_path, 3, Game(options=options, papers=18, new=12))
     assert found["kills"] >= 3

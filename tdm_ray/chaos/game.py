@@ -48,7 +48,7 @@ class Game:
 
 
 def play(store: str, folder: Path, kills: int, game: Game | None = None) -> dict[str, Any]:
-    """Kill at least so many times, in stores under `store`; `folder` holds the papers. Returns what `jobs/chaos.py` prints."""
+    """Kill at least so many times, in stores under `store`; `folder` holds the papers. Returns what the job prints."""
     game = game or Game()
     before, after = _corpora(folder, game)
     chance, started, rows = random.Random(game.seed), time.perf_counter(), list[dict[str, Any]]()  # noqa: S311
