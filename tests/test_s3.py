@@ -244,6 +244,7 @@ def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
     assert (len(got), len(busy)) == (1, 5)
 
 
+@pytest.mark.long
 def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
     store = direct
     nights = Store(f"{store}/readers")
@@ -268,6 +269,7 @@ def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
     assert len(seen) > 5
 
 
+@pytest.mark.long
 def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model, tmp_path, monkeypatch):
     options = ["--model", tiny_model, "--asked", "4", "--threshold", "0.5"]
     calm = Driver([str(jsonl), "--store", str(tmp_path), *options], "")
@@ -281,6 +283,7 @@ def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model,
     assert _tables(f"{store}/outage") == _tables(str(tmp_path))
 
 
+@pytest.mark.long
 def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny_model, tmp_path):
     store = direct
     options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "4")
