@@ -66,6 +66,11 @@ def list_files(path: str) -> list[str]:
     return [cast(str, f) if "file" in fs.protocol else fs.unstrip_protocol(f) for f in visible]
 
 
+def parquet_files(path: str) -> list[str]:
+    """The Parquet files of `list_files`. Raises `InputError` where there is nothing at `path`."""
+    return [found for found in list_files(path) if found.endswith(".parquet")]
+
+
 @contextmanager
 def _reaching(path: str) -> Iterator[None]:
     """Errors of a store that cannot be asked, as `UnreachableError`: those of botocore are no `OSError`s.
@@ -171,7 +176,7 @@ def read_table(path: str, schema: pa.Schema, columns: list[str] | None = None) -
 def scan_table(path: str, schema: pa.Schema) -> pads.Dataset:
     """The Parquet file or folder at `path` as a dataset that is read piece by piece."""
     fs, _ = fsspec.core.url_to_fs(path)
-    files = [fs._strip_protocol(f) for f in list_files(path) if f.endswith(".parquet")]
+    files = [fs._strip_protocol(f) for f in parquet_files(path)]
     return pads.dataset(files, schema=schema, format="parquet", filesystem=fs)
 
 

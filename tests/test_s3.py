@@ -18,7 +18,7 @@ import fsspec
 import pytest
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
-from test_store import write_night
+from test_store import read_beside_nights, take_together
 
 from tdm_ray.chaos.driver import Driver
 from tdm_ray.chaos.game import Game, _tables, play
@@ -223,50 +223,14 @@ def test_nights_in_the_store_are_those_of_a_folder(own_ray, direct, jsonl, tiny_
 
 
 def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
-    store = direct
-    got, busy, together = [], [], threading.Barrier(6)
-
-    def take(number):
-        together.wait()
-        try:
-            with lease(f"{store}/leases", f"r{number}"):
-                got.append(number)
-                together.wait()
-        except BusyError:
-            busy.append(number)
-            together.wait()
-
-    threads = [threading.Thread(target=take, args=(n,)) for n in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got, busy = take_together(f"{direct}/leases", 6)
     assert (len(got), len(busy)) == (1, 5)
 
 
 @pytest.mark.long
 def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
-    store = direct
-    nights = Store(f"{store}/readers")
-    write_night(nights, 0)
-    stop, written = threading.Event(), [0]
-
-    def write():
-        while not stop.is_set():
-            written[0] += 1
-            write_night(nights, written[0])
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = set()
-    for _ in range(40):  # a read of four tables is forty requests; on files it is done 200 times (test_store.py)
-        snapshot = nights.snapshot()
-        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
-        assert (len(numbers), len(set(numbers)), snapshot.run["run_id"]) == (2, 1, f"r{numbers[0]}")
-        seen.add(numbers[0])
-    stop.set()
-    writer.join()
-    assert len(seen) > 5
+    # A read of four tables is forty requests; on files it is done 200 times (test_store.py).
+    assert len(read_beside_nights(Store(f"{direct}/readers"), 40)) > 5
 
 
 @pytest.mark.long
@@ -285,9 +249,8 @@ def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model,
 
 @pytest.mark.long
 def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny_model, tmp_path):
-    store = direct
     options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "4")
-    found = play(f"{store}/chaos", tmp_path, 3, Game(options=options, papers=18, new=12))
+    found = play(f"{direct}/chaos", tmp_path, 3, Game(options=options, papers=18, new=12))
     assert found["kills"] >= 3
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 

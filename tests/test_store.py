@@ -45,6 +45,53 @@ def write_night(store, number):
     add_run(store, number)
 
 
+def read_beside_nights(store, reads, pause=0.0):
+    """The nights that so many reads saw while others were written: in each, all tables were of one night."""
+    write_night(store, 0)
+    stop, written = threading.Event(), [0]
+
+    def write():
+        while not stop.wait(pause):
+            written[0] += 1
+            write_night(store, written[0])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    seen = set()
+    for _ in range(reads):
+        snapshot = store.snapshot()
+        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
+        assert len(numbers) == 2
+        assert len(set(numbers)) == 1
+        assert snapshot.run["run_id"] == f"r{numbers[0]}"
+        seen.add(numbers[0])
+    stop.set()
+    writer.join()
+    return seen
+
+
+def take_together(root, count):
+    """So many want a lease at once: who got it, and what the others were told."""
+    got, busy, together = [], [], threading.Barrier(count)
+
+    def take(number):
+        together.wait()
+        try:
+            with lease(root, f"r{number}"):
+                got.append(number)
+                together.wait()
+        except BusyError as error:
+            busy.append(str(error))
+            together.wait()
+
+    threads = [threading.Thread(target=take, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return got, busy
+
+
 @pytest.fixture
 def store(tmp_path):
     return Store(str(tmp_path / "store"))
@@ -143,28 +190,7 @@ def test_small_files_are_put_together(store, monkeypatch):
 
 def test_readers_see_a_whole_run_or_nothing_of_it(store):
     """200 reads of two tables while nights write one after the other: both always of the same night."""
-
-    write_night(store, 0)
-    stop, written = threading.Event(), [0]
-
-    def write():
-        while not stop.wait(0.05):
-            written[0] += 1
-            write_night(store, written[0])
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    seen = set()
-    for _ in range(200):
-        snapshot = store.snapshot()
-        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
-        assert len(numbers) == 2
-        assert len(set(numbers)) == 1
-        assert snapshot.run["run_id"] == f"r{numbers[0]}"
-        seen.add(numbers[0])
-    stop.set()
-    writer.join()
-    assert len(seen) > 5  # the nights went on meanwhile
+    assert len(read_beside_nights(store, 200, pause=0.05)) > 5  # the nights went on meanwhile
 
 
 def test_earlier_runs_stay_readable(store):
@@ -197,24 +223,7 @@ def test_others_read_the_tables_too(store):
 
 
 def test_of_two_runs_one_gets_the_lease(tmp_path):
-    got, busy = [], []
-    together = threading.Barrier(4)
-
-    def take(number):
-        together.wait()
-        try:
-            with lease(str(tmp_path), f"r{number}"):
-                got.append(number)
-                together.wait()
-        except BusyError as error:
-            busy.append(str(error))
-            together.wait()
-
-    threads = [threading.Thread(target=take, args=(n,)) for n in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    got, busy = take_together(str(tmp_path), 4)
     assert len(got) == 1
     assert len(busy) == 3
     assert all("at work" in text or "same moment" in text for text in busy)

@@ -22,7 +22,7 @@ from tdm_ray.demo import demo_papers
 from tdm_ray.errors import TdmRayError
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper
-from tdm_ray.storage import copy_files, exists, join, remove_folder
+from tdm_ray.storage import copy_files, exists, join, parquet_files, remove_folder
 from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.tables import Store
 
@@ -141,10 +141,8 @@ def _reach(driver: Driver, phase: str, place: str, chance: random.Random) -> boo
 
 
 def _staged(place: str) -> bool:
-    import fsspec
-
-    fs, inner = fsspec.core.url_to_fs(join(place, "_staging"))
-    return exists(join(place, "_staging")) and any(name.endswith(".parquet") for name in fs.find(inner))
+    staging = join(place, "_staging")
+    return exists(staging) and bool(parquet_files(staging))
 
 
 def _to_its_end(nodes: Nodes, arguments: Sequence[str]) -> None:

@@ -42,7 +42,8 @@ from tdm_ray.store.tables import Store, is_store
 ROWS_A_PART = 500_000
 # A table of more rows is not returned whole: 2 GB of evidence.
 MOST_ROWS = 4_000_000
-_COLUMNS = [n for n in LEADERBOARDS.names if n in PREDICTIONS.names]
+# Of a prediction, what a leaderboard is made of.
+RANKED = pa.schema([PREDICTIONS.field(n) for n in LEADERBOARDS.names if n in PREDICTIONS.names])
 Spread = Callable[[Callable[[Sequence[str]], list[int]], list[str]], list[int]]
 
 
@@ -85,7 +86,7 @@ def _put_in_place(place: str) -> None:
 
 def _alike(folder: str) -> pa.Table:
     """The labels that have predictions and may be one; see `merge`."""
-    return merge_candidates(sizes_of(scan_table(join(folder, "predictions"), PREDICTIONS)))
+    return merge_candidates(counts_of(scan_table(join(folder, "predictions"), PREDICTIONS), TDM_PARTS))
 
 
 def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
@@ -95,7 +96,7 @@ def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
         return found.to_table(filter=pc.field("paper_id") == paper_id)
     if found.count_rows() <= MOST_ROWS:
         return found.to_table()
-    sizes = sizes_of(found).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
+    sizes = counts_of(found, TDM_PARTS).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
     many = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
     wanted = key(sizes.slice(0, many)).combine_chunks()
     batches = (pa.Table.from_batches([b]) for b in found.to_batches())
@@ -122,11 +123,6 @@ def left_out(folder: str, table: pa.Table) -> str | None:
         f"{len(table):,} of {entries:,} entries are shown and exported, those of the largest leaderboards; "
         f"{join(folder, 'leaderboards')} holds all"
     )
-
-
-def sizes_of(table: pads.Dataset) -> pa.Table:
-    """The labels of a table and how many `rows` each has; streamed."""
-    return counts_of(table, TDM_PARTS)
 
 
 def counts_of(table: pads.Dataset, columns: list[str]) -> pa.Table:
@@ -160,7 +156,7 @@ class _Rank:
     def __call__(self, parts: Sequence[str]) -> list[int]:
         counts = []
         for part in parts:
-            table = self.ranked(read_table(part, pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])))
+            table = self.ranked(read_table(part, RANKED))
             write_table(table, part.replace("/_parts/", "/_commit/"))
             counts.append(len(table))
         return counts
@@ -185,13 +181,12 @@ def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
     make_folder(place)
     count = -(-predictions.count_rows() // ROWS_A_PART)
     paths = [join(place, f"part-{number:05d}.parquet") for number in range(count)]
-    schema = pa.schema([PREDICTIONS.field(n) for n in _COLUMNS])
-    batches = predictions.to_batches(columns=_COLUMNS, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1)
+    batches = predictions.to_batches(columns=RANKED.names, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1)
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(path, "wb")) for path in paths]
-        writers = [stack.enter_context(pq.ParquetWriter(file, schema, compression="lz4")) for file in files]
+        writers = [stack.enter_context(pq.ParquetWriter(file, RANKED, compression="lz4")) for file in files]
         for batch in batches:
-            for number, rows in _by_part(pa.Table.from_batches([batch], schema), count):
+            for number, rows in _by_part(pa.Table.from_batches([batch], RANKED), count):
                 writers[number].write_table(rows)
     return paths
 

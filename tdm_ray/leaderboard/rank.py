@@ -13,7 +13,7 @@ from tdm_ray.records import LEADERBOARDS, TDM
 from tdm_ray.taxonomy.gold import VERSIONED
 
 TDM_PARTS = ["task", "dataset", "metric"]
-_SEPARATOR = "\x1f"
+SEPARATOR = "\x1f"
 
 
 def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
@@ -37,12 +37,12 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
 
 def key(table: pa.Table) -> pa.ChunkedArray:
     """Task, dataset and metric as one string."""
-    return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), _SEPARATOR)
+    return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), SEPARATOR)
 
 
 def key_of(tdm: TDM) -> str:
     """The same of one label."""
-    return _SEPARATOR.join((tdm.task, tdm.dataset, tdm.metric))
+    return SEPARATOR.join((tdm.task, tdm.dataset, tdm.metric))
 
 
 def with_newest(scored: pa.Table) -> pa.Table:

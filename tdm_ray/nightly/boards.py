@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.leaderboard.aggregate import ROWS_A_PART, split_by_label
-from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
-from tdm_ray.records import LEADERBOARDS, PREDICTIONS
+from tdm_ray.leaderboard.aggregate import RANKED, ROWS_A_PART, split_by_label
+from tdm_ray.leaderboard.rank import SEPARATOR, TDM_PARTS, key, leaderboards, with_newest
+from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.gold import base_ids
 
-_COLUMNS = [n for n in LEADERBOARDS.names if n in PREDICTIONS.names]
 _ENTRY = [*TDM_PARTS, "paper_id"]
 _SHOWN = 20
 
@@ -31,13 +30,13 @@ class News:
     best: pa.Table = field(default_factory=LEADERBOARDS.empty_table)
 
 
-def refresh_leaderboards(store: Store, labels: Iterable[str], run_id: str, *, anew: bool) -> tuple[News, int | None]:
+def refresh_leaderboards(
+    store: Store, labels: Iterable[str], run_id: str, *, held: int | None, anew: bool
+) -> tuple[News, int | None]:
     """Rank the leaderboards of these labels (as `rank.key` writes them) anew, or all of them; one commit.
 
-    Returns what is new, and the version of the table.
+    held: the version that readers see now, None where there is none. Returns what is new, and the version made.
     """
-    last = store.last()
-    held = last["versions"].get("leaderboards") if last else None
     wanted = pa.array(sorted(labels), pa.string())
     if anew or _count(store, wanted) > 8 * ROWS_A_PART:
         firsts = store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held) if held is not None else _nothing()
@@ -81,7 +80,7 @@ class _Newest:
 
 def _entries(table: pa.Table) -> pa.ChunkedArray:
     """A label and a paper, of whatever version, as one string."""
-    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), "\x1f")
+    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), SEPARATOR)
 
 
 def _nothing() -> pa.Table:
@@ -95,25 +94,21 @@ def _count(store: Store, wanted: pa.Array) -> int:
 
 def _of_labels(store: Store, name: str, columns: list[str], wanted: pa.Array, version: int | None = None) -> pa.Table:
     """The rows of the labels; their tasks and datasets leave most of the others out while they are read."""
-    parts = pc.split_pattern(wanted, "\x1f")
+    parts = pc.split_pattern(wanted, SEPARATOR)
     task, dataset = (pc.list_element(parts, place).unique() for place in (0, 1))
     found = store.read(name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version)
     return found.filter(pc.is_in(key(found), value_set=wanted))
 
 
 def _ranked(store: Store, labels: pa.Array) -> pa.Table:
-    return leaderboards(_of_labels(store, "predictions", _COLUMNS, labels), _papers(store), store.read("taxonomy"))
+    return leaderboards(_of_labels(store, "predictions", RANKED.names, labels), _papers(store), store.read("taxonomy"))
 
 
 def _by_parts(store: Store, place: str) -> Iterator[pa.Table]:
     """All leaderboards, ranked part by part: half a million predictions, 0.5 GB, at a time."""
-    schema, papers, taxonomy = (
-        pa.schema([PREDICTIONS.field(n) for n in _COLUMNS]),
-        _papers(store),
-        store.read("taxonomy"),
-    )
+    papers, taxonomy = _papers(store), store.read("taxonomy")
     for path in split_by_label(store.scan("predictions"), place):
-        yield leaderboards(read_table(path, schema), papers, taxonomy)
+        yield leaderboards(read_table(path, RANKED), papers, taxonomy)
 
 
 def _papers(store: Store) -> pa.Table:

@@ -100,7 +100,7 @@ class Commit:
             self.versions["scored"] = self.store.overwrite("scored", whole, self.run_id)
             return
         tables = [FORMS["scored"].schema.empty_table(), *whole]
-        last = self.store.last()
+        last = self.todo.last
         if last and last["taxonomy_id"] != self.ids["taxonomy_id"]:
             tables.append(self._restamped(last["versions"]["scored"]))
         failed = [t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
@@ -160,7 +160,7 @@ class Commit:
 
     def taxonomy(self) -> None:
         """The labels that have now been asked about."""
-        last = self.store.last()
+        last = self.todo.last
         if last is None or self.todo.anew or last["taxonomy_id"] != self.ids["taxonomy_id"] or self.todo.labels.turned:
             self._note("taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id))
 

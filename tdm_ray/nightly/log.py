@@ -24,7 +24,10 @@ class Log:
 
     def line(self, text: str) -> None:
         """Tell a line of progress."""
-        self(text) if not self.json else self("progress", text=text)
+        if self.json:
+            self("progress", text=text)
+        else:
+            self(text)
 
     def _logger(self) -> Any:
         file = self.file or sys.stderr

@@ -125,7 +125,9 @@ class _Night:
         return result
 
     def _leaderboards(self, commit: Commit) -> News:
-        news, version = refresh_leaderboards(self.store, commit.touched, self.log.run_id, anew=commit.todo.anew)
+        todo = commit.todo
+        held = todo.last["versions"].get("leaderboards") if todo.last else None
+        news, version = refresh_leaderboards(self.store, commit.touched, self.log.run_id, held=held, anew=todo.anew)
         if version is not None:
             commit.versions["leaderboards"] = version
         return news

@@ -18,11 +18,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tdm_ray.nightly.todo import Corpus, paper_keys
+from tdm_ray.nightly.todo import KEYS, Corpus, paper_keys
 from tdm_ray.records import OUTCOMES
-from tdm_ray.storage import exists, join, list_files, make_folder, open_file, remove_folder
+from tdm_ray.storage import exists, join, make_folder, open_file, parquet_files, remove_folder
 
-_KEYS = ["paper_id", "content_hash"]
 _KEPT_NS = 30 * 24 * 3600 * 10**9
 
 
@@ -46,7 +45,7 @@ class Staging:
 
     def keys(self, kind: str) -> Iterator[pa.Table]:
         """Which papers are staged."""
-        return self._read(kind, _KEYS)
+        return self._read(kind, KEYS)
 
     def outcomes(self, kind: str, corpus: Corpus, columns: Sequence[str] = OUTCOMES.names) -> Iterator[pa.Table]:
         """The outcomes of papers as they are in the corpus now, each once; with paper_id and content_hash in any case.
@@ -55,7 +54,7 @@ class Staging:
         """
         wanted = pd.Index(paper_keys(corpus.papers).to_pandas())
         taken = np.zeros(len(wanted), bool)
-        for table in self._read(kind, list(dict.fromkeys([*_KEYS, *columns]))):
+        for table in self._read(kind, list(dict.fromkeys([*KEYS, *columns]))):
             places = wanted.get_indexer(paper_keys(table).to_pandas())
             rows = np.unique(places, return_index=True)[1]  # of a file the first row of each paper
             rows = np.sort(rows[(places[rows] >= 0) & ~taken[places[rows]]])
@@ -78,7 +77,7 @@ class Staging:
 
     def _read(self, kind: str, columns: list[str]) -> Iterator[pa.Table]:
         folder = join(self.folder, self.generation, kind)
-        for path in list_files(folder) if exists(folder) else ():
+        for path in parquet_files(folder) if exists(folder) else ():
             with open_file(path) as file:
                 try:
                     yield pq.read_table(file, columns=columns).cast(pa.schema([OUTCOMES.field(n) for n in columns]))

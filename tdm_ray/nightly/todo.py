@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.rank import SEPARATOR
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.pieces import Piece
 from tdm_ray.papers.read import read_piece
@@ -22,8 +23,7 @@ from tdm_ray.storage import digest, open_file
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 
-_SEPARATOR = "\x1f"
-_KEYS = ["paper_id", "content_hash"]
+KEYS = ["paper_id", "content_hash"]
 # Reasons that may be the worker's and not the paper's (memory, a lost node): tried again in so many nights.
 PASSING, NIGHTS = ("failed", "crashed", "unreadable"), 3
 _PLACES = pa.schema(
@@ -97,6 +97,8 @@ class Todo:
     """What is to be done, and for which generation: the store starts anew with another model."""
 
     corpus: Corpus
+    last: dict[str, Any] | None
+    """The row of the last whole run; None where there is none."""
     model_id: str
     taxonomy: Taxonomy
     anew: bool
@@ -152,18 +154,19 @@ def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge) -> Todo:
     taxonomy, last = knowledge.taxonomy, store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
     if last is None or last["model_id"] != knowledge.model_id:
-        return Todo(corpus, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no)
+        return Todo(corpus, last, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no)
     labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
     same = last["taxonomy_id"] == taxonomy.taxonomy_id  # else rejects are tried again: other labels, another outcome
     seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
     known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen).combine_chunks())
-    return Todo(corpus, knowledge.model_id, taxonomy, False, labels, pc.invert(known), known if labels.added else no)
+    again = known if labels.added else no
+    return Todo(corpus, last, knowledge.model_id, taxonomy, False, labels, pc.invert(known), again)
 
 
 def _scored(store: Store, last: dict[str, Any]) -> pa.Table:
     """What was scored under the last run's model and taxonomy."""
     same = (pc.field("model_id") == last["model_id"]) & (pc.field("taxonomy_id") == last["taxonomy_id"])
-    return store.read("scored", _KEYS, same, last["versions"]["scored"])
+    return store.read("scored", KEYS, same, last["versions"]["scored"])
 
 
 def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
@@ -171,12 +174,12 @@ def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
     table = store.read("rejects", version=last["versions"]["rejects"])
     passing = pc.and_(pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], NIGHTS))
     same = pc.and_(pc.equal(table["model_id"], last["model_id"]), pc.equal(table["taxonomy_id"], last["taxonomy_id"]))
-    return table.filter(pc.and_(same, pc.invert(passing))).select(_KEYS)
+    return table.filter(pc.and_(same, pc.invert(passing))).select(KEYS)
 
 
 def paper_keys(papers: pa.Table) -> pa.ChunkedArray:
     """A paper of a certain text: id and hash as one string."""
-    return pc.binary_join_element_wise(papers["paper_id"], papers["content_hash"], _SEPARATOR)
+    return pc.binary_join_element_wise(papers["paper_id"], papers["content_hash"], SEPARATOR)
 
 
 def without(wanted: pa.ChunkedArray, corpus: Corpus, staged: Iterable[pa.Table]) -> pa.ChunkedArray:

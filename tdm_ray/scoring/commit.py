@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from tdm_ray.records import DECISION, OUTCOMES, PREDICTIONS, REJECTS, SCORED
 from tdm_ray.scoring.run import Run, Summary
-from tdm_ray.storage import exists, join, list_files, make_folder, open_file
+from tdm_ray.storage import exists, join, make_folder, open_file, parquet_files
 from tdm_ray.taxonomy.gold import base_ids
 
 _ROWS = 8192
@@ -81,8 +81,6 @@ def staged(run: Run, schema: pa.Schema, rows: int = _ROWS) -> Iterator[pa.Table]
 
     A worker that outlives its killed driver for a moment can write a block that the next run makes again.
     """
-    if not _has_files(run):
-        return
     twice, seen = _written_twice(run), set[str]()
     for table in _batches(run.staging, schema, rows):
         once = [_first(place, twice, seen) for place in table["location"].to_pylist()] if twice else None
@@ -93,11 +91,10 @@ def staged(run: Run, schema: pa.Schema, rows: int = _ROWS) -> Iterator[pa.Table]
 
 def _batches(folder: str, schema: pa.Schema, rows: int) -> Iterator[pa.Table]:
     """File by file: a dataset of all keeps the footer of each it has read, 6 kB a paper."""
-    for path in list_files(folder):
-        if path.endswith(".parquet"):
-            with open_file(path) as file:
-                for batch in pq.ParquetFile(file).iter_batches(rows, columns=schema.names):
-                    yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
+    for path in parquet_files(folder) if exists(folder) else ():
+        with open_file(path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(rows, columns=schema.names):
+                yield pa.Table.from_batches([batch]).select(schema.names).cast(schema)
 
 
 def _written_twice(run: Run) -> set[str]:
@@ -131,8 +128,6 @@ def duplicates_of(run: Run, schema: pa.Schema) -> dict[str, Reject]:
     Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print that is
     only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be read.
     """
-    if not _has_files(run):
-        return {}
     columns = ["paper_id", "source", "location", "reason"]
     wanted = pc.field("reason").is_null() | (pc.field("reason") == "pdf_only")
     few = pa.schema([schema.field(name) for name in columns])
@@ -167,11 +162,6 @@ def _newest_first(row: dict[str, str]) -> tuple[bool, int, str, int]:
     path, _, number = row["location"].rpartition("#")
     place = (path, int(number)) if path and number.isdigit() else (row["location"], 0)
     return (bool(row["reason"]), -int(version[1:] or 0), *place)
-
-
-def _has_files(run: Run) -> bool:
-    fs, inner = fsspec.core.url_to_fs(run.staging)
-    return exists(run.staging) and any(f.endswith(".parquet") for f in fs.find(inner))
 
 
 @contextmanager

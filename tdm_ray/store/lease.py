@@ -131,8 +131,8 @@ def _dead(holder: str) -> bool:
         os.kill(int(process), 0)
     except ProcessLookupError:
         return True
-    except PermissionError:
-        return False
+    except PermissionError:  # it is there, and another user's
+        pass
     return False
 
 
