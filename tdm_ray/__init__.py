@@ -26,6 +26,7 @@ _HOME = {
     "score_corpus": "scoring.pipeline",
     "ingest_corpus": "scoring.pipeline",
     "build_leaderboards": "leaderboard.aggregate",
+    "build_site": "site.build",
     "run_night": "nightly.night",
     "Store": "store.tables",
 }
@@ -39,6 +40,7 @@ if TYPE_CHECKING:  # for type checkers and editors
     from tdm_ray.nightly.night import run_night
     from tdm_ray.papers.read import read_papers
     from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+    from tdm_ray.site.build import build_site
     from tdm_ray.store.tables import Store
     from tdm_ray.taxonomy.gold import read_gold
     from tdm_ray.taxonomy.sources import read_taxonomy

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.markup import escape
+from rich.padding import Padding
 from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
@@ -16,11 +19,13 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.model.entailment import hypothesis
 from tdm_ray.model.features import LEARNED, LEXICAL
-from tdm_ray.model.scorer import Decider, Knowledge, Preparer, prepare
+from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer, prepare
+from tdm_ray.model.shortlist import Shortlist
 from tdm_ray.papers.read import read_papers
 from tdm_ray.premise.doctaet import doctaet
 from tdm_ray.records import Paper
 from tdm_ray.results.prove import Prover
+from tdm_ray.results.show import show_evidence
 
 _SHOWN = 12
 
@@ -36,8 +41,22 @@ def find_paper(source: str, paper_id: str | None) -> Paper:
     raise InputError(f"{source}: no paper {paper_id!r} in it" if paper_id else f"{source}: no paper in it")
 
 
-def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
-    """Paper, premise, shortlist, features, entailment and decisions, as tables."""
+@dataclass(frozen=True)
+class Look:
+    """One paper and what was made of it, step by step."""
+
+    paper: Paper
+    knowledge: Knowledge
+    model: str
+    found: Shortlist
+    prepared: Prepared
+    log_odds: np.ndarray[Any, Any]
+    probability: np.ndarray[Any, Any]
+    decisions: Sequence[Mapping[str, Any]]
+
+
+def look(paper: Paper, config: ScoreConfig) -> Look:
+    """Decide for one paper, keeping every step."""
     knowledge = Knowledge.of(config)
     preparer, decider = Preparer(knowledge), Decider(knowledge)
     found, prior = preparer.shortlist(paper)
@@ -47,19 +66,38 @@ def explain(paper: Paper, config: ScoreConfig) -> RenderableType:
     probability = decider.probabilities(prepared, log_odds)
     asked = preparer(paper)
     decisions = decider(asked, log_odds[: len(asked.windows)], Prover(knowledge)(paper, asked))
-    best = int(np.argmax(probability))
-    row = int(np.flatnonzero(found.labels == prepared.labels[best])[0])
+    return Look(paper, knowledge, str(decider.model), found, prepared, log_odds, probability, decisions)
+
+
+def as_facts(seen: Look) -> dict[str, Any]:
+    """The same as `explain` shows, for a script."""
+    labels = [seen.knowledge.taxonomy.labels[at].tdm for at in seen.prepared.labels]
+    columns = zip(labels, seen.prepared.prior, seen.log_odds, seen.probability, strict=True)
+    return {
+        "paper_id": seen.paper.paper_id, "title": seen.paper.title, "content_hash": seen.paper.content_hash,
+        "model_id": seen.knowledge.model_id, "threshold": seen.knowledge.threshold, "doctaet": doctaet(seen.paper),
+        "asked": [{**asdict(tdm), "prior": float(prior), "entailment": float(odds), "probability": float(p)}
+                  for tdm, prior, odds, p in columns],
+        "decisions": [{**d, "probability": float(d["probability"])} for d in seen.decisions],
+    }  # fmt: skip
+
+
+def explain(seen: Look) -> RenderableType:
+    """Paper, premise, shortlist, features, entailment and decisions, as tables."""
+    knowledge, found, labels = seen.knowledge, seen.found, seen.prepared.labels
+    best = int(np.argmax(seen.probability))
+    row = int(np.flatnonzero(found.labels == labels[best])[0])
     return Group(
-        Rule("1. the paper"), *_paper(paper),
-        Rule("2. the premise"), *_premise(paper, Counter(p.field for p in found.passages)),
-        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}, {len(prepared.labels)} asked"),
-        _shortlist(knowledge, prepared.labels, prepared.prior, log_odds, probability),
-        Rule(f"4. the best label's pair, as {decider.model} reads it"),
-        _labelled("hypothesis", hypothesis(knowledge.taxonomy.labels[prepared.labels[best]].tdm)),
+        Rule("1. the paper"), *_paper(seen.paper),
+        Rule("2. the premise"), *_premise(seen.paper, Counter(p.field for p in found.passages)),
+        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}, {len(labels)} asked"),
+        _shortlist(knowledge, labels, seen.prepared.prior, seen.log_odds, seen.probability),
+        Rule(f"4. the best label's pair, as {seen.model} reads it"),
+        _labelled("hypothesis", hypothesis(knowledge.taxonomy.labels[labels[best]].tdm)),
         _labelled("premise", found.premises([row])[0]),
         _labelled("features", _features(found.features[row])),
         Rule(f"5. decisions: probability at least {knowledge.threshold:.2f}, model {knowledge.model_id}"),
-        *(_decision(d) for d in decisions), *([] if decisions else [Text("unknown: no label passes")]),
+        *map(_decision, seen.decisions), *([] if seen.decisions else [Text("unknown: no label passes")]),
     )  # fmt: skip
 
 
@@ -105,16 +143,8 @@ def _features(row: np.ndarray) -> str:
     return ", ".join(f"{name} {value:.2f}" for name, value in zip(names, row, strict=True) if value)
 
 
-def _decision(decision: dict[str, object]) -> Text:
-    evidence = decision["evidence"]
-    where = _where(evidence) if isinstance(evidence, dict) else "no evidence"
+def _decision(decision: Mapping[str, Any]) -> RenderableType:
     name = f"{decision['task']}; {decision['dataset']}; {decision['metric']}"
     score = "" if decision["score"] is None else f" = {decision['score_text']} ({decision['score_confidence']:.2f})"
-    return Text.assemble((f"{decision['probability']:.3f}  {name}{score}", "bold green"), "\n       ", (where, "dim"))
-
-
-def _where(evidence: dict[str, Any]) -> str:
-    if evidence["kind"] != "cell":
-        return f"{evidence['kind']}: {evidence['text']}"
-    heads = " / ".join(" ".join(evidence[side]) or "-" for side in ("row_headers", "column_headers"))
-    return f"cell {evidence['text']!r} of table {evidence['table']}: {heads}: {evidence['caption']}"
+    evidence = show_evidence(decision["evidence"], decision["score_text"])
+    return Group(Text(f"{decision['probability']:.3f}  {name}{score}", "bold green"), Padding(evidence, (0, 0, 1, 7)))

@@ -124,3 +124,9 @@ def _number(match: re.Match[str]) -> Number | None:
         return None
     mantissa = digits.partition("e")[0]
     return Number(value, match[0].strip(), len(mantissa.partition(".")[2]), unit == "%")
+
+
+def find_printed(text: str, printed: str) -> tuple[int, int] | None:
+    """Where a number stands in a text as it was printed, and not as a part of a name or of another number."""
+    found = re.search(rf"(?<![\w.,-]){re.escape(printed)}(?!\w|[.,]\d)", text) if printed else None
+    return found.span() if found else None

@@ -17,15 +17,20 @@ import pyarrow as pa
 STRINGS = pa.list_(pa.string())
 CELL = pa.struct([("value", pa.string()), ("bold", pa.bool_()), ("row_headers", STRINGS), ("column_headers", STRINGS)])
 TABLE = pa.struct([("caption", pa.string()), ("cells", pa.list_(CELL))])
+ROW_CELL = pa.struct(
+    [("value", pa.string()), ("bold", pa.bool_()), ("column_headers", STRINGS), ("marked", pa.bool_())]
+)
 SECTION = pa.struct([("heading", pa.string()), ("text", pa.string())])
 EVIDENCE = pa.struct(
     [
-        ("kind", pa.string()),  # "cell", "caption" or "sentence"
+        ("kind", pa.string()),  # "cell", "caption", "sentence"; "review": a reader's word
         ("table", pa.int32()),
         ("caption", pa.string()),
         ("row_headers", STRINGS),
         ("column_headers", STRINGS),
         ("text", pa.string()),
+        # Beyond the contract: the cells of its row, so that a reader sees it without the paper; none for other kinds.
+        ("row", pa.list_(ROW_CELL)),
     ]
 )
 INSTANT = pa.timestamp("us", tz="UTC")
@@ -44,16 +49,8 @@ PAPERS = pa.schema(
         ("conversion", pa.string()),  # beyond the contract: how a LaTeX source was read, null for others
     ]
 )
-REJECTS = pa.schema(
-    [
-        ("paper_id", pa.string()),
-        ("source", pa.string()),
-        ("location", pa.string()),
-        ("reason", pa.string()),
-        ("detail", pa.string()),
-        ("seen_at", INSTANT),
-    ]
-)
+_PLACE = [("source", pa.string()), ("location", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+REJECTS = pa.schema([("paper_id", pa.string()), *_PLACE, ("seen_at", INSTANT)])
 # What a reader emits: a paper, or the reason why there is none, or a TeX source that is still to be converted;
 # `location` (file and row) is unique.
 READINGS = pa.schema(
@@ -136,6 +133,9 @@ LEADERBOARDS = pa.schema(
     ]
 )
 TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
+# What a reader said of a prediction, verdict "right" or "wrong"; see `taxonomy.marks`.
+_SAID = [("verdict", pa.string()), ("score", pa.float64()), ("score_text", pa.string()), ("note", pa.string())]
+MARKS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, *_SAID])
 ANNOTATIONS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, ("score", pa.string())])
 
 

@@ -43,7 +43,15 @@ def generate(folder: Path, total: int) -> None:
         heads = pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32) * 2, words.take(chance.integers(0, 5000, 2 * rows)))  # fmt: skip  # noqa: E501
         text = pa.array(score.astype(str))
         evidence = pa.StructArray.from_arrays(
-            [pa.repeat("cell", rows), pa.array(label % 7, pa.int32()), captions.take(label % 5000), heads, heads, text],
+            [
+                pa.repeat("cell", rows),
+                pa.array(label % 7, pa.int32()),
+                captions.take(label % 5000),
+                heads,
+                heads,
+                text,
+                pa.nulls(rows, EVIDENCE.field("row").type),
+            ],
             fields=list(EVIDENCE),
         )
         columns = {

@@ -12,14 +12,14 @@ FLOORS = {
     "errors": 0, "config": 0, "parallel": 0, "numbers": 0, "records": 1, "storage": 1, "cluster": 1,
     "store": 2, "papers": 2, "premise": 2, "taxonomy": 3, "model": 4, "demo": 0, "results": 5,
     "scoring": 6, "training": 6, "leaderboard": 6, "inspect": 6,
-    "evaluation": 7, "nightly": 7, "benchmark": 8, "chaos": 8, "cli": 9,
+    "evaluation": 7, "nightly": 7, "site": 8, "benchmark": 8, "chaos": 8, "cli": 9,
     "__init__": 10,
 }  # fmt: skip
 # clean() is what every text goes through; the taxonomy's too.
 ALLOWED_ASIDE = {("storage", "errors"), ("config", "errors"), ("taxonomy", "papers")}
 WITH_RAY = {"cluster", "scoring", "training", "benchmark", "chaos"}
 NO_TORCH = {"papers", "premise", "taxonomy", "results", "leaderboard", "records", "config", "errors", "storage",
-            "store", "nightly"}  # fmt: skip
+            "store", "nightly", "site"}  # fmt: skip
 
 
 def modules():

@@ -7,17 +7,22 @@ import sys
 from importlib import resources
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
 from tdm_ray import __version__
 from tdm_ray.cli import app
 from tdm_ray.demo import demo_papers
+from tdm_ray.errors import InputError
 from tdm_ray.model.checkpoint import embedded_folder
 from tdm_ray.records import LEADERBOARDS
-from tdm_ray.storage import read_table
+from tdm_ray.storage import read_table, write_table
 
-COMMANDS = ["ingest", "index", "score", "leaderboard", "inspect", "plan", "demo", "taxonomy"]
+COMMANDS = [
+    "ingest", "index", "score", "leaderboard", "inspect", "plan", "demo", "taxonomy", "show", "site", "nightly", "runs",
+    "matcher", "dataset", "train", "evaluate",
+]  # fmt: skip
 
 
 def call(*args):
@@ -39,6 +44,7 @@ def test_every_command_has_help_with_an_example(name):
     assert found.exit_code == 0
     assert f"tdm-ray {name}" in found.output
     assert "Example" in found.output
+    assert "--json" in found.output
 
 
 def test_errors_are_one_line_with_their_exit_code(tmp_path):
@@ -69,6 +75,11 @@ def test_inspect_shows_every_step(tmp_path):
     for step in ("1. the paper", "2. the premise", "3. the shortlist", "4. the best label's pair", "5. decisions"):
         assert step in found
     assert "Deep Residual Learning" in found
+    facts = json.loads(call("inspect", demo_papers(), "--id", "1512.03385", "--json").output)
+    assert facts["paper_id"] == "1512.03385"
+    assert len(facts["asked"]) == 32
+    for decision in facts["decisions"]:
+        assert f"{decision['probability']:.3f}  {decision['task']}" in found
 
 
 def test_inspect_names_a_paper_that_is_not_there():
@@ -95,6 +106,41 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     assert {p.name for p in (out / "leaderboards").iterdir()} == {
         f"leaderboards.{f}" for f in ("parquet", "csv", "json")
     }
+
+
+@pytest.fixture
+def boards(tmp_path):
+    evidence = {"kind": "cell", "text": "76.1", "caption": "Table 1", "row_headers": ["Ours"], "table": 0,
+                "column_headers": ["top-1"], "row": []}  # fmt: skip
+    rows = [
+        {"task": "Image Classification", "dataset": dataset, "metric": "Top-1", "direction": "higher", "rank": rank,
+         "paper_id": paper, "title": f"[bold]{paper}[/]", "score": 76.1, "score_text": "76.1", "probability": 0.9,
+         "evidence": evidence, "published": None, "outlier": False, "was_best": False}
+        for dataset, rank, paper in (("ImageNet", 1, "1512.03385v2"), ("ImageNet V2", 1, "p"), ("ImageNet V2", 2, "q"))
+    ]  # fmt: skip
+    write_table(pa.Table.from_pylist(rows, schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
+    return tmp_path
+
+
+def test_show_finds_leaderboards_by_words_and_papers_by_id(boards):
+    both = call("show", "top-1", "imagenet", "--from", boards)
+    assert both.output.index("ImageNet V2 · Top-1") < both.output.index("ImageNet · Top-1")  # the larger one first
+    assert "[bold]q[/]" in both.output  # no markup of ours
+    (one,) = json.loads(call("show", "imagenet v2", "--from", boards, "--json").output)
+    assert (one["dataset"], len(one["entries"])) == ("ImageNet V2", 2)
+    paper = call("show", "1512.03385", "--from", boards).output
+    assert "Ours / top-1 = 76.1" in " ".join(paper.replace("│", " ").split())
+    with pytest.raises(InputError, match="each alone: squad 0, top-1 2"):
+        call("show", "squad", "top-1", "--from", boards)
+
+
+def test_show_without_a_folder_takes_the_usual_ones(boards, monkeypatch):
+    monkeypatch.chdir(boards)
+    with pytest.raises(InputError, match="say where they are with --from"):
+        call("show", "imagenet")
+    (boards / "results").mkdir()
+    (boards / "leaderboards").rename(boards / "results" / "leaderboards")
+    assert "ImageNet" in call("show", "imagenet").output
 
 
 def test_the_embedded_checkpoint_fits_its_limits():

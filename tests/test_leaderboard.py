@@ -16,7 +16,10 @@ from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 
-EVIDENCE = {"kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"'}
+EVIDENCE = {
+    "kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"',
+    "row": None,
+}  # fmt: skip
 
 
 def prediction(paper, metric, probability, score=None):

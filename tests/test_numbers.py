@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tdm_ray.numbers import LARGEST, in_header_unit, numbers, same_number, the_number
+from tdm_ray.numbers import LARGEST, find_printed, in_header_unit, numbers, same_number, the_number
 
 PRINTED = [
     ("91.2", 91.2), (".912", 0.912), ("91.2%", 91.2), ("91.2 %", 91.2), ("1,234.5", 1234.5), ("10,000,000", 1e7),
@@ -113,3 +113,11 @@ def test_units_of_a_header():
     for header in ("METEOR (M)", "Top-1 (M)", "Recall (K)", "RMSE (K)"):
         assert in_header_unit(the_number("91.2"), ["# Params", header]) == 91.2
     assert in_header_unit(the_number("5%"), ["Params (M)"]) == 5
+
+
+@pytest.mark.parametrize(("text", "printed", "found"), [
+    ("On CIFAR-10 we reach an error of 10 percent", "10", (33, 35)), ("93.5 or 3.5", "3.5", (8, 11)),
+    ("3.51", "3.5", None), ("it is 3.5.", "3.5", (6, 9)), ("1,234 and 234", "234", (10, 13)), ("none", "", None),
+])  # fmt: skip
+def test_a_printed_number_is_found_where_it_stands_alone(text, printed, found):
+    assert find_printed(text, printed) == found

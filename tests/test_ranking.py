@@ -22,7 +22,8 @@ from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
-from tdm_ray.taxonomy.gold import base_id, base_ids, read_gold
+from tdm_ray.taxonomy.gold import read_gold
+from tdm_ray.taxonomy.ids import base_id, base_ids
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}

@@ -22,7 +22,7 @@ from tdm_ray.results.associations import Associations, Counts, count_words
 from tdm_ray.results.candidates import CELL, TEXT, candidates_of
 from tdm_ray.results.learn import fit, learn_matcher, tasks_of
 from tdm_ray.results.matcher import Matcher
-from tdm_ray.results.prove import Prover
+from tdm_ray.results.prove import Prover, row_around
 from tdm_ray.taxonomy.gold import Gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
@@ -209,3 +209,20 @@ def test_too_few_papers_or_a_full_folder(labelled_files, tmp_path):
     with pytest.raises(TaxonomyError, match="a matcher needs 30"):
         learn_matcher([str(tmp_path / "one.jsonl")], asked[1], str(labelled_files / "taxonomy.tsv"), 5, "embedded",
                       str(tmp_path / "out"))  # fmt: skip
+
+
+def test_the_row_of_a_cell_is_its_own():
+    def row(values, columns, head=("Ours",)):
+        return [
+            Cell(v, row_headers=head, column_headers=[c] if c else []) for v, c in zip(values, columns, strict=True)
+        ]
+
+    def around(cells, place):
+        return [(c["value"], c["marked"]) for c in row_around(cells, place)]
+
+    twice = [*row("123", "ABC"), *row("456", "ABC")]  # two rows of one header, or of none
+    assert around(twice, 3) == [("4", True), ("5", False), ("6", False)]
+    assert around(twice, 4) == [("4", False), ("5", True), ("6", False)]
+    assert around([*row("123", "ABC"), *row("456", "ABC", ("Theirs",))], 2) == [("1", False), ("2", False), ("3", True)]
+    assert around(row("12", ("", "")), 1) == [("2", True)]
+    assert len(row_around(row(["1"] * 40, [str(n) for n in range(40)]), 20)) == 17

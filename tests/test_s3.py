@@ -5,6 +5,7 @@ requests with 500 or 503 and cuts some bodies in the middle.
 """
 
 import contextlib
+import json
 import re
 import socket
 import socketserver
@@ -15,9 +16,11 @@ import time
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
 import pytest
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
+from test_readme import BLOCKS, run_block, with_s3
 from test_store import read_beside_nights, take_together
 
 from tdm_ray.chaos.driver import Driver
@@ -27,9 +30,10 @@ from tdm_ray.errors import BusyError, InputError
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.nightly.night import run_night
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import PAPERS, PREDICTIONS, REJECTS
+from tdm_ray.records import LEADERBOARDS, PAPERS, PREDICTIONS, REJECTS
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
-from tdm_ray.storage import list_files, open_file, read_table
+from tdm_ray.site.build import build_site
+from tdm_ray.storage import list_files, open_file, read_table, write_table
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import Store
 from tdm_ray.training.dataset import create_dataset
@@ -253,6 +257,39 @@ def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny
     found = play(f"{direct}/chaos", tmp_path, 3, Game(options=options, papers=18, new=12))
     assert found["kills"] >= 3
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
+
+
+def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
+    for bucket in ("arxiv", "mine"):
+        fsspec.filesystem("s3").mkdir(bucket)
+    fsspec.filesystem("s3").put(f"{dump}/", "s3://arxiv/src/", recursive=True)
+    first = {"title": "T", "abstract": "A", "versions": [{"version": "v1", "created": "Mon, 1 Jan 2024 00:00:00 GMT"}]}
+    rows = ({**first, "id": f"2401.{n:05d}", "categories": ("math.CO", "cs.CL")[n % 2]} for n in range(10))
+    (tmp_path / "arxiv-metadata-oai-snapshot.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (block,) = (block for _, block in BLOCKS if with_s3(block))
+    run_block(block, tmp_path, FSSPEC_S3_REQUESTER_PAYS="true")
+    papers = read_table("s3://mine/corpus/papers", PAPERS)
+    assert len(papers)
+    assert {category for found in papers["categories"].to_pylist() for category in found} == {"cs.CL"}
+
+
+def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
+    from test_site import ROWS
+
+    write_table(pa.Table.from_pylist(ROWS, schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
+    here, there = build_site(str(tmp_path), str(tmp_path / "site")), build_site(str(tmp_path), f"{direct}/site")
+    assert here.written == there.written
+    fs = fsspec.filesystem("s3")
+    for name, kind in (
+        ("index.html", "text/html"),
+        ("static/site.css", "text/css"),
+        ("static/site.js", "text/javascript"),
+    ):
+        assert fs.info(f"{direct}/site/{name}")["ContentType"] == kind
+        assert fs.cat(f"{direct}/site/{name}") == (tmp_path / "site" / name).read_bytes()
+    write_table(pa.Table.from_pylist(ROWS[:1], schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
+    assert build_site(str(tmp_path), f"{direct}/site").removed > 0
+    assert len(fs.ls(f"{direct}/site/boards")) == 3
 
 
 def test_reading_without_ray(store, dump):

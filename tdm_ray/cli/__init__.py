@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from tdm_ray import __version__
-from tdm_ray.cli import commands, learning, nights
+from tdm_ray.cli import commands, learning, nights, show
 from tdm_ray.errors import TdmRayError
 
 # Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
@@ -22,7 +22,7 @@ app = typer.Typer(
 )
 for command in (
     commands.ingest, commands.score, commands.leaderboard, commands.inspect, commands.plan, commands.demo,
-    commands.taxonomy, nights.nightly, nights.runs,
+    commands.taxonomy, nights.nightly, nights.runs, show.show, show.site,
     learning.index, learning.matcher, learning.dataset, learning.train, learning.evaluate,
 ):  # fmt: skip
     app.command()(command)

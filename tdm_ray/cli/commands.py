@@ -20,6 +20,7 @@ from tdm_ray.cli.options import (
     Papers,
     TaxonomyFile,
     Threshold,
+    show_facts,
 )
 from tdm_ray.config import EMBEDDED, IngestConfig, RayConfig, ScoreConfig, Selection
 
@@ -141,18 +142,20 @@ def inspect(
     matcher: MatcherFolder = None,
     asked: Asked = 32,
     threshold: Threshold = None,
+    json: Json = False,
 ) -> None:
     """Show every step of one paper's way to its predictions, with real values, without Ray.
 
     Example: `tdm-ray inspect papers/ --id 1512.03385`
     """
-    from tdm_ray.inspect import explain, find_paper
+    from tdm_ray.inspect import as_facts, explain, find_paper, look
 
     config = ScoreConfig(
         model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
         threshold=threshold,
     )  # fmt: skip
-    Console().print(explain(find_paper(paper, paper_id), config))
+    seen = look(find_paper(paper, paper_id), config)
+    show_facts(as_facts(seen)) if json else Console().print(explain(seen))
 
 
 def plan(
@@ -205,6 +208,7 @@ def plan(
 def demo(
     out: Annotated[str, typer.Option("--out", help="The folder to write to.")] = "out/demo",
     boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 40,
+    json: Json = False,
 ) -> None:
     """Score the demo corpus (36 short papers on well-known systems) and print its leaderboards.
 
@@ -216,8 +220,10 @@ def demo(
     from tdm_ray.scoring.pipeline import score_corpus
 
     summary = score_corpus(demo_papers(), out)
-    Console().print(render(build_leaderboards(out), boards=boards))
-    _report(summary, json=False)
+    table = build_leaderboards(out)
+    if not json:
+        Console().print(render(table, boards=boards))
+    _report(summary, json)
 
 
 def taxonomy(
@@ -242,7 +248,8 @@ def taxonomy(
 
 def _report(summary: object, json: bool) -> None:
     import dataclasses
-    import json as json_module
 
-    text = json_module.dumps(dataclasses.asdict(summary)) if json else str(summary)  # type: ignore[call-overload]
-    typer.echo(text)
+    if json:
+        show_facts(dataclasses.asdict(summary))  # type: ignore[call-overload]
+    else:
+        typer.echo(str(summary))

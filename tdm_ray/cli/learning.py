@@ -12,6 +12,7 @@ from tdm_ray.cli.options import (
     Asked,
     Gold,
     IndexFolder,
+    Json,
     MatcherFolder,
     MinCount,
     Model,
@@ -19,6 +20,7 @@ from tdm_ray.cli.options import (
     Papers,
     Seed,
     TaxonomyFile,
+    show_facts,
 )
 from tdm_ray.config import EMBEDDED, ScoreConfig
 
@@ -30,6 +32,7 @@ def index(
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     model: Model = EMBEDDED,
+    json: Json = False,
 ) -> None:
     """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes; optional.
 
@@ -39,9 +42,7 @@ def index(
     from tdm_ray.model.learn import index_corpus
 
     config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
-    facts = index_corpus(papers, annotations, config, out)
-    for name, value in facts.items():
-        typer.echo(f"{name}: {value}")
+    show_facts(index_corpus(papers, annotations, config, out), json)
 
 
 def matcher(
@@ -51,6 +52,7 @@ def matcher(
     taxonomy: Annotated[str, typer.Option("--taxonomy", help="A taxonomy file.", show_default=False)],
     min_count: MinCount = 0,
     model: Model = EMBEDDED,
+    json: Json = False,
 ) -> None:
     """Learn from labelled papers which number of a paper is its own result. Takes minutes; one ships.
 
@@ -59,8 +61,7 @@ def matcher(
     """
     from tdm_ray.results.learn import learn_matcher
 
-    for name, value in learn_matcher(papers, annotations, taxonomy, min_count, model, out).items():
-        typer.echo(f"{name}: {value}")
+    show_facts(learn_matcher(papers, annotations, taxonomy, min_count, model, out), json)
 
 
 def dataset(
@@ -88,6 +89,7 @@ def dataset(
     ] = 0.0,
     seed: Seed = 0,
     tsv: Annotated[bool, typer.Option("--tsv", help="TSV in the form of the original instead of Parquet.")] = False,
+    json: Json = False,
 ) -> None:
     """Make training pairs (`label, paper_id, TDM, context`) of labelled papers, in folds.
 
@@ -102,7 +104,8 @@ def dataset(
         num_negative_instances=num_negative_instances, allowed_unknown=allowed_unknown, tsv=tsv,
         held_out_papers=held_out_papers, held_out_labels=held_out_labels,
     )  # fmt: skip
-    Console().print(show_dataset(create_dataset(papers, annotations, taxonomy, out, config)))
+    facts = create_dataset(papers, annotations, taxonomy, out, config)
+    show_facts(facts) if json else Console().print(show_dataset(facts))
 
 
 def train(
@@ -121,6 +124,7 @@ def train(
         int | None, typer.Option("--workers", min=1, help="One a GPU without it, or one on all cores.")
     ] = None,
     seed: Seed = 0,
+    json: Json = False,
 ) -> None:
     """Fine-tune an encoder on a data set, on one machine or on many; the checkpoint goes to OUT.
 
@@ -136,7 +140,8 @@ def train(
         epochs=epochs, learning_rate=learning_rate, pairs_a_step=pairs_a_step, accumulate=accumulate, workers=workers,
         checkpoint_steps=checkpoint_steps, seed=seed,
     )  # fmt: skip
-    Console().print(show_training(train_model(folder, base, out, config, fold=fold)))
+    facts = train_model(folder, base, out, config, fold=fold)
+    show_facts(facts) if json else Console().print(show_training(facts))
 
 
 def evaluate(
@@ -156,6 +161,7 @@ def evaluate(
         str, typer.Option("--protocol", help="whole (every label) or field (gold and 10 random wrong labels).")
     ] = "whole",
     negatives: Annotated[int, typer.Option("--negatives", min=1, help="Wrong labels of the field's protocol.")] = 10,
+    json: Json = False,
 ) -> None:
     """Hold predictions against gold; writes OUT/report.md and OUT/report.json.
 
@@ -165,9 +171,13 @@ def evaluate(
     from rich.markdown import Markdown
 
     from tdm_ray.evaluation.report import evaluate as measured
+    from tdm_ray.storage import join, read_json
 
     config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked)
     text = measured(
         papers, annotations, out, config, protocol=protocol, held_out_labels=held_out_labels, negatives=negatives
     )
-    Console().print(Markdown(text) if sys.stdout.isatty() else text)
+    if json:
+        show_facts(read_json(join(out, "report.json")))
+    else:
+        Console().print(Markdown(text) if sys.stdout.isatty() else text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +20,10 @@ Asked = Annotated[
     int, typer.Option("--asked", min=1, max=64, help="Labels the model is asked about for each paper, at most.")
 ]
 Threshold = Annotated[float | None, typer.Option("--threshold", min=0, max=1, help="The least probability of a prediction; the calibrator's own without it.")]  # fmt: skip  # noqa: E501
+Results = Annotated[
+    str | None,
+    typer.Option("--from", help="A store, or a folder of `leaderboard`; store, results or out/demo without it."),
+]
 Gold = Annotated[
     list[str],
     typer.Option("--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False),
@@ -29,3 +34,14 @@ Actors = Annotated[
 Block = Annotated[int, typer.Option("--papers-a-block", min=1, help="The unit of work, retry and checkpoint.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def show_facts(facts: Mapping[str, Any], json: bool = True) -> None:
+    """Print facts: as JSON, or a line each."""
+    import json as json_module
+
+    if json:
+        typer.echo(json_module.dumps(dict(facts), default=str))
+        return
+    for name, value in facts.items():
+        typer.echo(f"{name}: {value}")

@@ -25,7 +25,8 @@ from tdm_ray.model.labelled import labelled_neighbours, versions
 from tdm_ray.model.lexicon import Floats, Lexicon
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.parallel import over_chunks
-from tdm_ray.taxonomy.gold import Gold, base_id, fold_of, read_gold
+from tdm_ray.taxonomy.gold import Gold, fold_of, read_gold
+from tdm_ray.taxonomy.ids import base_id
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.dataset import folds_of

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
+from tdm_ray.leaderboard.review import honour, read_marks
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 from tdm_ray.storage import (  # fmt: skip
@@ -50,7 +51,8 @@ Spread = Callable[[Callable[[Sequence[str]], list[int]], list[str]], list[int]]
 def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table:
     """The leaderboards of a folder that `score_corpus` finished; also written to `folder/leaderboards`.
 
-    Labels that may be spellings of one are written to `folder/merge_candidates.parquet`.
+    Labels that may be spellings of one are written to `folder/merge_candidates.parquet`. Readers' marks that lie in
+    `folder` (see `taxonomy.marks`) are honoured.
 
     Of more than `MOST_ROWS` entries the largest leaderboards are returned; the files hold all. `spread(work, parts)`
     runs the parts elsewhere (see `cluster.over_cluster`). Leaderboards that are there stay until the new ones are
@@ -162,8 +164,8 @@ class _Rank:
         return counts
 
     def ranked(self, predictions: pa.Table) -> pa.Table:
-        taxonomy = read_table(join(self.folder, "taxonomy.parquet"), TAXONOMY)
-        return leaderboards(predictions, _papers(self.folder, self.run), taxonomy)
+        taxonomy, marks = read_table(join(self.folder, "taxonomy.parquet"), TAXONOMY), _marks(self.folder, self.run)
+        return leaderboards(honour(predictions, marks), _papers(self.folder, self.run), taxonomy)
 
 
 @lru_cache(maxsize=1)
@@ -174,6 +176,11 @@ def _papers(folder: str, run: str) -> pa.Table:
     """
     columns = ["paper_id", "title", "published"]
     return with_newest(read_table(join(folder, "scored"), SCORED, columns=columns))
+
+
+@lru_cache(maxsize=1)
+def _marks(folder: str, run: str) -> pa.Table:
+    return read_marks(folder)
 
 
 def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, TDM
-from tdm_ray.taxonomy.gold import VERSIONED
+from tdm_ray.taxonomy.ids import VERSIONED, base_ids
 
 TDM_PARTS = ["task", "dataset", "metric"]
 SEPARATOR = "\x1f"
@@ -38,6 +38,11 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
 def key(table: pa.Table) -> pa.ChunkedArray:
     """Task, dataset and metric as one string."""
     return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), SEPARATOR)
+
+
+def entry_keys(table: pa.Table) -> pa.ChunkedArray:
+    """A label and a paper, of whatever version, as one string."""
+    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), SEPARATOR)
 
 
 def key_of(tdm: TDM) -> str:

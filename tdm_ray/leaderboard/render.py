@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,12 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tdm_ray.results.show import marked
+
 _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 
 
-def render(table: pa.Table, *, boards: int = 20, entries: int = 10) -> RenderableType:
-    """The `boards` leaderboards with most entries, `entries` rows of each, and a line that says what was left out."""
-    found = sorted(_boards(table), key=lambda b: -len(b))
+def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: bool = True) -> RenderableType:
+    """The `boards` leaderboards with most entries (or the first), `entries` rows of each, and a line that says what was
+    left out."""
+    found = sorted(_boards(table), key=lambda b: -len(b) if by_size else 0)
     shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
     if len(found) > boards:
         shown.append(Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim"))
@@ -25,6 +29,24 @@ def render(table: pa.Table, *, boards: int = 20, entries: int = 10) -> Renderabl
     elif table["score"].null_count == len(table):
         shown.append(Text("Ranked by probability: no scores were extracted.", "dim"))
     return Group(*shown)
+
+
+def render_paper(table: pa.Table) -> RenderableType:
+    """What one paper reports: its rows of `LEADERBOARDS`, each with the evidence of its score."""
+    rows = table.to_pylist()
+    shown = Table(title=_title_of(rows[0]), title_justify="left", expand=False)
+    for name, style, justify in (("leaderboard", "", "left"), ("#", "dim", "right"), ("score", "bold", "right"), ("prob.", "", "right"), ("evidence", "dim", "left")):  # fmt: skip  # noqa: E501
+        shown.add_column(name, style=style, justify=justify)  # type: ignore[arg-type]
+    for row in rows:
+        name = f"{escape(row['dataset'])} · {escape(row['metric'])}\n[dim]{escape(row['task'])}[/]"
+        score, proof = row["score_text"], marked(row["evidence"], row["score_text"])
+        shown.add_row(name, str(row["rank"]), escape(score or ""), f"{row['probability']:.2f}", proof)
+    return shown
+
+
+def _title_of(row: dict[str, Any]) -> str:
+    date = f", {row['published']}" if row["published"] else ""
+    return f"[bold]{escape(row['title'] or '(no title)')}[/]  [dim]{escape(row['paper_id'])}{date}[/]"
 
 
 def _boards(table: pa.Table) -> Iterator[pa.Table]:

@@ -22,11 +22,15 @@ class Labelled:
     """A paper with its gold as positions in the taxonomy.
 
     known: the labels it reports. own: those and what its other versions report; none of them may be called false.
+    wrong: what readers marked so. whole: whether it is annotated; else only its marks are known, and `own` holds all
+    labels but `wrong`.
     """
 
     paper: Paper
     known: tuple[int, ...]
     own: frozenset[int]
+    wrong: tuple[int, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,15 @@ def _read_pieces(pieces: Sequence[Piece]) -> list[Reading]:
     return [converted(found) for piece in pieces for found in read_piece(piece)]
 
 
-def gather(readings: Sequence[Reading], gold: Gold, known: Taxonomy, whole: Taxonomy) -> Gathered:
+def gather(
+    readings: Sequence[Reading], gold: Gold, known: Taxonomy, whole: Taxonomy, *, marked: bool = False
+) -> Gathered:
     """Sort papers by what gold says of them.
 
     `known` are the labels with enough results, `whole` the taxonomy before that cut. A paper whose results all have
     names foreign to `whole` is left out: what it reports may be a known label spelt otherwise, so that neither
-    "unknown" nor any false label is sure.
+    "unknown" nor any false label is sure. So is, unless `marked`, one of which nothing is known but readers' marks:
+    what it reports else is not said.
     """
     counts = {"items": len(readings), "rejected": sum(r.paper is None for r in readings)}
     papers = {r.paper.paper_id: r.paper for r in readings if r.paper}
@@ -60,9 +67,13 @@ def gather(readings: Sequence[Reading], gold: Gold, known: Taxonomy, whole: Taxo
     counts["without_annotation"] = len(papers) - len(annotated)
     kept = [p for p in annotated if not _foreign_only(gold, p.paper_id, whole)]
     counts["only_foreign_labels"] = len(annotated) - len(kept)
+    by_marks = [p for p in kept if p.paper_id in gold.marked]
+    counts["marked_only"] = len(by_marks)
+    if not marked:
+        kept = [p for p in kept if p.paper_id not in gold.marked]
     found = list(_labelled(kept, gold, known, whole))
     counts["papers"] = len(found)
-    counts["unknown"] = sum(not labelled.known for labelled in found)
+    counts["unknown"] = sum(labelled.whole and not labelled.known for labelled in found)
     counts["annotations_without_paper"] = len(gold.results.keys() - papers.keys())
     counts["broken_annotations"] = len(gold.broken)
     return Gathered(found, counts)
@@ -82,7 +93,9 @@ def _labelled(papers: Sequence[Paper], gold: Gold, known: Taxonomy, whole: Taxon
         # A result that is foreign to the taxonomy may be any label of its dataset, spelt otherwise.
         doubtful = [by_dataset.get(_plain(tdm.dataset), set()) for tdm in reported if tdm not in whole.index]
         own = {known.index[tdm] for tdm in reported if tdm in known.index}.union(*doubtful)
-        yield Labelled(paper, positions(gold.results[paper.paper_id], known), frozenset(own))
+        wrong, annotated = positions(gold.wrong.get(paper.paper_id, ()), known), paper.paper_id not in gold.marked
+        own = (own if annotated else set(range(len(known)))) - set(wrong)
+        yield Labelled(paper, positions(gold.results[paper.paper_id], known), frozenset(own), wrong, annotated)
 
 
 def positions(results: Iterable[TDM], taxonomy: Taxonomy) -> tuple[int, ...]:

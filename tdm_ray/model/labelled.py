@@ -14,7 +14,8 @@ from tdm_ray.parallel import over_chunks
 from tdm_ray.premise.passages import passages
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.gold import Gold, base_id
+from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.taxonomy.ids import base_id
 from tdm_ray.taxonomy.labels import Taxonomy
 
 

@@ -31,7 +31,8 @@ from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.parallel import cores, over_chunks
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
-from tdm_ray.taxonomy.gold import Gold, base_id, fold_of, read_gold
+from tdm_ray.taxonomy.gold import Gold, fold_of, read_gold
+from tdm_ray.taxonomy.ids import base_id
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 FOLDS = 5

@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.leaderboard.aggregate import RANKED, ROWS_A_PART, split_by_label
-from tdm_ray.leaderboard.rank import SEPARATOR, TDM_PARTS, key, leaderboards, with_newest
+from tdm_ray.leaderboard.rank import SEPARATOR, TDM_PARTS, entry_keys, key, leaderboards, with_newest
+from tdm_ray.leaderboard.review import honour
 from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.gold import base_ids
 
 _ENTRY = [*TDM_PARTS, "paper_id"]
 _SHOWN = 20
@@ -31,23 +31,24 @@ class News:
 
 
 def refresh_leaderboards(
-    store: Store, labels: Iterable[str], run_id: str, *, held: int | None, anew: bool
+    store: Store, labels: Iterable[str], run_id: str, *, marks: pa.Table, held: int | None, anew: bool
 ) -> tuple[News, int | None]:
     """Rank the leaderboards of these labels (as `rank.key` writes them) anew, or all of them; one commit.
 
-    held: the version that readers see now, None where there is none. Returns what is new, and the version made.
+    marks: what readers say of predictions. held: the version that readers see now, None where there is none.
+    Returns what is new, and the version made.
     """
     wanted = pa.array(sorted(labels), pa.string())
     if anew or _count(store, wanted) > 8 * ROWS_A_PART:
         firsts = store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held) if held is not None else _nothing()
         news = _Newest(firsts, _nothing())
         with tempfile.TemporaryDirectory() as place:
-            version = store.overwrite("leaderboards", news.seen(_by_parts(store, place)), run_id)
+            version = store.overwrite("leaderboards", news.seen(_by_parts(store, marks, place)), run_id)
         return news.told(), version
     before = _of_labels(store, "leaderboards", [*_ENTRY, "rank"], wanted, held) if held is not None else None
     known = _nothing() if before is None else before.select(_ENTRY)
     news = _Newest(known if before is None else before.filter(pc.equal(before["rank"], 1)).select(_ENTRY), known)
-    rows = pa.concat_tables([LEADERBOARDS.empty_table(), *news.seen([_ranked(store, wanted)])])
+    rows = pa.concat_tables([LEADERBOARDS.empty_table(), *news.seen([_ranked(store, marks, wanted)])])
     old = _of_labels(store, "leaderboards", _ENTRY, wanted)
     return news.told(), store.upsert("leaderboards", rows, run_id, old)
 
@@ -56,15 +57,15 @@ class _Newest:
     """Holds who was first and who was there, and counts who was not."""
 
     def __init__(self, firsts: pa.Table, known: pa.Table) -> None:
-        self._firsts, self._known = (_entries(table).combine_chunks() for table in (firsts, known))
+        self._firsts, self._known = (entry_keys(table).combine_chunks() for table in (firsts, known))
         self._new, self._best = 0, list[pa.Table]()
 
     def seen(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The tables, looked at on their way."""
         for table in tables:
-            self._new += pc.sum(pc.invert(pc.is_in(_entries(table), value_set=self._known))).as_py() or 0
+            self._new += pc.sum(pc.invert(pc.is_in(entry_keys(table), value_set=self._known))).as_py() or 0
             first = table.filter(pc.and_(pc.equal(table["rank"], 1), pc.is_valid(table["score"])))
-            first = first.filter(pc.invert(pc.is_in(_entries(first), value_set=self._firsts)))
+            first = first.filter(pc.invert(pc.is_in(entry_keys(first), value_set=self._firsts)))
             sizes = table.group_by(TDM_PARTS).aggregate([([], "count_all")])
             at = pc.index_in(key(first), value_set=key(sizes).combine_chunks())
             self._best.append(first.append_column("entries", sizes["count_all"].take(at)))
@@ -76,11 +77,6 @@ class _Newest:
             return News()
         best = pa.concat_tables(self._best).sort_by([("entries", "descending"), *((p, "ascending") for p in TDM_PARTS)])
         return News(self._new, len(best), best.slice(0, _SHOWN).drop_columns("entries"))
-
-
-def _entries(table: pa.Table) -> pa.ChunkedArray:
-    """A label and a paper, of whatever version, as one string."""
-    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), SEPARATOR)
 
 
 def _nothing() -> pa.Table:
@@ -100,15 +96,16 @@ def _of_labels(store: Store, name: str, columns: list[str], wanted: pa.Array, ve
     return found.filter(pc.is_in(key(found), value_set=wanted))
 
 
-def _ranked(store: Store, labels: pa.Array) -> pa.Table:
-    return leaderboards(_of_labels(store, "predictions", RANKED.names, labels), _papers(store), store.read("taxonomy"))
+def _ranked(store: Store, marks: pa.Table, labels: pa.Array) -> pa.Table:
+    predictions = honour(_of_labels(store, "predictions", RANKED.names, labels), marks)
+    return leaderboards(predictions, _papers(store), store.read("taxonomy"))
 
 
-def _by_parts(store: Store, place: str) -> Iterator[pa.Table]:
+def _by_parts(store: Store, marks: pa.Table, place: str) -> Iterator[pa.Table]:
     """All leaderboards, ranked part by part: half a million predictions, 0.5 GB, at a time."""
     papers, taxonomy = _papers(store), store.read("taxonomy")
     for path in split_by_label(store.scan("predictions"), place):
-        yield leaderboards(read_table(path, RANKED), papers, taxonomy)
+        yield leaderboards(honour(read_table(path, RANKED), marks), papers, taxonomy)
 
 
 def _papers(store: Store) -> pa.Table:

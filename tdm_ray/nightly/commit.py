@@ -18,7 +18,7 @@ from tdm_ray.records import REJECTS
 from tdm_ray.scoring.commit import exploded, rejects_of, scored_rows
 from tdm_ray.store.schemas import FORMS, with_month
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.gold import base_ids
+from tdm_ray.taxonomy.ids import base_ids
 
 _ROWS = 1_000_000  # predictions a merge: about 1 GB; more are merged one after the other
 _REASONED = ["reason", "source", "location", "detail", "seen_at"]
@@ -163,6 +163,12 @@ class Commit:
         last = self.todo.last
         if last is None or self.todo.anew or last["taxonomy_id"] != self.ids["taxonomy_id"] or self.todo.labels.turned:
             self._note("taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id))
+
+    def marks(self) -> None:
+        """What readers said of predictions, which leaderboards are ranked by."""
+        self.touched.update(self.todo.marked)
+        if self.todo.marked:
+            self._note("marks", self.store.overwrite("marks", [self.todo.marks], self.run_id))
 
     def touch_versions(self) -> None:
         """Leaderboards show a paper's newest version only: those of its other versions change with it."""

@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import BusyError, OutputError, TdmRayError
+from tdm_ray.leaderboard.review import read_marks
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.nightly.attempts import Stager, is_full, patiently
 from tdm_ray.nightly.boards import News, refresh_leaderboards
@@ -32,11 +33,12 @@ from tdm_ray.nightly.staging import Staging, space_of
 from tdm_ray.nightly.summary import Night, write_summary
 from tdm_ray.nightly.todo import Corpus, Todo, find_todo
 from tdm_ray.papers.pieces import find_pieces
-from tdm_ray.records import REJECTS
+from tdm_ray.records import REJECTS, TDM
 from tdm_ray.storage import exists, join, read_table
 from tdm_ray.store.lease import Lease, lease
 from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.tables import TABLES, Store
+from tdm_ray.taxonomy.labels import Taxonomy
 
 
 def run_night(
@@ -80,8 +82,9 @@ class _Night:
         self.log("started", model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id)
         if back := self.store.roll_back():
             self.log("rolled back", tables=", ".join(back))
+        marks = self.marks(knowledge.taxonomy)
         corpus, unread = self.corpus(papers)
-        todo = find_todo(self.store, corpus, knowledge)
+        todo = find_todo(self.store, corpus, knowledge, marks)
         if todo.nothing and not self._other_rejects(unread):
             return self.record("nothing new", todo, unread, News(), self.store.versions(), held)
         staging = Staging(join(self.store.root, "_staging"), todo.generation)
@@ -92,6 +95,14 @@ class _Night:
         night = self.record("done", todo, unread, news, commit.versions, held)
         staging.clear()
         return night
+
+    def marks(self, taxonomy: Taxonomy) -> pa.Table:
+        """What readers say of predictions; read first, so that a mistake in it is told before hours of work."""
+        marks = read_marks(self.store.root)
+        tdms = {str(TDM(row["task"], row["dataset"], row["metric"])) for row in marks.to_pylist()}
+        if unknown := sorted(tdms - {str(label.tdm) for label in taxonomy.labels}):
+            self.log("marks without effect", labels_not_in_the_taxonomy=", ".join(unknown[:5]), count=len(unknown))
+        return marks
 
     def corpus(self, papers: Sequence[str]) -> tuple[Corpus, pa.Table]:
         """The papers table, brought up to date where the input is none, and what could not be read."""
@@ -110,7 +121,7 @@ class _Night:
         commit.versions.update(self.store.versions())
         for name, step in (
             ("predictions", commit.predictions), ("scored", commit.scored),
-            ("rejects", lambda: commit.rejects(unread)), ("taxonomy", commit.taxonomy),
+            ("rejects", lambda: commit.rejects(unread)), ("taxonomy", commit.taxonomy), ("marks", commit.marks),
             ("versions", commit.touch_versions), ("leaderboards", lambda: self._leaderboards(commit)),
         ):  # fmt: skip
             held.check()
@@ -127,7 +138,9 @@ class _Night:
     def _leaderboards(self, commit: Commit) -> News:
         todo = commit.todo
         held = todo.last["versions"].get("leaderboards") if todo.last else None
-        news, version = refresh_leaderboards(self.store, commit.touched, self.log.run_id, held=held, anew=todo.anew)
+        news, version = refresh_leaderboards(
+            self.store, commit.touched, self.log.run_id, marks=todo.marks, held=held, anew=todo.anew
+        )
         if version is not None:
             commit.versions["leaderboards"] = version
         return news

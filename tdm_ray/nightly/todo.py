@@ -15,10 +15,11 @@ import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.rank import SEPARATOR
+from tdm_ray.leaderboard.review import changed_labels
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.pieces import Piece
 from tdm_ray.papers.read import read_piece
-from tdm_ray.records import REJECTS, TDM
+from tdm_ray.records import MARKS, REJECTS, TDM
 from tdm_ray.storage import digest, open_file
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -107,12 +108,16 @@ class Todo:
     """Of the corpus: papers that are new or have changed."""
     again: pa.ChunkedArray
     """Of the corpus: papers seen before, to be asked about the labels added."""
+    marks: pa.Table
+    """What readers say of predictions now."""
+    marked: frozenset[str]
+    """The labels (as `rank.key` writes them) of which they said something else when the last run was made."""
 
     @property
     def nothing(self) -> bool:
         """Whether the store is as it should be."""
         many = (pc.sum(mask).as_py() for mask in (self.whole, self.again))
-        return not (self.anew or any(many) or self.labels != Labels())
+        return not (self.anew or any(many) or self.labels != Labels() or self.marked)
 
     @property
     def generation(self) -> str:
@@ -149,18 +154,25 @@ def _check(piece: Piece, said: str | None) -> None:
         raise InputError(f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`")
 
 
-def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge) -> Todo:
+def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge, marks: pa.Table) -> Todo:
     """Compare the corpus with what the store holds; reads two columns of each."""
     taxonomy, last = knowledge.taxonomy, store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
+    marked = frozenset(changed_labels(_marks(store, last), marks))
     if last is None or last["model_id"] != knowledge.model_id:
-        return Todo(corpus, last, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no)
+        return Todo(corpus, last, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked)
     labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
     same = last["taxonomy_id"] == taxonomy.taxonomy_id  # else rejects are tried again: other labels, another outcome
     seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
     known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen).combine_chunks())
     again = known if labels.added else no
-    return Todo(corpus, last, knowledge.model_id, taxonomy, False, labels, pc.invert(known), again)
+    return Todo(corpus, last, knowledge.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked)
+
+
+def _marks(store: Store, last: dict[str, Any] | None) -> pa.Table:
+    """What readers said when the last run was made: a night that was killed may have left a newer table."""
+    version = last["versions"].get("marks") if last else None
+    return MARKS.empty_table() if version is None else store.read("marks", version=version)
 
 
 def _scored(store: Store, last: dict[str, Any]) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,13 +10,14 @@ import numpy as np
 from tdm_ray.model.scorer import Knowledge, Prepared
 from tdm_ray.numbers import in_header_unit
 from tdm_ray.premise.passages import Passage, column_headers, row_headers, split_caption
-from tdm_ray.records import Paper
+from tdm_ray.records import Cell, Paper
 from tdm_ray.results.candidates import Candidates
 from tdm_ray.results.matcher import Match, Matcher
 from tdm_ray.results.signs import Signs
 from tdm_ray.taxonomy.gold import of_others
 
 _HEADERS = 12  # as many headers as a person reads at a glance
+_TO_EACH_SIDE = 8
 # Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones with a
 # prior of 0.05 or more, 8 of a paper at least.
 _LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
@@ -58,7 +60,7 @@ class Prover:
         cell = paper.tables[table].cells[found.cells[match.candidate]]
         evidence = _evidence(
             "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
-            cell.value,
+            cell.value, row_around(paper.tables[table].cells, found.cells[match.candidate]),
         )  # fmt: skip
         return {**proof, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
 
@@ -75,8 +77,34 @@ def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
     return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
 
 
+def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:
+    """The cells of the same row, eight to each side at most.
+
+    A table is a list of cells: a row goes on while its headers are the same and the columns come in the table's order.
+    """
+    order: dict[tuple[str, ...], int] = {}
+    for cell in cells:
+        order.setdefault(tuple(cell.column_headers), len(order))
+    columns = [order[tuple(cell.column_headers)] for cell in cells]
+
+    def goes_on(left: int, right: int) -> bool:
+        beside = list(cells[left].row_headers) == list(cells[right].row_headers)
+        return beside and columns[left] < columns[right]
+
+    first = last = int(place)
+    while first > max(0, place - _TO_EACH_SIDE) and goes_on(first - 1, first):
+        first -= 1
+    while last < min(len(cells) - 1, place + _TO_EACH_SIDE) and goes_on(last, last + 1):
+        last += 1
+    return [
+        {"value": cell.value, "bold": cell.bold, "column_headers": list(cell.column_headers), "marked": at == place}
+        for at, cell in enumerate(cells[first : last + 1], start=first)
+    ]
+
+
 def _evidence(
-    kind: str, table: int | None = None, caption: str = "", rows: Any = (), columns: Any = (), text: str = ""
-) -> dict[str, Any]:
+    kind: str, table: int | None = None, caption: str = "", rows: Any = (), columns: Any = (), text: str = "",
+    row: Any = None,
+) -> dict[str, Any]:  # fmt: skip
     return {"kind": kind, "table": table, "caption": caption, "row_headers": list(rows),
-            "column_headers": list(columns), "text": text}  # fmt: skip
+            "column_headers": list(columns), "text": text, "row": row}  # fmt: skip

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from tdm_ray.records import DECISION, OUTCOMES, PREDICTIONS, REJECTS, SCORED
 from tdm_ray.scoring.run import Run, Summary
 from tdm_ray.storage import exists, join, make_folder, open_file, parquet_files
-from tdm_ray.taxonomy.gold import base_ids
+from tdm_ray.taxonomy.ids import base_ids
 
 _ROWS = 8192
 _SHARD_BYTES = 256 << 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.records import INSTANT, LEADERBOARDS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_FIELDS
+from tdm_ray.records import INSTANT, LEADERBOARDS, MARKS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_FIELDS
 
 _TDM = tuple(name for name, _ in TDM_FIELDS)
 _MONTH = pa.field("month", pa.string())  # YYMM of an arXiv id, else `other`; partitions, so that a night rewrites few
@@ -63,6 +63,7 @@ FORMS = {
     ),
     "leaderboards": Form(LEADERBOARDS, (*_TDM, "paper_id")),
     "taxonomy": Form(TAXONOMY, _TDM),
+    "marks": Form(MARKS, ("paper_id", *_TDM)),
     "runs": Form(RUNS, ("run_id",)),
 }
 

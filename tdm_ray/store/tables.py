@@ -25,7 +25,7 @@ from tdm_ray.errors import InputError
 from tdm_ray.storage import exists, join
 from tdm_ray.store.schemas import FORMS, RUNS
 
-TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy")
+TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy", "marks")
 _FILES_A_PARTITION = 16  # beyond which small files of many nights are put together
 _GONE = "_gone"
 
@@ -174,8 +174,10 @@ class Snapshot:
     versions: Mapping[str, int]
 
     def scan(self, name: str) -> pads.Dataset:
-        """The table as a dataset."""
-        return self.store.scan(name, self.versions.get(name))
+        """The table as a dataset; an empty one where the run had none."""
+        if name not in self.versions:
+            return pads.dataset(FORMS[name].schema.empty_table())
+        return self.store.scan(name, self.versions[name])
 
     def read(self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
         """The table, or some columns and rows of it, in memory."""

@@ -8,34 +8,36 @@ import io
 import json
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.numbers import numbers
 from tdm_ray.records import ANNOTATIONS, TDM
 from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.ids import base_id
 from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.marks import is_marks, latest
 from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
 
-# An arXiv id, new or old ("hep-th/9901001", as a file's name without the slash); only such ids have versions.
-_ARXIV_ID = r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7}"
-VERSIONED = rf"^(?P<base>{_ARXIV_ID})v(?P<version>\d{{1,4}})$"
-_VERSIONED = re.compile(VERSIONED, re.ASCII)
 _PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
 
 
 @dataclass(frozen=True)
 class Gold:
-    """`results[paper_id][TDM]` = scores as printed; `broken` names every line or field that broke the form."""
+    """`results[paper_id][TDM]` = scores as printed; `broken` names every line or field that broke the form.
+
+    `wrong` holds what readers marked wrong; of the papers in `marked` nothing is known but readers' marks.
+    """
 
     results: dict[str, dict[TDM, tuple[str, ...]]]
     broken: tuple[str, ...] = field(default=())
+    wrong: Mapping[str, frozenset[TDM]] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
 
     def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
         """By position in the taxonomy: the papers that report the label (less their versions) and their scores."""
@@ -59,23 +61,47 @@ class Gold:
 
 
 def read_gold(*paths: str) -> Gold:
-    """The gold of all files together; `broken` names the file where there are several. Raises as `_read` does."""
+    """The gold of all files together; `broken` names the file where there are several. Raises as `_read` does.
+
+    What a file of marks (see `marks`) calls wrong is no result, whatever the others say.
+    """
     found = [_read(path) for path in paths]
     if len(found) == 1:
         return found[0]
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    annotated = {paper for gold in found for paper in gold.results.keys() - gold.marked}
     for gold in found:
-        for paper, reported in gold.results.items():
-            merged = results[paper]  # there also where a paper reports nothing: it is annotated all the same
-            for tdm, scores in reported.items():
-                merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
+        for name, reported in gold.results.items():
+            for paper in _versions(name, annotated) if name in gold.marked else (name,):
+                merged = results[paper]  # there also where a paper reports nothing: it is annotated all the same
+                for tdm, scores in reported.items():
+                    merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
+    wrong = _wrong(found, annotated)
+    for paper, tdms in wrong.items():
+        results[paper] = {tdm: scores for tdm, scores in results[paper].items() if tdm not in tdms}
     broken = tuple(f"{path}: {line}" for path, gold in zip(paths, found, strict=True) for line in gold.broken)
-    return Gold(dict(results), broken)
+    return Gold(dict(results), broken, wrong, frozenset(results.keys() - annotated))
+
+
+def _wrong(found: Sequence[Gold], annotated: set[str]) -> dict[str, frozenset[TDM]]:
+    """What was marked wrong last; a later file that calls it right takes it back."""
+    wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
+    for gold in found:
+        for name in gold.marked:
+            for paper in _versions(name, annotated):
+                right = frozenset(gold.results[name])
+                wrong[paper] = (wrong[paper] - right) | gold.wrong.get(name, frozenset())
+    return {paper: tdms for paper, tdms in wrong.items() if tdms}
+
+
+def _versions(paper: str, annotated: set[str]) -> list[str]:
+    """A mark counts for every version of its paper that is annotated; where none is, for the one it names."""
+    return sorted(other for other in annotated if base_id(other) == base_id(paper)) or [paper]
 
 
 def _read(path: str) -> Gold:
     """The gold of a `resultsAnnotation.tsv`, of a TSV with a header line (paper_id, task, dataset, metric, score), of
-    JSON lines (`paper_id`, `results`), or of `evaluation-tables.json`.
+    JSON lines (`paper_id`, `results`), of `evaluation-tables.json`, or of readers' marks.
 
     TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
     fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
@@ -83,7 +109,7 @@ def _read(path: str) -> Gold:
     try:
         with open_file(path) as file:
             text = file.read().decode("utf-8", "replace")
-        gold = _parser(path.removesuffix(".gz"), text)(text)
+        gold = _of_marks(path) if is_marks(path, text) else _parser(path.removesuffix(".gz"), text)(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
     if not gold.results:
@@ -132,6 +158,19 @@ def _of_columns(text: str) -> Gold:
     return Gold(dict(results), tuple(broken))
 
 
+def _of_marks(path: str) -> Gold:
+    """Readers' marks: what is right as results, what is wrong as such."""
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
+    for mark in latest([path]):
+        tdm, paper = TDM(mark["task"], mark["dataset"], mark["metric"]), results[mark["paper_id"]]
+        if mark["verdict"] == "right":
+            paper[tdm] = (mark["score_text"] or "",)
+        else:
+            wrong[mark["paper_id"]] |= {tdm}
+    return Gold(dict(results), (), wrong, frozenset(results))
+
+
 def _of_jsonl(text: str) -> Gold:
     results: dict[str, dict[TDM, tuple[str, ...]]] = {}
     for line in filter(str.strip, text.splitlines()):
@@ -161,17 +200,6 @@ def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]
     """The scores (see `Gold.scores`) less those of any version of the paper itself."""
     own = base_id(paper_id)
     return [score for other, score in scores if other != own]
-
-
-def base_id(paper_id: str) -> str:
-    """The paper behind its versions: `1412.6575v4` and `1412.6575` are one."""
-    versioned = _VERSIONED.fullmatch(paper_id)
-    return versioned["base"] if versioned else paper_id
-
-
-def base_ids(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`base_id` of every id of a column."""
-    return pc.replace_substring_regex(paper_ids, VERSIONED, r"\1")
 
 
 def fold_of(paper_id: str, folds: int) -> int:

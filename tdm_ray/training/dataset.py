@@ -36,7 +36,8 @@ from tdm_ray.premise.passages import passages
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
 from tdm_ray.storage import exists, join, list_files, open_file, write_json, write_table
-from tdm_ray.taxonomy.gold import Gold, base_id, base_ids, read_gold
+from tdm_ray.taxonomy.gold import Gold, read_gold
+from tdm_ray.taxonomy.ids import base_id, base_ids
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.examples import UNKNOWN, Pairing, Task
@@ -58,7 +59,7 @@ def create_dataset(
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
     whole, gold = read_taxonomy(taxonomy), read_gold(*annotations)
     seen, held_out = split_labels(read_taxonomy(taxonomy, min_count=config.leaderboard_threshold), config)
-    gathered = gather(read_all(papers), gold, seen, whole)
+    gathered = gather(read_all(papers), gold, seen, whole, marked=True)
     if not any(labelled.known for labelled in gathered.papers):
         raise TaxonomyError(
             f"none of {gathered.counts['items']} items has a label of {taxonomy}; check that the annotations' file "
@@ -128,6 +129,7 @@ def _unknown_rows(gathered: Gathered, config: DatasetConfig) -> list[bool | None
     A word that is only ever true would teach the model that it is always true.
     """
     order = sorted(range(len(gathered.papers)), key=lambda i: _chance(config.seed, gathered.papers[i].paper.paper_id))
+    order = [i for i in order if gathered.papers[i].whole]
     without = [i for i in order if not gathered.papers[i].known][: config.allowed_unknown]
     having = [i for i in order if gathered.papers[i].known][: len(without)]
     truth: list[bool | None] = [None] * len(gathered.papers)

@@ -55,10 +55,11 @@ class Pairing:
         return [pair for task in tasks for pair in self.pairs(task)]
 
     def pairs(self, task: Task) -> list[Pair]:
-        """A paper's own labels as true, `num_negative_instances` others as false, and `unknown` where asked for."""
+        """A paper's own labels as true, those marked wrong and `num_negative_instances` others as false, `unknown`."""
         paper, known = task.labelled.paper, task.labelled.known
         look = self._look(task)
-        labels = [*known, *self._wrong(task, look)]
+        marked = task.labelled.wrong
+        labels = [*known, *marked, *(label for label in self._wrong(task, look) if label not in marked)]
         contexts = self._contexts(task, labels, look)
         found = [
             Pair(i < len(known), paper.paper_id, hypothesis(self.taxonomy.labels[label].tdm), context)

@@ -1,0 +1,59 @@
+"""Predictions as people have marked them: what leaderboards are made of."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tdm_ray.leaderboard.rank import entry_keys, key
+from tdm_ray.records import MARKS
+from tdm_ray.taxonomy.marks import find_marks, latest
+
+
+def read_marks(folder: str) -> pa.Table:
+    """The marks that lie in a folder or store (schema `MARKS`); see `marks.latest`, which raises `InputError`."""
+    return pa.Table.from_pylist(latest(find_marks(folder)), schema=MARKS)
+
+
+def honour(predictions: pa.Table, marks: pa.Table) -> pa.Table:
+    """Predictions (columns of `PREDICTIONS`) less those marked wrong; those marked right have probability 1.
+
+    A score that a person gave takes the place of the one found, and its evidence is of kind "review". A mark counts for
+    all versions of its paper; one of what is not predicted has no effect.
+    """
+    if not len(marks):
+        return predictions
+    at = pc.index_in(entry_keys(predictions), value_set=entry_keys(marks).combine_chunks())
+    wrong = pc.equal(pc.fill_null(marks["verdict"].take(at), ""), "wrong")
+    table, at = predictions.filter(pc.invert(wrong)), at.filter(pc.invert(wrong))
+    given, text = marks["score"].take(at), marks["score_text"].take(at)
+    same = (pc.equal(given, table["score"]), pc.equal(text, table["score_text"]))  # 144 of a column in millions, too
+    other = pc.and_(pc.is_valid(given), pc.invert(pc.or_(*(pc.fill_null(hit, False) for hit in same))))
+    new = {
+        "probability": pc.if_else(pc.is_valid(at), pa.scalar(1.0, pa.float32()), table["probability"]),
+        "score": pc.if_else(other, given, table["score"]),
+        "score_text": pc.if_else(other, text, table["score_text"]),
+        "evidence": _evidence(table["evidence"], other, text, marks["note"].take(at)),
+    }
+    for name, values in new.items():
+        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), values)
+    return table
+
+
+def changed_labels(one: pa.Table, other: pa.Table) -> set[str]:
+    """The labels (as `key` writes them) whose marks are not the same in both tables."""
+    both = pa.concat_tables(table.select(MARKS.names) for table in (one, other)).combine_chunks()
+    rows = both.group_by(MARKS.names).aggregate([([], "count_all")])
+    return set(key(rows.filter(pc.equal(rows["count_all"], 1))).to_pylist())
+
+
+def _evidence(found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray) -> pa.Array:
+    """The evidence as found, or where a person gave another score that person's word for it."""
+    told = [
+        {"kind": "review", "text": f"{score}, given by a reader" + (f": {why}" if why else "")}
+        for score, why in zip(text.filter(other).to_pylist(), note.filter(other).to_pylist(), strict=True)
+    ]
+    rows = np.arange(len(found))
+    rows[other.to_numpy(zero_copy_only=False)] = len(found) + np.arange(len(told))
+    return pa.chunked_array([*found.chunks, pa.array(told, found.type)]).take(pa.array(rows))

@@ -1,0 +1,1 @@
+"""Leaderboards as a folder of pages: no server, no network, nothing but files."""

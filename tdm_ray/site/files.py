@@ -1,0 +1,62 @@
+"""The files of a site, here or in a bucket."""
+
+from __future__ import annotations
+
+import mimetypes
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import fsspec
+
+from tdm_ray.storage import join, open_file
+
+_TYPE = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
+
+
+@dataclass(frozen=True)
+class Files:
+    """Files below a folder or URL, named by paths relative to it."""
+
+    out: str
+
+    def write(self, pages: Iterable[tuple[str, str]]) -> list[tuple[str, bool]]:
+        """Write pages (name, text); returns each name and whether it was written.
+
+        In a folder what is there as it is, is not; in a bucket all are, many at a time: asking costs what writing does.
+        """
+        if "://" in self.out:
+            return self._put({name: text.encode() for name, text in pages})
+        return [(name, self._write(name, text.encode())) for name, text in pages]
+
+    def _write(self, name: str, content: bytes) -> bool:
+        path = join(self.out, name)
+        try:
+            with open(path, "rb") as file:
+                if file.read() == content:
+                    return False
+        except FileNotFoundError:
+            pass
+        with open_file(path, "wb") as file:
+            file.write(content)
+        return True
+
+    def _put(self, pages: dict[str, bytes]) -> list[tuple[str, bool]]:
+        """With the type that a browser must be told; a bucket says "octet-stream" of what it does not know."""
+        fs, root = fsspec.core.url_to_fs(self.out)
+        by_type: dict[str, dict[str, bytes]] = defaultdict(dict)
+        for name, content in pages.items():
+            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            by_type[kind][join(root, name)] = content
+        option = _TYPE.get(self.out.split("://")[0])
+        for kind, files in by_type.items():
+            fs.pipe(files, **({option: kind} if option else {}))
+        return [(name, True) for name in pages]
+
+    def remove(self, names: Iterable[str]) -> int:
+        """Remove pages; returns how many there were."""
+        fs, root = fsspec.core.url_to_fs(self.out)
+        there = [path for name in names if fs.exists(path := join(root, name))]
+        if there:
+            fs.rm(there)
+        return len(there)

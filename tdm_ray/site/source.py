@@ -1,0 +1,91 @@
+"""What a site is made of: the leaderboards of a folder or a store, and the runs that made them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake.exceptions import DeltaError
+
+from tdm_ray.errors import InputError
+from tdm_ray.leaderboard.aggregate import left_out, read_leaderboards
+from tdm_ray.leaderboard.rank import TDM_PARTS, entry_keys
+from tdm_ray.storage import exists, join, read_json
+from tdm_ray.store.schemas import RUNS
+from tdm_ray.store.tables import Store, is_store
+
+_RUNS = 60  # two months of nights
+_COMPARED = 10  # of the newest, what changed is looked up in their tables, which a store keeps for a week
+_SHOWN = 200
+_COLUMNS = [*TDM_PARTS, "paper_id", "title", "published", "score", "score_text", "rank"]
+
+
+@dataclass(frozen=True)
+class Changes:
+    """Entries that the run before did not have (some of them, the best first), and how many there are."""
+
+    count: int
+    entries: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run: its row of `runs`, or what `run.json` says; `changes` where they are known."""
+
+    row: Mapping[str, Any]
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """`boards` has schema `LEADERBOARDS`, each label's entries together in order of rank; `runs` the newest first."""
+
+    boards: pa.Table
+    runs: Sequence[RunFacts] = field(default=())
+    left_out: str | None = None
+
+
+def read_source(folder: str) -> Source:
+    """Raises `InputError` where there are no leaderboards in `folder`."""
+    if not is_store(folder) and not exists(join(folder, "leaderboards")):
+        raise InputError(f"{folder}: holds no leaderboards; run `tdm-ray leaderboard {folder}` first")
+    boards = read_leaderboards(folder)
+    runs = list(_nights(Store(folder)) if is_store(folder) else _single(folder))
+    return Source(boards, runs, left_out(folder, boards))
+
+
+def _nights(store: Store) -> Iterator[RunFacts]:
+    rows = store.runs()
+    whole = [row for row in rows if row["versions"]]
+    before = {newer["run_id"]: older for newer, older in pairwise(whole[: _COMPARED + 1])}
+    for row in rows[:_RUNS]:
+        older = before.get(row["run_id"])
+        yield RunFacts(row, _changes(store, row, older) if older else None)
+
+
+def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> Changes | None:
+    now, then = (run["versions"].get("leaderboards") for run in (row, older))
+    if now == then or now is None:
+        return Changes(0, ())
+    try:
+        new = store.read("leaderboards", _COLUMNS, version=now)
+        old = (
+            store.read("leaderboards", [*TDM_PARTS, "paper_id"], version=then) if then is not None else new.slice(0, 0)
+        )
+    except (OSError, DeltaError):  # its files were removed with those of its week
+        return None
+    new = new.filter(pc.invert(pc.is_in(entry_keys(new), value_set=entry_keys(old).combine_chunks())))
+    first = new.sort_by([("rank", "ascending"), *((part, "ascending") for part in TDM_PARTS)])
+    return Changes(len(new), first.slice(0, _SHOWN).to_pylist())
+
+
+def _single(folder: str) -> Iterator[RunFacts]:
+    """A folder that `score` wrote knows one run."""
+    if exists(join(folder, "run.json")):
+        record, empty = read_json(join(folder, "run.json")), dict.fromkeys(RUNS.names)
+        facts = {**record["identity"], **record["summary"]}
+        yield RunFacts({**empty, "run_id": "run", "outcome": "done", **facts, "papers": record["summary"]["papers"]})

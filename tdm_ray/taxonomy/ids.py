@@ -1,0 +1,24 @@
+"""Ids of papers: arXiv's have versions, and what is said of one version is said of the paper."""
+
+from __future__ import annotations
+
+import re
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# An arXiv id, new or old ("hep-th/9901001", as a file's name without the slash); only such ids have versions.
+_ARXIV_ID = r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7}"
+VERSIONED = rf"^(?P<base>{_ARXIV_ID})v(?P<version>\d{{1,4}})$"
+_VERSIONED = re.compile(VERSIONED, re.ASCII)
+
+
+def base_id(paper_id: str) -> str:
+    """The paper behind its versions: `1412.6575v4` and `1412.6575` are one."""
+    versioned = _VERSIONED.fullmatch(paper_id)
+    return versioned["base"] if versioned else paper_id
+
+
+def base_ids(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`base_id` of every id of a column."""
+    return pc.replace_substring_regex(paper_ids, VERSIONED, r"\1")
