@@ -96,7 +96,10 @@ def copy_files(source: str, folder: str) -> None:
     """Copy a file, or the files of a folder with their places in it, into `folder`; either may be anywhere."""
     fs, inner = fsspec.core.url_to_fs(source)
     base = os.path.dirname(inner) if fs.isfile(inner) else inner.rstrip("/")
-    for path in fs.find(inner):
+    paths = fs.find(inner)
+    # A bucket may hold empty objects "name/" that stand for folders; copied as "name", they would hide what is in them.
+    folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
+    for path in (path for path in paths if path.rstrip("/") not in folders):
         with fs.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
             shutil.copyfileobj(found, file)
 

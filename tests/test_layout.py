@@ -58,3 +58,8 @@ def test_cores_of_other_machines_are_not_counted_by_this_ones(monkeypatch):
     monkeypatch.setattr("tdm_ray.cluster.socket.gethostname", lambda: "here")
     monkeypatch.setattr("tdm_ray.cluster.os.cpu_count", lambda: 4)
     assert cluster.cores() == 4 + 32 + 32
+
+
+def test_where_few_labels_are_asked_about_the_cores_prepare(machine):
+    machine(2, 5, 0)
+    assert layout(RayConfig(), 10_000, few=True).preparers == 2

@@ -107,7 +107,10 @@ class Preparer:
 
     def __call__(self, paper: Paper) -> Prepared:
         """The `asked` labels of the highest prior; those that may pass the threshold are ready for the model."""
-        found, prior = self.shortlist(paper)
+        found = self.knowledge.shortlister.shortlist(paper, only=self.only)
+        if not len(found.labels):
+            return Prepared([], [], [], [])
+        prior = self.knowledge.calibrator.prior(found.features)
         return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior, self.only)
 
 

@@ -37,8 +37,10 @@ class Layout:
         return ActorPoolStrategy(size=self.actors)
 
 
-def layout(config: RayConfig, papers: int | None) -> Layout:
+def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layout:
     """The layout for the cluster at hand and a corpus of `papers` (None: not known).
+
+    few: papers are asked about some labels only, so that the model hardly works, and the cores are the preparers'.
 
     Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with, for ever.
     """
@@ -51,7 +53,7 @@ def layout(config: RayConfig, papers: int | None) -> Layout:
         actors = config.actors or max(1, cores() // 4)
         threads = config.threads or max(1, cores() // actors)
         # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
-        wanted = min(3 * actors // 2, cores() // 2)
+        wanted = cores() if few else min(3 * actors // 2, cores() // 2)
     preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
     if actors + preparers + _OTHERS > cpus():
         raise InputError(

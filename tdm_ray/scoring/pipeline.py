@@ -95,7 +95,7 @@ def stage_outcomes(
     tell: Callable[[str], None] = say,
 ) -> None:
     """Score the papers of `pieces` and write their outcomes to `folder`, a file a block; no commit, no resume."""
-    plan = start(ray_config, pieces)
+    plan = start(ray_config, pieces, few=only is not None)
     tell(f"{plan}")
     with watch(folder, pieces, tell):
         scored(converted(read_corpus(pieces), plan), config, plan, tries=tries, only=only).write_parquet(folder)
@@ -143,11 +143,11 @@ def _selection(run: Run, config: IngestConfig) -> Select | None:
     return Select(config.selection, table)
 
 
-def start(config: RayConfig, pieces: Sequence[Piece]) -> Layout:
-    """A cluster, its settings, and the layout of the work there."""
+def start(config: RayConfig, pieces: Sequence[Piece], *, few: bool = False) -> Layout:
+    """A cluster, its settings, and the layout of the work there; `few`: see `layout`."""
     connect()
     prepare_context()
-    return layout(config, count_papers(pieces))
+    return layout(config, count_papers(pieces), few=few)
 
 
 def write_staging(rows: Dataset, run: Run) -> None:
