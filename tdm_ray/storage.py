@@ -141,7 +141,10 @@ def replace_files(root: str, new: Mapping[str, str], old: Iterable[str]) -> None
 
     A journal is written first: where this is cut short, `finish_replacing` does the rest.
     """
-    write_json(join(root, "_commit.json"), {"new": dict(new), "old": sorted(set(old) - set(new.values()))})
+    fs, _ = fsspec.core.url_to_fs(root)
+    places = {fs._strip_protocol(place) for place in new.values()}  # listings are absolute where `root` need not be
+    gone = sorted(path for path in set(old) if fs._strip_protocol(path) not in places)
+    write_json(join(root, "_commit.json"), {"new": dict(new), "old": gone})
     finish_replacing(root)
 
 

@@ -10,11 +10,12 @@ import pytest
 from rich.console import Console
 
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.aggregate import build_leaderboards
+from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
 from tdm_ray.leaderboard.export import as_csv, as_json, export
 from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
+from tdm_ray.storage import write_table
 
 EVIDENCE = {
     "kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"',
@@ -109,3 +110,14 @@ def test_what_is_printed():
 def test_a_folder_without_predictions_says_what_to_do(tmp_path):
     with pytest.raises(InputError, match="run `tdm-ray score PAPERS --out"):
         build_leaderboards(str(tmp_path))
+
+
+def test_in_a_folder_named_from_here_built_twice_nothing_is_lost(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rows = {"predictions": [prediction("a", "Accuracy", 0.5, 91.2)], "scored": [{"paper_id": "a"}]}
+    for name, schema in (("predictions", PREDICTIONS), ("scored", SCORED)):
+        write_table(pa.Table.from_pylist(rows[name], schema=schema), f"results/{name}/part-0.parquet")
+    write_table(TAXONOMY.empty_table(), "results/taxonomy.parquet")
+    for _ in range(3):
+        assert len(build_leaderboards("results")) == 1
+        assert len(read_leaderboards("results")) == 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tdm_ray.leaderboard.export import as_csv, as_json
+from tdm_ray.leaderboard.export import csv_of, json_of
 from tdm_ray.leaderboard.rank import TDM_PARTS
 from tdm_ray.records import TDM
 from tdm_ray.site.evidence import shown_evidence
@@ -17,24 +17,23 @@ from tdm_ray.site.urls import board_url
 
 # A page of more is slow to open (a megabyte); the files beside it hold all.
 MOST = 500
-_PLOTTED = ["paper_id", "title", "published", "score", "score_text", "rank", "was_best", "outlier"]
 
 
 def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
     """For each leaderboard (its rows of `LEADERBOARDS`, in order of rank) the page, `.csv` and `.json`."""
     for board in boards:
-        rows = board.slice(0, MOST).to_pylist()
+        rows = board.to_pylist()
         tdm = TDM(*(rows[0][part] for part in TDM_PARTS))
         url = board_url(tdm)
-        yield url, _page(tdm, rows, board, url)
-        yield url.replace(".html", ".csv"), as_csv(board)
-        yield url.replace(".html", ".json"), as_json(board, indent=None)
+        yield url, _page(tdm, rows, url)
+        yield url.replace(".html", ".csv"), csv_of(rows)
+        yield url.replace(".html", ".json"), json_of(rows)
 
 
-def _page(tdm: TDM, rows: list[dict[str, Any]], board: pa.Table, url: str) -> str:
+def _page(tdm: TDM, rows: list[dict[str, Any]], url: str) -> str:
     name = f"State of the art on {tdm.dataset} over time: {tdm.metric}, a point a paper"
     return render(
-        "board.html", root="../", tdm=tdm, entries=len(board), direction=rows[0]["direction"],
-        rows=[{**row, "evidence": shown_evidence(row)} for row in rows], file=url.split("/")[1],
-        plot=plot(board.select(_PLOTTED).to_pylist(), name),
+        "board.html", root="../", tdm=tdm, entries=len(rows), direction=rows[0]["direction"],
+        rows=[{**row, "evidence": shown_evidence(row)} for row in rows[:MOST]], file=url.split("/")[1],
+        plot=plot(rows, name),
     )  # fmt: skip
