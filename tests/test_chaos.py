@@ -9,7 +9,7 @@ from tdm_ray.chaos.game import KILLS, Game, _compare, _planned, play
 from tdm_ray.store.tables import Store
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_nights_that_are_killed_end_as_if_they_were_not(tiny_model, tmp_path):
     options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "8")
     found = play(str(tmp_path / "stores"), tmp_path, 4, Game(options=options, papers=18, new=12))
