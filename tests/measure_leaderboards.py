@@ -2,7 +2,8 @@
 
     python tests/measure_leaderboards.py FOLDER [--predictions 50000000]
 
-The folder is filled once (20 predictions a paper, 10,000 labels of very different size, evidence of a cell) and kept.
+The folder is filled once (20 predictions a paper, 10,000 labels of very different size, evidence of a cell and its row
+of six) and kept.
 """
 
 import argparse
@@ -17,9 +18,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdm_ray.leaderboard.aggregate import build_leaderboards
-from tdm_ray.records import EVIDENCE, PREDICTIONS, SCORED, TAXONOMY
+from tdm_ray.records import EVIDENCE, PREDICTIONS, ROW_CELL, SCORED, TAXONOMY
 
-LABELS, A_PAPER, CHUNK = 10_000, 20, 1_000_000
+LABELS, A_PAPER, CHUNK, CELLS = 10_000, 20, 250_000, 6
 
 
 def generate(folder: Path, total: int) -> None:
@@ -40,7 +41,7 @@ def generate(folder: Path, total: int) -> None:
         label = chance.choice(LABELS, rows, p=weights / weights.sum())
         paper = (start + np.arange(rows)) // A_PAPER
         score = chance.normal(50 + label % 40, 5).round(1)
-        heads = pa.ListArray.from_arrays(np.arange(rows + 1, dtype=np.int32) * 2, words.take(chance.integers(0, 5000, 2 * rows)))  # fmt: skip  # noqa: E501
+        heads = _lists(words.take(chance.integers(0, 5000, 2 * rows)), 2)
         text = pa.array(score.astype(str))
         evidence = pa.StructArray.from_arrays(
             [
@@ -50,7 +51,7 @@ def generate(folder: Path, total: int) -> None:
                 heads,
                 heads,
                 text,
-                pa.nulls(rows, EVIDENCE.field("row").type),
+                _rows(text, words, chance),
             ],
             fields=list(EVIDENCE),
         )
@@ -67,6 +68,24 @@ def generate(folder: Path, total: int) -> None:
                    "published": pa.array([date.fromordinal(730_000 + p % 8000) for p in papers])}  # fmt: skip
         table = pa.table([columns.get(f.name, pa.nulls(len(papers), f.type)) for f in SCORED], schema=SCORED)
         pq.write_table(table, folder / "scored" / f"part-{number:05d}.parquet")
+
+
+def _lists(values: pa.Array, size: int) -> pa.ListArray:
+    return pa.ListArray.from_arrays(np.arange(len(values) // size + 1, dtype=np.int32) * size, values)
+
+
+def _rows(text: pa.Array, words: pa.Array, chance: np.random.Generator) -> pa.ListArray:
+    """For each prediction the cells of its row, the last of them its own."""
+    count = len(text) * CELLS
+    marked = np.arange(count) % CELLS == CELLS - 1
+    cells = pa.StructArray.from_arrays(
+        [
+            text.take(np.arange(count) // CELLS), pa.array(marked),
+            _lists(words.take(chance.integers(0, 5000, 2 * count)), 2), pa.array(marked),
+        ],
+        fields=list(ROW_CELL),
+    )  # fmt: skip
+    return _lists(cells, CELLS)
 
 
 def _ids(papers: np.ndarray) -> pa.Array:

@@ -77,8 +77,10 @@ def test_the_contenders_decide_alike(material, tiny_model):
 
 def test_growth_by_labels(material, tiny_model, tmp_path):
     found = by_labels(material, ScoreConfig(model=tiny_model, asked=4), tmp_path, 2)
-    assert list(found["seconds_a_paper"]) == ["300", "1850", "6900"]
-    assert found["labels_6900_vs_1850"] > 0.5
+    seconds = found["seconds_a_paper"]
+    assert list(seconds) == ["300", "1850", "6900"]
+    assert all(seconds.values())  # how they compare is the benchmark's to say: two papers are all noise
+    assert found["labels_6900_vs_1850"] == pytest.approx(seconds["6900"] / seconds["1850"])
 
 
 def test_machine():
@@ -139,7 +141,7 @@ json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes, only=only), o
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long  # three minutes; its parts are tested above, and the planner too
 def test_the_whole_benchmark(tiny_model, tmp_path):
     """In a process of its own: it starts and ends clusters."""
     out = tmp_path / "figures.json"

@@ -68,9 +68,10 @@ def test_without_marks_nothing_changes(predictions, tmp_path):
 def test_the_last_file_counts_and_json_is_read_too(tmp_path):
     row = dict(zip(HEADER.strip().split(","), ("p", "A", "B", "C", "right", "", ""), strict=True))
     marks_of(tmp_path, HEADER + "pv2,A,B,C,wrong,,\n1512.03385v1,A,B,C,wrong,,\n")
-    found = marks_of(
-        tmp_path, json.dumps([{**row, "paper_id": "1512.03385"}, {**row, "score": "1e-3"}]), "reviews/x.json"
-    )
+    with pytest.warns(UserWarning, match=r"x.json, row 1: .*marks.csv says otherwise of 1512.03385 / A / B / C"):
+        found = marks_of(
+            tmp_path, json.dumps([{**row, "paper_id": "1512.03385"}, {**row, "score": "1e-3"}]), "reviews/x.json"
+        )
     assert [(m["paper_id"], m["verdict"], m["score"]) for m in found.to_pylist()] == [
         ("1512.03385", "right", None), ("p", "right", 0.001), ("pv2", "wrong", None),
     ]  # fmt: skip
