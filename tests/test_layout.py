@@ -62,4 +62,5 @@ def test_cores_of_other_machines_are_not_counted_by_this_ones(monkeypatch):
 
 def test_where_few_labels_are_asked_about_the_cores_prepare(machine):
     machine(2, 5, 0)
-    assert layout(RayConfig(), 10_000, few=True).preparers == 2
+    found = layout(RayConfig(), 10_000, few=True)
+    assert (found.preparers, found.threads) == (2, 1)

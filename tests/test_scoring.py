@@ -196,7 +196,7 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 @pytest.mark.slow
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     """SIGKILL of the driver with some blocks done: the same call ends with the predictions of an undisturbed run."""
-    rows = [{**p.row(), "paper_id": f"{p.paper_id}-{i}"} for i in range(40) for p in papers]
+    rows = [{**p.row(), "paper_id": f"{p.paper_id}-{i}"} for i in range(14) for p in papers]
     corpus = tmp_path / "corpus.parquet"
     pq.write_table(pa.Table.from_pylist(rows, schema=PAPERS), corpus, row_group_size=40)
     command = [sys.executable, "-c", KILLED, str(corpus), str(tmp_path / "killed"), config.model]

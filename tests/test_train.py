@@ -108,7 +108,7 @@ def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tm
     assert EntailmentModel(str(tmp_path / "out")).config.model_type == "roberta"
 
 
-@pytest.mark.slow
+@pytest.mark.long  # three trainings; of kills the next one is in CI
 def test_killed_workers_start_again(ray_session, dataset, base, trained, tmp_path):
     """Two workers, one killed once a checkpoint is there: the same steps, and a loss within noise."""
     config = TrainConfig(**{**vars(QUICK), "workers": 2})

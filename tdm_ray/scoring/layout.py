@@ -51,7 +51,8 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
         threads, wanted = None, int(PREPARING * cores())
     else:
         actors = config.actors or max(1, cores() // 4)
-        threads = config.threads or max(1, cores() // actors)
+        # Two threads that wait for each other on cores where others prepare are slower than one.
+        threads = config.threads or (1 if few else max(1, cores() // actors))
         # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
         wanted = cores() if few else min(3 * actors // 2, cores() // 2)
     preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
