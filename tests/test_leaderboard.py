@@ -105,6 +105,13 @@ def test_what_is_printed():
     assert "1 more" in text
     assert "and 1 more leaderboards" in text
     assert "Ranked by probability" in text
+    even = build([prediction("a", "Accuracy", 0.5), prediction("a", "Error", 0.9)])
+    assert "T · D · Error" in printed(even, boards=1)  # of as many entries the surer first
+
+
+def test_where_there_are_no_leaderboards(tmp_path):
+    with pytest.raises(InputError, match="holds no leaderboards; run `tdm-ray leaderboard"):
+        read_leaderboards(str(tmp_path / "nowhere"))
 
 
 def test_a_folder_without_predictions_says_what_to_do(tmp_path):

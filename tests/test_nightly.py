@@ -422,7 +422,9 @@ def test_the_commands_exit_codes_and_history(nights, capsys):
     nights.run()
     capsys.readouterr()
     app(["runs", nights.store], standalone_mode=False)
-    assert "done" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "done" in told
+    assert Store(nights.store).runs()[0]["run_id"] in told  # whole, in 80 columns
     app(["runs", nights.store, "--json"], standalone_mode=False)
     assert json.loads(capsys.readouterr().out)["papers"] == 5
     app(["leaderboard", nights.store, "--format", "csv", "--boards", "1"], standalone_mode=False)

@@ -70,7 +70,10 @@ def dataset(
     annotations: Gold,
     taxonomy: Annotated[str, typer.Option("--taxonomy", help="A taxonomy file with counts.", show_default=False)],
     leaderboard_threshold: Annotated[
-        int, typer.Option("--leaderboard-threshold", min=0, help="Labels with a smaller count are not known.")
+        int,
+        typer.Option(
+            "--min-count", "--leaderboard-threshold", min=0, help="Labels with a smaller count are not known."
+        ),
     ] = 5,
     negatives: Annotated[str, typer.Option("--negatives", help="hard, random or first (the original's).")] = "hard",
     num_negative_instances: Annotated[

@@ -92,7 +92,10 @@ def _alike(folder: str) -> pa.Table:
 
 
 def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
-    """The leaderboards written to a folder, or the largest where they are too many; or the entries of one paper."""
+    """The leaderboards written to a folder, or the largest where they are too many; or the entries of one paper.
+
+    Raises `InputError` where there are none.
+    """
     found = _written(folder)
     if paper_id is not None:
         return found.to_table(filter=pc.field("paper_id") == paper_id)
@@ -108,6 +111,8 @@ def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
 def _written(folder: str) -> pads.Dataset:
     if is_store(folder):
         return Store(folder).snapshot().scan("leaderboards")
+    if not exists(join(folder, "leaderboards")):
+        raise InputError(f"{folder}: holds no leaderboards; run `tdm-ray leaderboard {folder}` first")
     return scan_table(join(folder, "leaderboards"), LEADERBOARDS)
 
 

@@ -18,9 +18,9 @@ _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 
 
 def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: bool = True) -> RenderableType:
-    """The `boards` leaderboards with most entries (or the first), `entries` rows of each, and a line that says what was
-    left out."""
-    found = sorted(_boards(table), key=lambda b: -len(b) if by_size else 0)
+    """The `boards` leaderboards with most entries, the surest first entries first (or as they are), `entries` rows of
+    each, and a line that says what was left out."""
+    found = sorted(_boards(table), key=lambda b: (-len(b), -b["probability"][0].as_py()) if by_size else (0, 0))
     shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
     if len(found) > boards:
         shown.append(Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim"))

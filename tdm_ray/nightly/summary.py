@@ -50,12 +50,14 @@ def write_summary(night: Night, folder: str) -> None:
 
 def as_table(runs: Sequence[Mapping[str, Any]]) -> Table:
     """The history, for a terminal."""
-    table = Table("run", "started", "outcome", "papers", "new", "changed", "again", "rejected", "entries", "best", "s")
-    table.columns[2].max_width = 40
+    table = Table("run", "outcome", "papers", "new", "changed", "again", "rejected", "entries", "best", "s")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    table.columns[0].no_wrap = True  # by its id a run is asked for, and it says when it began
     for run in runs:
         outcome = ": ".join(filter(None, (run["outcome"], run["error"])))
         table.add_row(
-            run["run_id"], f"{run['started_at']:%Y-%m-%d %H:%M}", outcome,
+            run["run_id"], outcome,
             *(_count(run[n]) for n in ("papers", "new_papers", "changed_papers", "asked_again")),
             f"{sum(run['rejected'].values()):,}", *(_count(run[n]) for n in ("new_entries", "new_best")),
             f"{run['seconds']:.0f}",

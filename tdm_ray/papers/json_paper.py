@@ -23,7 +23,10 @@ from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.parsed_json import is_parsed, read_parsed
 from tdm_ray.records import Cell, Paper, PaperTable, Section
 
-_FORM = 'a paper is an object with "paper_id", "title", "abstract", "sections", "tables"'
+_FORM = (
+    'a paper is an object with "paper_id", "title", "abstract", "sections" (objects with "heading" and "text") and '
+    '"tables" (objects with "caption" and "rows")'
+)
 
 
 def read_json_paper(line: str | bytes) -> Paper:

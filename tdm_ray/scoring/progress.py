@@ -81,4 +81,5 @@ def _bar(counter: Counter, total: int | None, stop: threading.Event) -> None:
 def _lines(counter: Counter, total: int | None, stop: threading.Event, tell: Callable[[str], None]) -> None:
     of = f"/{total:,}" if total is not None else ""
     while not stop.wait(_LINE_EVERY_S):
-        tell(f"{counter.rows():,}{of} papers")
+        done = counter.rows()
+        tell(f"{done:,}{of} papers" + ("" if done else ": workers start, papers come in blocks"))

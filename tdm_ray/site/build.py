@@ -43,9 +43,10 @@ class SiteSummary:
     left_out: str | None = None
 
     def __str__(self) -> str:
+        runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'}"
         return (
-            f"{join(self.out, 'index.html')}: {self.leaderboards:,} leaderboards, {self.papers:,} papers, "
-            f"{self.runs:,} runs; {self.written:,} files written, {self.removed:,} removed; {self.seconds:.0f} s"
+            f"{join(self.out, 'index.html')}: {self.leaderboards:,} leaderboards, {self.papers:,} papers, {runs}; "
+            f"{self.written:,} files written, {self.removed:,} removed; {self.seconds:.0f} s"
         )
 
 

@@ -101,10 +101,10 @@ def packed(tables: Sequence[pa.Table]) -> list[bytes]:
     """The tables, some at a time, for other processes: pickled, a slice would take along all that it is cut from."""
     packs = []
     for start in range(0, len(tables), _A_PACK):
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, tables[start].schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
-            for table in tables[start : start + _A_PACK]:
-                stream.write_table(table)
+        # As one batch: 50,000 batches of six rows took 15 s to write and 19 s to read.
+        pack, sink = pa.concat_tables(tables[start : start + _A_PACK]).combine_chunks(), pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, pack.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+            stream.write_table(pack)
         packs.append(sink.getvalue().to_pybytes())
     return packs
 

@@ -22,7 +22,7 @@ def shown_evidence(row: Mapping[str, Any]) -> dict[str, Any] | None:
         heads = [[_at(cell["column_headers"], level, depth) for cell in cells] for level in range(depth)]
         return {
             **shown,
-            "cells": cells,
+            "cells": [(cell["value"], "mark" if cell["marked"] else "b" if cell["bold"] else "") for cell in cells],
             "heads": [_spans(head) for head in heads],
             "row": evidence["row_headers"] or [],
         }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import mimetypes
+import os
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import fsspec
 
-from tdm_ray.storage import join, open_file
+from tdm_ray.storage import join
 
 _TYPE = {"s3": "ContentType", "s3a": "ContentType", "gs": "content_type", "gcs": "content_type"}
 
@@ -36,8 +37,8 @@ class Files:
                 if file.read() == content:
                     return False
         except FileNotFoundError:
-            pass
-        with open_file(path, "wb") as file:
+            os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
+        with open(path, "wb") as file:
             file.write(content)
         return True
 

@@ -22,7 +22,7 @@ def render(template: str, **values: Any) -> str:
 def _environment() -> Environment:
     found = Environment(
         loader=PackageLoader("tdm_ray.site"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
+        lstrip_blocks=True, auto_reload=False,
     )  # fmt: skip
     found.globals |= {"area_of": area_of, "area_url": area_url, "board_url": board_url, "paper_url": paper_url}
     found.globals |= {"run_url": run_url}

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
-from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.aggregate import left_out, read_leaderboards
 from tdm_ray.leaderboard.rank import TDM_PARTS, entry_keys
 from tdm_ray.storage import exists, join, read_json
@@ -51,8 +50,6 @@ class Source:
 
 def read_source(folder: str) -> Source:
     """Raises `InputError` where there are no leaderboards in `folder`."""
-    if not is_store(folder) and not exists(join(folder, "leaderboards")):
-        raise InputError(f"{folder}: holds no leaderboards; run `tdm-ray leaderboard {folder}` first")
     boards = read_leaderboards(folder)
     runs = list(_nights(Store(folder)) if is_store(folder) else _single(folder))
     return Source(boards, runs, left_out(folder, boards))
@@ -60,7 +57,10 @@ def read_source(folder: str) -> Source:
 
 def _nights(store: Store) -> Iterator[RunFacts]:
     rows = store.runs()
-    whole = [row for row in rows if row["versions"]]
+    whole: list[Mapping[str, Any]] = [
+        *(row for row in rows if row["versions"]),
+        {"versions": {}},
+    ]  # before all: nothing
     before = {newer["run_id"]: older for newer, older in pairwise(whole[: _COMPARED + 1])}
     for row in rows[:_RUNS]:
         older = before.get(row["run_id"])
