@@ -148,7 +148,8 @@ class RayConfig:
 
     actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one).
     gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU.
-    threads: CPU threads of an actor without a GPU; None: the cores shared out among them.
+    threads: CPU threads of an actor without a GPU; None: the cores shared out among them, or one where papers are
+    asked about some labels only.
     preparers: actors that prepare papers for the model, a CPU each; None: as many as keep the model busy.
     papers_a_block: the unit of work, retry and checkpoint; None: 64 (10 s of work on 2 CPU cores), fewer where the
     corpus is too small to keep all actors busy with that.

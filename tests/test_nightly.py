@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from conftest import _row
+from rich.console import Console
 
 from tdm_ray.benchmark.corpus import write_corpus
 from tdm_ray.cli import app
@@ -23,6 +24,7 @@ from tdm_ray.nightly import night as night_module
 from tdm_ray.nightly.commit import Commit
 from tdm_ray.nightly.log import Log
 from tdm_ray.nightly.night import new_run_id, run_night
+from tdm_ray.nightly.summary import as_table
 from tdm_ray.papers.read import piece_tables
 from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
 from tdm_ray.scoring import pipeline
@@ -422,14 +424,26 @@ def test_the_commands_exit_codes_and_history(nights, capsys):
     nights.run()
     capsys.readouterr()
     app(["runs", nights.store], standalone_mode=False)
-    told = capsys.readouterr().out
-    assert "done" in told
-    assert Store(nights.store).runs()[0]["run_id"] in told  # whole, in 80 columns
+    assert "done" in capsys.readouterr().out
     app(["runs", nights.store, "--json"], standalone_mode=False)
     assert json.loads(capsys.readouterr().out)["papers"] == 5
     app(["leaderboard", nights.store, "--format", "csv", "--boards", "1"], standalone_mode=False)
     assert "prob." in capsys.readouterr().out
     assert (nights.papers.parent / "store" / "exports" / "leaderboards.csv").exists()
+
+
+def test_the_history_fits_a_terminal():
+    """In 80 columns ids, outcomes and numbers are whole; an error is folded."""
+    row = {"run_id": "20261127-051230-0a1b", "outcome": "done", "error": None, "papers": 2_900_000, "new_papers": 1234,
+           "changed_papers": 5, "asked_again": 0, "rejected": {"empty": 1}, "new_entries": 77, "new_best": 7,
+           "seconds": 1403.2}  # fmt: skip
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(as_table([row, {**row, "outcome": "failed", "error": "no space left " * 20}]))
+    head, first, second, *error = console.export_text().splitlines()
+    assert head.split() == ["run", "outcome", "papers", "new", "changed", "rejects", "entries", "s"]
+    assert first.split() == ["20261127-051230-0a1b", "done", "2,900,000", "1,234", "5", "1", "77", "1403"]
+    assert second.split()[1] == "failed"
+    assert " ".join(error).split().count("space") == 20
 
 
 def test_an_ingested_folder_is_read_where_it_is(nights, ray_session, tmp_path):

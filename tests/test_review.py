@@ -1,6 +1,7 @@
 """Marks: what a person says of predictions is honoured by leaderboards, nights and training."""
 
 import json
+import re
 
 import pyarrow as pa
 import pytest
@@ -17,6 +18,7 @@ from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.gold import read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.marks import differing, find_marks
 from tdm_ray.training.examples import Pairing, Task
 
 HEADER = "paper_id,task,dataset,metric,verdict,score,note\n"
@@ -68,10 +70,12 @@ def test_without_marks_nothing_changes(predictions, tmp_path):
 def test_the_last_file_counts_and_json_is_read_too(tmp_path):
     row = dict(zip(HEADER.strip().split(","), ("p", "A", "B", "C", "right", "", ""), strict=True))
     marks_of(tmp_path, HEADER + "pv2,A,B,C,wrong,,\n1512.03385v1,A,B,C,wrong,,\n")
-    with pytest.warns(UserWarning, match=r"x.json, row 1: .*marks.csv says otherwise of 1512.03385 / A / B / C"):
-        found = marks_of(
-            tmp_path, json.dumps([{**row, "paper_id": "1512.03385"}, {**row, "score": "1e-3"}]), "reviews/x.json"
-        )
+    assert differing(find_marks(str(tmp_path))) == []
+    found = marks_of(
+        tmp_path, json.dumps([{**row, "paper_id": "1512.03385"}, {**row, "score": "1e-3"}]), "reviews/x.json"
+    )
+    (told,) = differing(find_marks(str(tmp_path)))
+    assert re.search(r"x.json says otherwise than .*marks.csv of 1512.03385 / A / B / C; the later file counts", told)
     assert [(m["paper_id"], m["verdict"], m["score"]) for m in found.to_pylist()] == [
         ("1512.03385", "right", None), ("p", "right", 0.001), ("pv2", "wrong", None),
     ]  # fmt: skip

@@ -113,8 +113,11 @@ def leaderboard(
     from tdm_ray.leaderboard.export import as_json, check_formats, export
     from tdm_ray.leaderboard.model_index import model_index
     from tdm_ray.leaderboard.render import render
+    from tdm_ray.taxonomy.marks import differing, find_marks
 
     check_formats(formats or [])
+    for line in differing(find_marks(folder)):
+        typer.echo(line, err=True)
     if on_ray:
         from tdm_ray.cluster import over_cluster
 

@@ -39,6 +39,7 @@ from tdm_ray.store.lease import Lease, lease
 from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.marks import differing, find_marks
 
 
 def run_night(
@@ -99,6 +100,8 @@ class _Night:
     def marks(self, taxonomy: Taxonomy) -> pa.Table:
         """What readers say of predictions; read first, so that a mistake in it is told before hours of work."""
         marks = read_marks(self.store.root)
+        for line in differing(find_marks(self.store.root)):
+            self.log("marks differ", told=line)
         tdms = {str(TDM(row["task"], row["dataset"], row["metric"])) for row in marks.to_pylist()}
         if unknown := sorted(tdms - {str(label.tdm) for label in taxonomy.labels}):
             self.log("marks without effect", labels_not_in_the_taxonomy=", ".join(unknown[:5]), count=len(unknown))

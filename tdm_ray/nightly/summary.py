@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from rich.console import Group
 from rich.table import Table
+from rich.text import Text
 
 from tdm_ray.storage import join, open_file
 
@@ -48,21 +50,19 @@ def write_summary(night: Night, folder: str) -> None:
         file.write(str(night).encode())
 
 
-def as_table(runs: Sequence[Mapping[str, Any]]) -> Table:
-    """The history, for a terminal."""
-    table = Table("run", "outcome", "papers", "new", "changed", "again", "rejected", "entries", "best", "s")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    table.columns[0].no_wrap = True  # by its id a run is asked for, and it says when it began
+def as_table(runs: Sequence[Mapping[str, Any]]) -> Group:
+    """The history, for a terminal of 80 columns; what else is known of a run `tdm-ray runs --json` prints."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in ("run", "outcome"):
+        table.add_column(name, no_wrap=True)  # by its id a run is asked for, and it says when it began
+    for name in ("papers", "new", "changed", "rejects", "entries", "s"):
+        table.add_column(name, justify="right", overflow="fold")
     for run in runs:
-        outcome = ": ".join(filter(None, (run["outcome"], run["error"])))
-        table.add_row(
-            run["run_id"], outcome,
-            *(_count(run[n]) for n in ("papers", "new_papers", "changed_papers", "asked_again")),
-            f"{sum(run['rejected'].values()):,}", *(_count(run[n]) for n in ("new_entries", "new_best")),
-            f"{run['seconds']:.0f}",
-        )  # fmt: skip
-    return table
+        numbers = (*(run[n] for n in ("papers", "new_papers", "changed_papers")), sum(run["rejected"].values()))
+        told = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
+        table.add_row(run["run_id"], run["outcome"], *told)
+    errors = [Text(f"{run['run_id']}: {run['error']}", "red") for run in runs if run["error"]]
+    return Group(table, *errors)
 
 
 def _count(number: int | None) -> str:

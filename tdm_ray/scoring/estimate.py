@@ -135,8 +135,20 @@ def check_gpu(gpu: str) -> None:
 
 
 def _sample(pieces: Sequence[Piece], count: int) -> tuple[pa.Table, float]:
-    """Papers of pieces drawn evenly, eight or more of each; and the seconds of one core to read one."""
+    """Papers of pieces drawn evenly, eight or more of each; and the seconds of one core to read one.
+
+    Of more pieces, fewer of each, where they are smaller: an ingested corpus has a file a month.
+    """
     many = min(len(pieces), -(-count // _A_PIECE))
+    found, read_s = _drawn(pieces, many, count)
+    while len(found) < count and many < len(pieces):
+        many = min(len(pieces), 2 * many)
+        found, read_s = _drawn(pieces, many, count)
+    return found, read_s
+
+
+def _drawn(pieces: Sequence[Piece], many: int, count: int) -> tuple[pa.Table, float]:
+    """So many papers at most, of so many pieces."""
     chosen = [pieces[i * len(pieces) // many] for i in range(many)]
     started = time.perf_counter()
     read = [table for piece in chosen for table in islice(piece_tables(piece), 1)]

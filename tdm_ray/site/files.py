@@ -31,7 +31,7 @@ class Files:
         return [(name, self._write(name, text.encode())) for name, text in pages]
 
     def _write(self, name: str, content: bytes) -> bool:
-        path = join(self.out, name)
+        path = join(os.path.expanduser(self.out), name)
         try:
             with open(path, "rb") as file:
                 if file.read() == content:

@@ -57,10 +57,8 @@ def read_source(folder: str) -> Source:
 
 def _nights(store: Store) -> Iterator[RunFacts]:
     rows = store.runs()
-    whole: list[Mapping[str, Any]] = [
-        *(row for row in rows if row["versions"]),
-        {"versions": {}},
-    ]  # before all: nothing
+    start: Mapping[str, Any] = {"versions": {}}  # before the first night there was nothing
+    whole = [*(row for row in rows if row["versions"]), start]
     before = {newer["run_id"]: older for newer, older in pairwise(whole[: _COMPARED + 1])}
     for row in rows[:_RUNS]:
         older = before.get(row["run_id"])

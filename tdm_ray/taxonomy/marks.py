@@ -10,7 +10,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -46,21 +45,29 @@ def is_marks(path: str, text: str) -> bool:
 def latest(paths: Sequence[str]) -> list[dict[str, Any]]:
     """The marks of all files as rows of `MARKS`, in order of their keys.
 
-    Of several on one prediction, in any version of its paper, the last of the last file counts; where two files differ
-    a warning names both. Raises `InputError` for what is no mark: it names file, row and cure.
+    Of several on one prediction, in any version of its paper, the last of the last file counts. Raises `InputError` for
+    what is no mark: it names file, row and cure.
     """
-    found: dict[tuple[str, ...], tuple[str, dict[str, Any]]] = {}
+    found = {key: mark for _, key, mark in _all(paths)}
+    return [found[key] for key in sorted(found)]
+
+
+def differing(paths: Sequence[str]) -> list[str]:
+    """Where a file says otherwise than one before it, as lines for people: of two readers only the later is heard."""
+    told, found = [], dict[tuple[str, ...], tuple[str, dict[str, Any]]]()
+    for path, key, mark in _all(paths):
+        before, other = found.get(key, (path, mark))
+        if before != path and any(mark[name] != other[name] for name in ("verdict", "score")):
+            told.append(f"{path} says otherwise than {before} of {' / '.join(key)}; the later file counts")
+        found[key] = path, mark
+    return told
+
+
+def _all(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], dict[str, Any]]]:
     for path in paths:
         for number, row in _rows(path):
             mark = _mark(path, number, row)
-            key = (base_id(mark["paper_id"]), *(mark[name] for name in _NEEDED[1:]))
-            before, other = found.get(key, (path, mark))
-            if before != path and any(mark[name] != other[name] for name in ("verdict", "score")):
-                warnings.warn(
-                    f"{path}, row {number}: {before} says otherwise of {' / '.join(key)}; this one counts", stacklevel=2
-                )
-            found[key] = path, mark
-    return [found[key][1] for key in sorted(found)]
+            yield path, (base_id(mark["paper_id"]), *(mark[name] for name in _NEEDED[1:])), mark
 
 
 def _rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
