@@ -93,8 +93,8 @@ def test_a_trained_checkpoint_is_calibrated_and_scores(trained, labelled, labell
     assert right > wrong
 
 
-def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tmp_path):
-    """An encoder without token types, three batches a step: the same rows, the same number of steps."""
+def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tmp_path, monkeypatch):
+    """An encoder without token types, named from here, three batches a step: the same rows and number of steps."""
     torch.manual_seed(0)
     RobertaModel(RobertaConfig(vocab_size=len(tiny_tokenizer), max_position_embeddings=200, pad_token_id=0, **SHAPE)).save_pretrained(tmp_path / "base")  # fmt: skip  # noqa: E501
     tiny_tokenizer.model_input_names = ["input_ids", "attention_mask"]
@@ -103,7 +103,8 @@ def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tm
     finally:
         tiny_tokenizer.model_input_names = ["input_ids", "token_type_ids", "attention_mask"]
     config = TrainConfig(epochs=1, pairs_a_step=96, accumulate=3, learning_rate=1e-3)
-    facts = train_model(dataset, str(tmp_path / "base"), str(tmp_path / "out"), config)
+    monkeypatch.chdir(tmp_path)
+    facts = train_model(dataset, "base", "out", config)
     assert facts["steps"] == pytest.approx(1188 / 96, abs=1.5)
     assert EntailmentModel(str(tmp_path / "out")).config.model_type == "roberta"
 

@@ -86,7 +86,8 @@ def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = 
     load_encoder(base, outputs=1)  # what cannot be loaded is better known before a cluster starts
     connect()
     prepare_context()
-    result = _fit(sides, base, out, config)
+    # Ray Train's workers run in a folder of their own.
+    result = _fit(sides, os.path.abspath(base) if os.path.isdir(base) else base, out, config)
     facts = {
         "run": identity, "config": asdict(config), "base": os.path.basename(base.rstrip("/")), **_outcome(result),
         "learnt_from": sorted(read_table(sides["train"], PAIRS, ["paper_id"])["paper_id"].unique().to_pylist()),
