@@ -233,7 +233,7 @@ def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
 
 @pytest.mark.long
 def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
-    # A read of four tables is forty requests, of which moto answers some dozens a second; on files it is done 200 times.
+    # A read of four tables is forty requests, and moto is slow; on files it is done 200 times.
     assert len(read_beside_nights(Store(f"{direct}/readers"), 40)) > 5
 
 
