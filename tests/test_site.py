@@ -125,6 +125,16 @@ def test_built_again_nothing_is_written_and_what_is_gone_is_removed(folder, site
     assert built.removed > 0
 
 
+def test_a_place_below_home_is_written_where_it_is_read(folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    built = build_site(folder, "~/site")
+    written = [path for path in (tmp_path / "home" / "site").rglob("*") if path.is_file()]
+    assert len(written) == built.written + 1  # site.json tells which they are
+    assert build_site(folder, "~/site").written == 0
+    assert not (tmp_path / "~").exists()
+
+
 def test_an_interrupted_build_is_gone_on_with(folder, site):
     mark = read_json(f"{site}/site.json")
     write_json(f"{site}/site.json", {"files": [], "whole": False})
