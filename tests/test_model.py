@@ -86,7 +86,7 @@ def test_coverage_takes_the_best_alias_and_weighs_rare_words():
         Passage("body", "accuracy of CIFAR10"),
         Passage("body", "none"),
     ]
-    coverage = lexicon.coverage(found, [tokens(p.text) for p in found]).matrix
+    coverage = lexicon.coverage(found, [tokens(p.text) for p in found]).matrix()
     dataset = lexicon.label_elements[taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")], 1]
     assert coverage[dataset].tolist() == pytest.approx([1, 0, 0])
     top1, accuracy = lexicon.label_elements[:, 2][::-1]

@@ -77,7 +77,7 @@ def test_blocks_are_found_and_begin_with_commands():
     assert sum(with_s3(block) for _, block in BLOCKS) == 1  # run in test_s3.py, where there is a store
 
 
-@pytest.mark.long
+@pytest.mark.slow
 def test_every_block_does_what_it_says(clone):
     printed = re.search(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)[1]
     table, last = printed.split("...\n")

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from tdm_ray.model.lexicon import PARTS, Coverage, Floats, Ints, Lexicon
@@ -43,29 +44,35 @@ class Paperwise:
 
 def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     """Best coverage by field and by table, counts of full mentions, and a lexical score for every label."""
-    matrix = coverage.matrix
-    by_field = np.stack([_best(matrix[:, coverage.fields == f]) for f in range(len(FIELDS))], axis=1)
-    in_tables = coverage.tables >= 0
-    full = matrix >= FULL
-    numbers = np.unique(coverage.tables[in_tables])
-    by_table = [_best(matrix[:, coverage.tables == t]) for t in numbers]
-    stacked = np.stack(by_table, axis=1) if by_table else np.zeros((len(matrix), 1), np.float32)
-    named = np.log1p(full.sum(axis=1, dtype=np.float32))
+    found, count = coverage.found, coverage.found.shape[0]
+    elements = np.repeat(np.arange(count), np.diff(found.indptr))
+    full = found.data >= FULL
+    in_tables = full & (coverage.tables[found.indices] >= 0)
+    named, named_in_tables = (np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
+                              for rows in (full, in_tables))  # fmt: skip
+    by_field = _best(found, elements, coverage.fields, len(FIELDS))
+    numbers, tables = np.unique(coverage.tables, return_inverse=True)
+    without = int(len(numbers) > 0 and numbers[0] < 0)  # passages of no table come first
+    by_table = _best(found, elements, tables - without, max(len(numbers) - without, 1))
     strength = (by_field * _FIELD_WEIGHT).max(axis=1) * 0.7 + 0.3 * np.minimum(named, 2.5) / 2.5
     # A long name found is worth more than a short one: "F1" stands in half of all papers.
     strength *= np.minimum(lexicon.weight, 6) / 6
     lexical = strength[lexicon.label_elements] @ _PART_WEIGHT
-    return Paperwise(by_field, named, np.log1p(full[:, in_tables].sum(axis=1, dtype=np.float32)), stacked, lexical)
+    return Paperwise(by_field, named, named_in_tables, by_table, lexical)
 
 
-def _best(matrix: Floats) -> Floats:
-    return matrix.max(axis=1) if matrix.shape[1] else np.zeros(len(matrix), np.float32)
+def _best(found: sp.csr_matrix, elements: Ints, groups: Ints, count: int) -> Floats:
+    """The best coverage of each element by the passages of each group, shape (elements, count); -1 is no group."""
+    best, group = np.zeros((found.shape[0], count), np.float32), groups[found.indices]
+    inside = group >= 0
+    np.maximum.at(best.reshape(-1), elements[inside] * count + group[inside], found.data[inside])
+    return best
 
 
 def lexical_features(chosen: Ints, coverage: Coverage, paper: Paperwise, lexicon: Lexicon) -> Floats:
     """The `LEXICAL` columns of the labels `chosen`; shape (chosen, len(LEXICAL))."""
     elements = lexicon.label_elements[chosen]
-    task, dataset, metric = (coverage.matrix[elements[:, i]] for i in range(3))
+    task, dataset, metric = (coverage.rows(elements[:, i]) for i in range(3))
     score = paper.lexical[chosen]
     columns = [
         paper.by_field[elements].reshape(len(chosen), -1),

@@ -113,7 +113,7 @@ class Shortlister:
 
     def windows(self, labels: Ints, coverage: Coverage) -> Ints:
         """The evidence windows of the given labels; shape (labels, WINDOWS)."""
-        task, dataset, metric = (coverage.matrix[self.lexicon.label_elements[labels, part]] for part in range(3))
+        task, dataset, metric = (coverage.rows(self.lexicon.label_elements[labels, part]) for part in range(3))
         return choose_windows(task, dataset, metric, coverage.fields)
 
 

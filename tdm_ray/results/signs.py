@@ -88,7 +88,7 @@ class Signs:
         """The candidates of a paper and all that does not depend on the label."""
         found = candidates_of(paper)
         bags = [tokens(text) for text in found.contexts]
-        coverage = self.lexicon.coverage([Passage("caption", text) for text in found.contexts], bags).matrix
+        coverage = self.lexicon.coverage([Passage("caption", text) for text in found.contexts], bags).matrix()
         weighted = coverage * self._weight[:, None]
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
         words = ContextWords(bags)
