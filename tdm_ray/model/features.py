@@ -51,9 +51,7 @@ def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     named, named_in_tables = (np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
                               for rows in (full, in_tables))  # fmt: skip
     by_field = _best(found, elements, coverage.fields, len(FIELDS))
-    numbers, tables = np.unique(coverage.tables, return_inverse=True)
-    without = int(len(numbers) > 0 and numbers[0] < 0)  # passages of no table come first
-    by_table = _best(found, elements, tables - without, max(len(numbers) - without, 1))
+    by_table = _best(found, elements, coverage.tables, max(int(coverage.tables.max(initial=-1)) + 1, 1))
     strength = (by_field * _FIELD_WEIGHT).max(axis=1) * 0.7 + 0.3 * np.minimum(named, 2.5) / 2.5
     # A long name found is worth more than a short one: "F1" stands in half of all papers.
     strength *= np.minimum(lexicon.weight, 6) / 6

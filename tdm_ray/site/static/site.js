@@ -154,7 +154,7 @@
     draw(box);
     bar();
   };
-  // Filled here: without this script a mark could not be kept, and of 600,000 boxes it would be half of what is written.
+  // Filled here: without this script a mark could not be kept, and 600,000 boxes were a quarter of what was written.
   for (const box of document.querySelectorAll(".review")) {
     fill(box);
     draw(box);
