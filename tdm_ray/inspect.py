@@ -85,17 +85,12 @@ def as_facts(seen: Look) -> dict[str, Any]:
 def explain(seen: Look) -> RenderableType:
     """Paper, premise, shortlist, features, entailment and decisions, as tables."""
     knowledge, found, labels = seen.knowledge, seen.found, seen.prepared.labels
-    best = int(np.argmax(seen.probability))
-    row = int(np.flatnonzero(found.labels == labels[best])[0])
     return Group(
         Rule("1. the paper"), *_paper(seen.paper),
         Rule("2. the premise"), *_premise(seen.paper, Counter(p.field for p in found.passages)),
         Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}, {len(labels)} asked"),
         _shortlist(knowledge, labels, seen.prepared.prior, seen.log_odds, seen.probability),
-        Rule(f"4. the best label's pair, as {seen.model} reads it"),
-        _labelled("hypothesis", hypothesis(knowledge.taxonomy.labels[labels[best]].tdm)),
-        _labelled("premise", found.premises([row])[0]),
-        _labelled("features", _features(found.features[row])),
+        Rule(f"4. the best label's pair, as {seen.model} reads it"), *(_best_pair(seen) if labels else []),
         Rule(f"5. decisions: probability at least {knowledge.threshold:.2f}, model {knowledge.model_id}"),
         *map(_decision, seen.decisions), *([] if seen.decisions else [Text("unknown: no label passes")]),
     )  # fmt: skip
@@ -136,6 +131,16 @@ def _shortlist(
         name = escape(hypothesis(knowledge.taxonomy.labels[labels[i]].tdm))
         shown.add_row(name, f"{prior[i]:+.2f}", f"{log_odds[i]:+.2f}", f"{probability[i]:.3f}", style=style)
     return shown
+
+
+def _best_pair(seen: Look) -> list[RenderableType]:
+    label = seen.prepared.labels[int(np.argmax(seen.probability))]
+    row = int(np.flatnonzero(seen.found.labels == label)[0])
+    return [
+        _labelled("hypothesis", hypothesis(seen.knowledge.taxonomy.labels[label].tdm)),
+        _labelled("premise", seen.found.premises([row])[0]),
+        _labelled("features", _features(seen.found.features[row])),
+    ]
 
 
 def _features(row: np.ndarray) -> str:

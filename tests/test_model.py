@@ -9,6 +9,7 @@ import scipy.sparse as sp
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from safetensors.torch import load_file
 from tokenizers import ByteLevelBPETokenizer
 from transformers import (
@@ -24,6 +25,7 @@ from transformers import (
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError
+from tdm_ray.inspect import explain, look
 from tdm_ray.model.calibration import (
     Calibrator,
     Joint,
@@ -35,17 +37,17 @@ from tdm_ray.model.calibration import (
 )
 from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.entailment import EntailmentModel, batches, hypothesis, load_encoder
-from tdm_ray.model.features import against_siblings, rank
+from tdm_ray.model.features import NAMED, against_siblings, rank
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.neighbours import Neighbours
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.papers.read import read_papers
-from tdm_ray.premise.passages import Passage
-from tdm_ray.premise.tokens import tokens
+from tdm_ray.premise.passages import Passage, whole_text
+from tdm_ray.premise.tokens import fold, may_stand_in, tokens
 from tdm_ray.premise.windows import JOINT
-from tdm_ray.records import TDM
+from tdm_ray.records import TDM, Paper
 from tdm_ray.storage import copy_files, local_copy
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -295,6 +297,48 @@ def test_shortlist_includes_what_it_is_told(papers):
     assert len(found.labels) >= 5
     assert {0, 1, 2} <= set(found.labels.tolist())
     assert len(set(found.labels.tolist())) == len(found.labels) == len(found.features) == len(found.windows)
+
+
+def test_a_quick_look_never_misses_a_label_that_is_asked(papers):
+    """Asked about one label alone, a paper is asked about it exactly where it is among all."""
+    knowledge = Knowledge.of(ScoreConfig())
+    whole, lexicon, asked = Preparer(knowledge), knowledge.shortlister.lexicon, 0
+    looked, every = [whole(paper) for paper in papers], range(0, len(knowledge.taxonomy), 5)
+    for n in every:
+        alone = Preparer(knowledge, frozenset({knowledge.taxonomy.labels[n].tdm}))
+        for paper, all_labels in zip(papers, looked, strict=True):
+            prepared = alone(paper)
+            assert prepared.labels == [n] * (n in all_labels.labels)
+            assert bool(prepared.windows) == (n in all_labels.labels[: len(all_labels.windows)])
+            asked += len(prepared.labels)
+    assert asked
+    texts = [whole_text(paper) for paper in papers]
+    some = [lexicon.may_cover(text, lexicon.label_elements[[n], 1], NAMED) for text in texts for n in every]
+    assert sum(some) < 0.5 * len(some)  # or looking would be of no use
+
+
+def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):
+    knowledge = Knowledge.of(ScoreConfig())
+    bare = Paper(paper_id="1", title="A note", abstract="We think about learning.")
+    prepared = Preparer(knowledge)(bare)
+    assert (prepared.labels, prepared.windows) == ([], [])
+    assert Decider(knowledge, threads=1).log_odds([prepared])[0].shape == (0,)
+    console = Console(record=True, width=120)
+    console.print(explain(look(bare, ScoreConfig())))
+    assert "unknown: no label passes" in console.export_text()
+
+
+@pytest.mark.parametrize(
+    ("word", "text", "may"),
+    [
+        ("cifar100", "CIFAR–100", True),
+        ("cifar100", "ImageNet, 100 epochs", False),
+        ("fine", "ﬁne", True),
+        ("f1", "F", False),
+    ],
+)
+def test_a_word_may_stand_in_a_text(word, text, may):
+    assert may_stand_in(word, fold(text)) == may
 
 
 def test_calibrator_learns_and_survives_saving(tmp_path):

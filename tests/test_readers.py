@@ -1,18 +1,20 @@
 """What each reader makes of a good paper."""
 
+import dataclasses
 import gzip
 import json
 from datetime import date
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.grid import is_value, table_of_grid
 from tdm_ray.papers.json_paper import read_json_paper
-from tdm_ray.papers.pieces import paper_id_of_path
+from tdm_ray.papers.pieces import find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
-from tdm_ray.papers.read import read_papers
+from tdm_ray.papers.read import piece_tables, read_papers, read_piece
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
 
@@ -154,6 +156,27 @@ def _written(papers, folder):
 
     pq.write_table(pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS), folder / "papers.parquet")
     return [str(folder / "papers.parquet")]
+
+
+@pytest.mark.parametrize("changed", ["as it is", "other hashes", "no conversion", "null titles", "large strings", "rows"])
+def test_columns_are_read_as_rows_are(changed, papers, tmp_path):
+    """Whichever way a papers table takes, its readings are the same."""
+    table = pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS)
+    if changed == "other hashes":
+        table = table.set_column(table.schema.get_field_index("content_hash"), "content_hash", [["0"] * len(table)])
+    elif changed == "no conversion":
+        table = table.drop_columns(["conversion"])
+    elif changed == "null titles":
+        table = table.set_column(1, "title", pa.nulls(len(table), pa.string()))
+    elif changed == "large strings":
+        table = table.set_column(2, "abstract", table["abstract"].cast(pa.large_string()))
+    pq.write_table(table, tmp_path / "papers.parquet", row_group_size=5)
+    pieces = list(find_pieces([str(tmp_path)]))
+    if changed == "rows":
+        pieces = [dataclasses.replace(piece, rows=(1, 0), papers=2) for piece in pieces[:2]]
+    by_rows = readings_table(found for piece in pieces for found in read_piece(piece))
+    assert pa.concat_tables(table for piece in pieces for table in piece_tables(piece)).equals(by_rows)
+    assert len(by_rows) == (4 if changed == "rows" else len(papers))
 
 
 def test_the_hash_is_that_of_the_text():

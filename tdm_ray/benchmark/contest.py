@@ -29,8 +29,7 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.model.calibration import Floats
 from tdm_ray.model.entailment import MAX_TOKENS, batches, hypothesis
-from tdm_ray.model.features import largest
-from tdm_ray.model.scorer import Knowledge, Prepared, prepare
+from tdm_ray.model.scorer import Knowledge, Prepared, asked_rows, prepare
 from tdm_ray.model.shortlist import Shortlist
 from tdm_ray.parallel import cores
 from tdm_ray.premise.doctaet import doctaet
@@ -113,7 +112,7 @@ class Contest:
         started = time.perf_counter()
         found = self._shortlists(rows)
         to_shortlist = time.perf_counter() - started  # each of the three needs it
-        orders = [largest(prior, self.config.asked) for _, prior in found]
+        orders = [asked_rows(*each, self.config.asked) for each in found]
         logits = self._predicted(found, orders)
         parts = np.split(logits, np.cumsum([len(order) for order in orders])[:-1])
         for row, (shortlist, prior), order, part in zip(rows, found, orders, parts, strict=True):
@@ -130,7 +129,7 @@ class Contest:
     def library_alone(self, rows: range) -> None:
         """The library on our shortlists, nothing else."""
         found = self._shortlists(rows)
-        self._predicted(found, [largest(prior, self.config.asked) for _, prior in found])
+        self._predicted(found, [asked_rows(*each, self.config.asked) for each in found])
 
     def _shortlists(self, rows: range) -> list[tuple[Shortlist, Floats]]:
         return [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]

@@ -21,7 +21,6 @@ from tdm_ray.model.calibration import (  # fmt: skip
     sigmoid,
 )
 from tdm_ray.model.checkpoint import open_checkpoint
-from tdm_ray.model.features import largest
 from tdm_ray.model.gather import Gathered, Labelled, gather, read_all
 from tdm_ray.model.index import save_index
 from tdm_ray.model.labelled import labelled_neighbours, versions
@@ -127,7 +126,7 @@ def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, di
     for i in unseen:
         prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
         inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
-        truth.append(lesson.truth[i][largest(priors[i], knowledge.config.asked)])
+        truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))
     return Calibrator(trees, joint), _figures(joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen)
 

@@ -15,12 +15,13 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from tdm_ray.premise.passages import FIELDS, Passage
-from tdm_ray.premise.tokens import tokens
+from tdm_ray.premise.tokens import fold, may_stand_in, tokens
 from tdm_ray.taxonomy.labels import Taxonomy
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 PARTS = ("task", "dataset", "metric")
+_ROUNDING = 1e-4  # of sums of single-precision weights
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,17 @@ class Lexicon:
         columns = [self._vocabulary[w] for ws in bags for w in ws]
         values = [idf[w] / sum(idf[v] for v in ws) for ws in bags for w in ws]
         return sp.csr_matrix((values, (rows, columns)), (len(bags), len(self._vocabulary)), dtype=np.float32)
+
+    def may_cover(self, text: str, elements: Ints, least: float) -> bool:
+        """Whether some passage of a text may cover one of these elements by `least`; a no is never wrong."""
+        folded, words = fold(text), list(self._vocabulary)
+        for names in self._names:
+            rows, held = names[elements], np.zeros(len(words), np.float32)
+            asked = np.unique(rows.indices)
+            held[asked] = [may_stand_in(words[column], folded) for column in asked]
+            if (rows @ held).max() >= least - _ROUNDING:
+                return True
+        return False
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""

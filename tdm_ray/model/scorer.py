@@ -13,17 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import AutoTokenizer
 
 from tdm_ray.config import ScoreConfig
 from tdm_ray.model.calibration import Calibrator, Floats
 from tdm_ray.model.checkpoint import Checkpoint, open_checkpoint
-from tdm_ray.model.features import largest
+from tdm_ray.model.features import NAMED, largest, names_dataset
 from tdm_ray.model.index import Index, load_index
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.shortlist import Shortlist, Shortlister
-from tdm_ray.premise.passages import Passage
+from tdm_ray.premise.passages import Passage, whole_text
 from tdm_ray.premise.windows import title_text
 from tdm_ray.records import TDM, Paper
 from tdm_ray.storage import digest, file_bytes, list_files, local_copy
@@ -95,6 +94,8 @@ class Preparer:
     """The first half: no model, no torch. `only`: the labels to ask about, where they would be without it."""
 
     def __init__(self, knowledge: Knowledge, only: frozenset[TDM] | None = None) -> None:
+        from transformers import AutoTokenizer  # here: torch comes with it, three seconds for those who only plan
+
         self.knowledge, index = knowledge, knowledge.taxonomy.index
         self.only = None if only is None else np.array(sorted(index[tdm] for tdm in only if tdm in index), np.int64)
         self.least_prior = knowledge.calibrator.least_prior(knowledge.threshold)
@@ -107,22 +108,32 @@ class Preparer:
 
     def __call__(self, paper: Paper) -> Prepared:
         """The `asked` labels of the highest prior; those that may pass the threshold are ready for the model."""
-        found = self.knowledge.shortlister.shortlist(paper, only=self.only)
-        if not len(found.labels):
+        if self.only is not None and not self._may_ask(paper):
             return Prepared([], [], [], [])
-        prior = self.knowledge.calibrator.prior(found.features)
+        found, prior = self.shortlist(paper)
         return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior, self.only)
+
+    def _may_ask(self, paper: Paper) -> bool:
+        """Whether the paper may name the dataset of one of the labels `only`: 1 ms, where a shortlist takes 20."""
+        lexicon = self.knowledge.shortlister.lexicon
+        return lexicon.may_cover(whole_text(paper), lexicon.label_elements[self.only, 1], NAMED)
+
+
+def asked_rows(found: Shortlist, prior: Floats, asked: int) -> NDArray[np.int64]:
+    """The rows of the `asked` labels of the highest prior, the highest first, but those whose dataset is not named."""
+    rows = largest(prior, asked)
+    return rows[names_dataset(found.features[rows])]
 
 
 def prepare(
     pairs: PairBuilder, found: Shortlist, prior: Floats, asked: int, least_prior: float = -np.inf,
     only: NDArray[np.int64] | None = None,
 ) -> Prepared:  # fmt: skip
-    """The `asked` labels of a shortlist with the highest prior, with the tokens of the windows of those to be asked.
+    """The labels of `asked_rows`, with the tokens of the windows of those that may pass.
 
     Of these the labels `only`: so each is decided for as it is among all.
     """
-    rows = largest(prior, asked)
+    rows = asked_rows(found, prior, asked)
     rows = rows if only is None else rows[np.isin(found.labels[rows], only)]
     all_windows = [[int(w) for w in found.windows[row] if w >= 0] for row in rows]
     windows = all_windows[: int((prior[rows] >= least_prior).sum())]

@@ -15,7 +15,7 @@ from tdm_ray.model.lexicon import Coverage, Floats, Ints, Lexicon
 from tdm_ray.model.neighbours import Neighbours, telling_words
 from tdm_ray.premise.passages import Passage, passages
 from tdm_ray.premise.tokens import tokens
-from tdm_ray.premise.windows import WINDOWS, choose_windows, premise_text
+from tdm_ray.premise.windows import choose_windows, premise_text
 from tdm_ray.records import Paper
 
 SIZE = 64  # holds 97.7 % of the dev papers' gold labels with neighbours; 91.9 % by names alone
@@ -65,35 +65,29 @@ class Shortlister:
 
     def shortlist(
         self, paper: Paper | View, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = (),
-        counts: NDArray[np.float32] | None = None, only: Ints | None = None,
+        counts: NDArray[np.float32] | None = None,
     ) -> Shortlist:  # fmt: skip
         """The `size` best labels, best first, and after them those of `include` that are not among them.
 
         `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there; `counts` is how
         many labelled papers report each label, where the paper is one of them (see `Neighbours.counts_of_others`).
-        Where none of the labels `only` is among them, nobody wants to know more: then it is empty.
         """
         view = paper if isinstance(paper, View) else self.see(paper)
-        found, words, coverage = view.passages, view.words, view.coverage
-        reduced = reduce_coverage(coverage, self.lexicon)
+        reduced = reduce_coverage(view.coverage, self.lexicon)
         fused = 1 / (_SMOOTHING + rank(reduced.lexical))
         if self.neighbours is None or self.vectorizer is None:
             chosen = _best(fused, size, include)
-            if only is not None and not np.isin(chosen, only).any():
-                return _nothing(found)
-            features = lexical_features(chosen, coverage, reduced, self.lexicon)
+            features = lexical_features(chosen, view.coverage, reduced, self.lexicon)
         else:
-            query = self.vectorizer.transform([telling_words(found, words)])
+            query = self.vectorizer.transform([telling_words(view.passages, view.words)])
             votes, closest = self.neighbours.votes(query, leave_out)
             counts = self.neighbours.counts if counts is None else counts
             fused += self._by_neighbours(reduced.lexical, votes, closest)
             chosen = _best(fused, size, include)
-            if only is not None and not np.isin(chosen, only).any():
-                return _nothing(found)
-            lexical = lexical_features(chosen, coverage, reduced, self.lexicon)
+            lexical = lexical_features(chosen, view.coverage, reduced, self.lexicon)
             learned = learned_features(chosen, votes, closest, counts, self.lexicon)
             features = np.concatenate([lexical, learned], axis=1)
-        return Shortlist(found, chosen, features, self.windows(chosen, coverage))
+        return Shortlist(view.passages, chosen, features, self.windows(chosen, view.coverage))
 
     def _by_neighbours(self, lexical: Floats, votes: Floats, closest: Floats) -> Floats:
         """The fused ranks of four lists: what neighbours report; labels of the datasets and of the tasks they report,
@@ -115,11 +109,6 @@ class Shortlister:
         """The evidence windows of the given labels; shape (labels, WINDOWS)."""
         task, dataset, metric = (coverage.rows(self.lexicon.label_elements[labels, part]) for part in range(3))
         return choose_windows(task, dataset, metric, coverage.fields)
-
-
-def _nothing(found: Sequence[Passage]) -> Shortlist:
-    none = np.zeros(0, np.int64)
-    return Shortlist(found, none, np.zeros((0, 0), np.float32), none.reshape(0, WINDOWS))
 
 
 def _best(score: NDArray[np.floating[Any]], size: int, include: Sequence[int]) -> Ints:

@@ -22,6 +22,7 @@ from tdm_ray.papers.rows import (
     MAX_PAPER_BYTES,
     ROWS_A_BATCH,
     eprint_reading,
+    papers_tables,
     read_jsonl,
     read_papers_table,
     read_tar,
@@ -50,11 +51,14 @@ def read_piece(piece: Piece) -> Iterator[Reading]:
         try:
             yield from _READERS[piece.kind](piece, path)
         except (OSError, pa.ArrowException) as error:
-            yield rejected(path, paper_id_of_path(path), piece.kind, PaperError("unreadable", str(error)))
+            yield _unreadable(piece, path, error)
 
 
 def piece_tables(piece: Piece) -> Iterator[pa.Table]:
     """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most."""
+    if piece.kind == "papers_table":
+        yield from _columns(piece)
+        return
     batch: list[Reading] = []
     for found in read_piece(piece):
         batch.append(found)
@@ -62,6 +66,18 @@ def piece_tables(piece: Piece) -> Iterator[pa.Table]:
             yield readings_table(batch)
             batch = []
     yield readings_table(batch)
+
+
+def _columns(piece: Piece) -> Iterator[pa.Table]:
+    for path in piece.paths:
+        try:
+            yield from papers_tables(piece, path)
+        except (OSError, pa.ArrowException) as error:
+            yield readings_table([_unreadable(piece, path, error)])
+
+
+def _unreadable(piece: Piece, path: str, error: Exception) -> Reading:
+    return rejected(path, paper_id_of_path(path), piece.kind, PaperError("unreadable", str(error)))
 
 
 def converted(found: Reading) -> Reading:

@@ -54,6 +54,14 @@ def passages(paper: Paper) -> list[Passage]:
     return [*kept, *(p for p in found if p.field == "body")][:MAX_PASSAGES]
 
 
+def whole_text(paper: Paper) -> str:
+    """All that passages are cut from, in one piece."""
+    texts = [paper.title, paper.abstract, *(text for s in paper.sections for text in (s.heading, s.text))]
+    for table in paper.tables:
+        texts += [table.caption, *column_headers(table), *row_headers(table)]
+    return "\n".join(texts)
+
+
 def _of_text(paper: Paper) -> Iterator[Passage]:
     yield from _cut("title", paper.title)
     yield from _cut("abstract", paper.abstract)
