@@ -101,9 +101,13 @@ def _disturbed(
         while waiting and alive:
             victim, phase = waiting.pop(0)
             if not _reach(driver, phase, place, chance):
-                phase, victim = "commit", "driver"
+                missed, phase, victim = phase, "commit", "driver"
                 if not _reach(driver, phase, place, chance):
                     alive = False  # it came to its end too soon: begun again, it finds nothing new
+                    code = driver.end(_A_NIGHT_S)
+                    print(
+                        f"chaos: ended with {code} before its {missed} {driver.said if code else ''}", file=sys.stderr
+                    )
                     break
             doing = driver.doing
             what = _kill(nodes, driver, victim, chance)
@@ -126,18 +130,27 @@ def _kill(nodes: Nodes, driver: Driver, victim: str, chance: random.Random) -> s
 
 
 def _reach(driver: Driver, phase: str, place: str, chance: random.Random) -> bool:
-    """Wait for a random moment of the phase; False where the night has ended."""
+    """Wait for a random moment of the phase; False where the night has ended, or commits without one."""
     table = chance.choice([*_TABLES, "taxonomy", "versions"])
     wanted = {"read": "started", "score": "scoring", "write": "scoring", "commit": "commit"}[phase]
-    if not driver.wait_for(lambda e: e["event"] == wanted and e.get("table", table) == table, _A_NIGHT_S):
+
+    def begun(event: dict[str, Any]) -> bool:
+        return bool(event["event"] == wanted and event.get("table", table) == table)
+
+    driver.wait_for(lambda event: begun(event) or (phase != "commit" and _commits(event)), _A_NIGHT_S)
+    if not driver.wait_for(begun, 0):
         return False
     if phase == "write":
         deadline = time.monotonic() + _A_NIGHT_S
         while not _staged(place) and time.monotonic() < deadline:
-            if not driver.wait_seconds(0.05):
+            if not driver.wait_seconds(0.05) or driver.wait_for(_commits, 0):
                 return False
     longest = {"read": 4.0, "score": 6.0, "write": 1.0, "commit": 0.1}[phase]
     return driver.wait_seconds(chance.uniform(0, longest)) and not driver.is_done
+
+
+def _commits(event: dict[str, Any]) -> bool:
+    return bool(event["event"] == "commit")
 
 
 def _staged(place: str) -> bool:
