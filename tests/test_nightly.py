@@ -329,15 +329,15 @@ def test_a_commit_that_fails_once_is_done_again(nights, monkeypatch):
 
 def test_a_row_that_is_not_what_its_columns_say_is_a_reject_for_three_nights(nights, papers, monkeypatch):
     path = nights.papers / "z.parquet"
-    write_corpus(papers[5:7], str(path))
+    write_corpus(papers[6:4:-1], str(path))
     table = pq.read_table(path)
-    hashes = ["f" * 32, table["content_hash"][1].as_py()]
+    hashes = [table["content_hash"][0].as_py(), "f" * 32]
     pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [hashes]), path)
     for number in (1, 2, 3):
         night = nights.run()
         assert (night["papers"], night["scored"], night["rejected"]) == (7, 6, {"unreadable": 1}), number
     row = Store(nights.store).read("rejects").to_pylist()[0]
-    assert (row["paper_id"], row["location"], row["nights"]) == (papers[5].paper_id, f"{path}#0", 3)
+    assert (row["paper_id"], row["location"], row["nights"]) == (papers[5].paper_id, f"{path}#1", 3)
     monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: pytest.fail("tried a fourth time"))
     assert nights.run()["outcome"] == "nothing new"
 

@@ -15,9 +15,11 @@ from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.pieces import find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.read import piece_tables, read_papers, read_piece
+from tdm_ray.papers.rows import _as_readings
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
 
+TABLES = PAPERS.field("tables").type
 TEI = """<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>
 <titleStmt><title level="a" type="main">A  Good
 Title</title></titleStmt>
@@ -158,25 +160,46 @@ def _written(papers, folder):
     return [str(folder / "papers.parquet")]
 
 
-@pytest.mark.parametrize("changed", ["as it is", "other hashes", "no conversion", "null titles", "large strings", "rows"])
-def test_columns_are_read_as_rows_are(changed, papers, tmp_path):
-    """Whichever way a papers table takes, its readings are the same."""
-    table = pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS)
-    if changed == "other hashes":
-        table = table.set_column(table.schema.get_field_index("content_hash"), "content_hash", [["0"] * len(table)])
-    elif changed == "no conversion":
-        table = table.drop_columns(["conversion"])
-    elif changed == "null titles":
-        table = table.set_column(1, "title", pa.nulls(len(table), pa.string()))
-    elif changed == "large strings":
-        table = table.set_column(2, "abstract", table["abstract"].cast(pa.large_string()))
+def put(table, name, values):
+    return table.set_column(table.schema.get_field_index(name), name, values)
+
+
+@pytest.mark.parametrize(
+    ("change", "columns"),
+    [
+        (lambda t: t, True),
+        (lambda t: t.drop_columns(["conversion"]), True),
+        (lambda t: put(t, "title", pa.nulls(len(t), pa.string())), True),
+        (lambda t: put(t, "abstract", pa.nulls(len(t))), True),  # as written where no row has one
+        (lambda t: put(t, "abstract", t["abstract"].cast(pa.large_string())), True),
+        (lambda t: put(t, "content_hash", pa.nulls(len(t), pa.string())), False),
+        (lambda t: put(t, "sections", pa.array([[None]] * len(t), PAPERS.field("sections").type)), False),
+        (lambda t: put(t, "tables", pa.array([[{"caption": "C", "cells": [None]}]] * len(t), TABLES)), False),
+        (lambda t: put(t, "published", pa.array([7.5] * len(t))), False),
+    ],
+)
+def test_columns_are_read_as_rows_are(change, columns, papers, tmp_path):
+    """Whichever way a papers table takes, its readings are the same but for the hash, also of rows that are none."""
+    table = change(pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS))
+    assert (_as_readings("p", range(len(table)), table.combine_chunks().to_batches()[0]) is not None) == columns
     pq.write_table(table, tmp_path / "papers.parquet", row_group_size=5)
     pieces = list(find_pieces([str(tmp_path)]))
-    if changed == "rows":
-        pieces = [dataclasses.replace(piece, rows=(1, 0), papers=2) for piece in pieces[:2]]
+    if table.schema.field("published").type == pa.float64():
+        return  # rows say so each: a date of 7.5 cannot be put in a table of readings
+    by_columns = pa.concat_tables(found for piece in pieces for found in piece_tables(piece, hashed=True))
+    assert len(by_columns) == len(papers)
     by_rows = readings_table(found for piece in pieces for found in read_piece(piece))
-    assert pa.concat_tables(table for piece in pieces for table in piece_tables(piece)).equals(by_rows)
-    assert len(by_rows) == (4 if changed == "rows" else len(papers))
+    assert by_columns.drop_columns("content_hash").equals(by_rows.drop_columns("content_hash"))
+    some = [dataclasses.replace(piece, rows=(0, 1), papers=2) for piece in pieces]
+    assert sum(len(found) for piece in some for found in piece_tables(piece, hashed=True)) == 6
+
+
+def test_of_a_file_that_has_grown_the_planned_rows_are_read(papers, tmp_path):
+    table = pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS)
+    pq.write_table(table.slice(0, 6), tmp_path / "papers.parquet")
+    (piece,) = find_pieces([str(tmp_path)])
+    pq.write_table(table, tmp_path / "papers.parquet")
+    assert sum(map(len, piece_tables(piece, hashed=True))) == 6
 
 
 def test_the_hash_is_that_of_the_text():

@@ -35,8 +35,8 @@ _DIALS = {
 class Joint:
     """The logistic regression: weights of (prior, model) log-odds, intercept, and the threshold to decide by.
 
-    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 or so) and that the prior
-    alone would not decide for: so sure is the model at most where its word could change a decision.
+    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 at most) and that the
+    prior alone would not decide for: so sure is the model at most where its word could change a decision.
     """
 
     weights: tuple[float, ...]

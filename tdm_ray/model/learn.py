@@ -35,7 +35,7 @@ from tdm_ray.taxonomy.ids import base_id
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 FOLDS = 5
-# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs, two minutes on 2 cores.
+# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
 

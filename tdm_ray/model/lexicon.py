@@ -44,6 +44,21 @@ class Coverage:
         return np.asarray(self.found.toarray(order="F"), np.float32)
 
 
+@dataclass(frozen=True)
+class Sieve:
+    """Names as weights of words, shape (names, words), and how much of one of them a passage must hold."""
+
+    words: Sequence[str]
+    names: sp.csr_matrix
+    least: float
+
+    def __call__(self, text: str) -> bool:
+        """Whether some passage of the text may hold so much. A no is right, but where a word ends in a Greek sigma."""
+        folded = fold(text)
+        held = np.array([may_stand_in(word, folded) for word in self.words], np.float32)
+        return bool((self.names @ held).max(initial=0) >= self.least - _ROUNDING)
+
+
 class Lexicon:
     """The names of a taxonomy as a sparse matrix, ready to be held against passages."""
 
@@ -82,16 +97,11 @@ class Lexicon:
         values = [idf[w] / sum(idf[v] for v in ws) for ws in bags for w in ws]
         return sp.csr_matrix((values, (rows, columns)), (len(bags), len(self._vocabulary)), dtype=np.float32)
 
-    def may_cover(self, text: str, elements: Ints, least: float) -> bool:
-        """Whether some passage of a text may cover one of these elements by `least`; a no is never wrong."""
-        folded, words = fold(text), list(self._vocabulary)
-        for names in self._names:
-            rows, held = names[elements], np.zeros(len(words), np.float32)
-            asked = np.unique(rows.indices)
-            held[asked] = [may_stand_in(words[column], folded) for column in asked]
-            if (rows @ held).max() >= least - _ROUNDING:
-                return True
-        return False
+    def sieve(self, elements: Ints, least: float) -> Sieve:
+        """What tells the texts of which no passage covers one of these elements by `least`."""
+        names = sp.vstack([names[np.unique(elements)] for names in self._names]).tocsr()
+        used, words = np.unique(names.indices), list(self._vocabulary)
+        return Sieve([words[column] for column in used], names[:, used], least)
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""

@@ -54,9 +54,12 @@ def read_piece(piece: Piece) -> Iterator[Reading]:
             yield _unreadable(piece, path, error)
 
 
-def piece_tables(piece: Piece) -> Iterator[pa.Table]:
-    """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most."""
-    if piece.kind == "papers_table":
+def piece_tables(piece: Piece, *, hashed: bool = False) -> Iterator[pa.Table]:
+    """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
+
+    hashed: papers tables are read as columns, their content hashes taken as they stand (see `rows.papers_tables`).
+    """
+    if hashed and piece.kind == "papers_table":
         yield from _columns(piece)
         return
     batch: list[Reading] = []
@@ -74,6 +77,7 @@ def _columns(piece: Piece) -> Iterator[pa.Table]:
             yield from papers_tables(piece, path)
         except (OSError, pa.ArrowException) as error:
             yield readings_table([_unreadable(piece, path, error)])
+    yield READINGS.empty_table()
 
 
 def _unreadable(piece: Piece, path: str, error: Exception) -> Reading:

@@ -57,13 +57,13 @@ def read_papers_table(piece: Piece, path: str) -> Iterator[Reading]:
 
 
 def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table]:
-    """The same as tables of schema `READINGS`; where all is as it should be they stay columns: 0.3 ms a paper for 4.
+    """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper for 4.
 
-    A `content_hash` is taken at its word where that of the batch's first paper is right, as a night does that compares
-    papers by it.
+    Their content hashes are what the table says; who goes on with a paper makes its own (see `scoring.stages`).
     """
     for rows, batch in _parquet_batches(piece, path, PAPERS.names):
-        yield _as_readings(path, rows, batch) or readings_table(_readings(path, rows, batch))
+        table = _as_readings(path, rows, batch)
+        yield readings_table(_readings(path, rows, batch)) if table is None else table
 
 
 def _readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator[Reading]:
@@ -72,20 +72,20 @@ def _readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator
 
 
 def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Table | None:
-    """None where a column is missing, of another type or has nulls that it must not have, or the hash is another's."""
-    given = {field.name: batch[field.name] for field in PAPERS if field.name in batch.schema.names}
-    for name in ("title", "abstract", "source"):
-        given[name] = pc.fill_null(given[name], "") if name in given else pa.repeat("", len(batch))
-    if not len(batch) or any(name not in given or given[name].null_count for name in _FULL):
-        return None
-    given["location"] = pa.array([f"{path}#{row}" for row in rows])
+    """None where a column is missing, of a type that cannot become ours, or has nulls that it must not have."""
+    given = {name: batch[name] for name in PAPERS.names if name in batch.schema.names}
+    given["location"] = pa.array([f"{path}#{row}" for row in rows], pa.string())
     columns = [given.get(field.name, pa.nulls(len(batch), field.type)) for field in READINGS]
     try:
         table = pa.table(columns, names=READINGS.names).cast(READINGS)
     except pa.ArrowException:
         return None
-    first = Paper.from_row(table.slice(0, 1).to_pylist()[0])
-    return table if first.content_hash == table["content_hash"][0].as_py() else None
+    for name in ("title", "abstract", "source"):
+        table = table.set_column(table.schema.get_field_index(name), name, pc.fill_null(table[name], ""))
+    cells = pc.struct_field(pc.list_flatten(table["tables"]), "cells")
+    inner = [pc.list_flatten(column) for column in (table["sections"], table["tables"], cells)]
+    whole = not any(column.null_count for column in (*(table[name] for name in _FULL), *inner))
+    return table if whole else None
 
 
 def read_tar(piece: Piece, path: str) -> Iterator[Reading]:
@@ -163,8 +163,10 @@ def _parquet_batches(piece: Piece, path: str, columns: list[str]) -> Iterator[tu
     with open_file(path) as file:
         parquet = pq.ParquetFile(file)
         present = [c for c in columns if c in parquet.schema_arrow.names]
-        wanted, first = np.array(piece.rows if piece.rows is not None else range(piece.papers or 0), np.int64), 0
+        rows = sorted(piece.rows) if piece.rows is not None else range(piece.papers or 0)
+        wanted, first = np.array(rows, np.int64), 0
         for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[piece.row_group], columns=present):
             here = wanted[(wanted >= first) & (wanted < first + len(batch))]
-            yield (piece.first_row + here).tolist(), batch if piece.rows is None else batch.take(here - first)
+            if len(here):
+                yield (piece.first_row + here).tolist(), batch.take(here - first) if len(here) < len(batch) else batch
             first += len(batch)

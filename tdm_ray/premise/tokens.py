@@ -19,7 +19,7 @@ def fold(text: str) -> str:
 def may_stand_in(word: str, folded: str) -> bool:
     """Whether `word` may be one of the `tokens` of the text that `folded` is: its letters and its digits are in there.
 
-    Never wrong where it says no; ten times as fast as looking.
+    Ten times as fast as looking.
     """
     return all(run in folded for run in _RUNS.findall(word))
 

@@ -54,7 +54,7 @@ def score_corpus(
     plan = start(ray_config, pieces)
     say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
     with watch(run.staging, pieces):
-        write_staging(scored(converted(read_corpus(pieces), plan), config, plan, tries=run.tries), run)
+        write_staging(scored(converted(read_corpus(pieces, hashed=True), plan), config, plan, tries=run.tries), run)
     return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
 
 
@@ -98,7 +98,8 @@ def stage_outcomes(
     plan = start(ray_config, pieces, few=only is not None)
     tell(f"{plan}")
     with watch(folder, pieces, tell):
-        scored(converted(read_corpus(pieces), plan), config, plan, tries=tries, only=only).write_parquet(folder)
+        readings = converted(read_corpus(pieces, hashed=True), plan)
+        scored(readings, config, plan, tries=tries, only=only).write_parquet(folder)
 
 
 def ingest_corpus(

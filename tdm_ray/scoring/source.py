@@ -27,8 +27,9 @@ class Readings(Datasource):
     Small pieces of papers tables are read together: nights leave files of a few papers, a task costs 0.1 s.
     """
 
-    def __init__(self, pieces: Sequence[Piece]) -> None:
+    def __init__(self, pieces: Sequence[Piece], *, hashed: bool) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self.hashed = hashed
         self.tasks = list(_together(pieces))
 
     def estimate_inmemory_data_size(self) -> int | None:
@@ -38,7 +39,7 @@ class Readings(Datasource):
     def get_read_tasks(self, parallelism: int, *_: Any, **__: Any) -> list[ReadTask]:
         """As many as `tasks`, whatever `parallelism` says: pieces are sized to be one."""
         metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
-        return [ReadTask(partial(_read, pieces), metadata, schema=READINGS) for pieces in self.tasks]
+        return [ReadTask(partial(_read, pieces, self.hashed), metadata, schema=READINGS) for pieces in self.tasks]
 
 
 def _together(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
@@ -58,12 +59,12 @@ def _together(pieces: Sequence[Piece]) -> Iterator[list[Piece]]:
         yield waiting
 
 
-def _read(pieces: Sequence[Piece]) -> Iterable[pa.Table]:
-    return chain.from_iterable(map(piece_tables, pieces))
+def _read(pieces: Sequence[Piece], hashed: bool) -> Iterable[pa.Table]:
+    return chain.from_iterable(piece_tables(piece, hashed=hashed) for piece in pieces)
 
 
-def read_corpus(pieces: Sequence[Piece]) -> Dataset:
-    """The readings of all pieces, streamed; schema `READINGS`."""
-    source = Readings(pieces)
+def read_corpus(pieces: Sequence[Piece], *, hashed: bool = False) -> Dataset:
+    """The readings of all pieces, streamed; schema `READINGS`. `hashed` as in `piece_tables`."""
+    source = Readings(pieces, hashed=hashed)
     dataset: Dataset = ray.data.read_datasource(source, override_num_blocks=len(source.tasks))
     return dataset

@@ -54,6 +54,8 @@ class Prepare:
         try:
             paper = Paper.from_row(row)
             prepared = self.preparer(paper)
+            if self.preparer.only is None:
+                kept["content_hash"] = paper.content_hash  # the table's may be another text's; 2 ms
             asked = len(prepared.windows)
             ask = {
                 "labels": prepared.labels[:asked], "prior": prepared.prior[:asked],
