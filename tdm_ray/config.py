@@ -20,8 +20,8 @@ class ScoreConfig:
     index: a folder made by `tdm-ray index`, or None.
     matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
     asked: how many labels a paper's model is asked about at most, of the 64 on its shortlist; it is not asked about
-    whose dataset the paper does not name, nor about those that its word, as sure as it was seen to be, would not bring
-    over the threshold.
+    those whose dataset neither the paper names nor its neighbours report, nor about those that its word, as sure as it
+    was seen to be, would not bring over the threshold.
     threshold: the least probability of a prediction; None takes the calibrator's own.
     """
 

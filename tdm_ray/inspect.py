@@ -60,7 +60,7 @@ def look(paper: Paper, config: ScoreConfig) -> Look:
     knowledge = Knowledge.of(config)
     preparer, decider = Preparer(knowledge), Decider(knowledge)
     found, prior = preparer.shortlist(paper)
-    # All whose dataset is named are asked here, also those that would not pass: a person wants to see what it says.
+    # All worth asking are asked here, also those that would not pass: a person wants to see what the model says.
     prepared = prepare(preparer.pairs, found, prior, config.asked)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
@@ -88,10 +88,10 @@ def explain(seen: Look) -> RenderableType:
     return Group(
         Rule("1. the paper"), *_paper(seen.paper),
         Rule("2. the premise"), *_premise(seen.paper, Counter(p.field for p in found.passages)),
-        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}; {len(labels)} of a dataset named"),
+        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}; {len(labels)} worth asking"),
         _shortlist(knowledge, labels, seen.prepared.prior, seen.log_odds, seen.probability),
         Rule(f"4. the best label's pair, as {seen.model} reads it"),
-        *(_best_pair(seen) if labels else [Text("none: the paper names the dataset of no label")]),
+        *(_best_pair(seen) if labels else [Text("none: no label is named, or reported by neighbours")]),
         Rule(f"5. decisions: probability at least {knowledge.threshold:.2f}, model {knowledge.model_id}"),
         *map(_decision, seen.decisions), *([] if seen.decisions else [Text("unknown: no label passes")]),
     )  # fmt: skip

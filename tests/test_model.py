@@ -37,14 +37,14 @@ from tdm_ray.model.calibration import (
 )
 from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.entailment import EntailmentModel, batches, hypothesis, load_encoder
-from tdm_ray.model.features import NAMED, against_siblings, rank
+from tdm_ray.model.features import NAMED, against_siblings, rank, worth_asking
 from tdm_ray.model.lexicon import Lexicon
-from tdm_ray.model.neighbours import Neighbours
+from tdm_ray.model.neighbours import Neighbours, new_vectorizer, telling_words
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.model.scorer import Decider, Knowledge, Prepared, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.papers.read import read_papers
-from tdm_ray.premise.passages import Passage, whole_text
+from tdm_ray.premise.passages import Passage, passages, whole_text
 from tdm_ray.premise.tokens import fold, may_stand_in, tokens
 from tdm_ray.premise.windows import JOINT
 from tdm_ray.records import TDM, Paper
@@ -323,6 +323,25 @@ def test_asked_about_labels_that_are_gone_or_about_many(papers):
     assert Preparer(knowledge, frozenset({TDM("x", "y", "z")}))(papers[0]).labels == []
     every = frozenset(label.tdm for label in knowledge.taxonomy.labels)
     assert Preparer(knowledge, every)(papers[0]).labels == Preparer(knowledge)(papers[0]).labels != []
+
+
+def test_what_a_neighbour_reports_is_worth_asking_about(papers):
+    """All labelled papers report label 7, which none of them names."""
+    taxonomy = Taxonomy.of([*read_taxonomy().labels[:7], Label(TDM("Zzq", "Qxx Wvv", "Yyj"), 1)])
+    at = taxonomy.index[TDM("Zzq", "Qxx Wvv", "Yyj")]
+    words = [telling_words(view, [tokens(p.text) for p in view]) for view in map(passages, papers)]
+    vectorizer = new_vectorizer().fit(words)
+    reported = np.zeros((len(papers), len(taxonomy)), np.float32)
+    reported[:, at] = 1
+    lexicon = Lexicon(taxonomy, {}, 0)
+    alone = Shortlister(lexicon)
+    among = Shortlister(lexicon, Neighbours(vectorizer.transform(words), sp.csr_matrix(reported)), vectorizer)
+    for lister, worth in ((alone, False), (among, True)):
+        found = lister.shortlist(papers[0])
+        assert worth_asking(found.features)[found.labels == at].tolist() == [worth]
+        assert lister.reported(papers[0], np.array([at])) == worth
+    others = np.setdiff1d(np.arange(len(taxonomy)), at)
+    assert not among.reported(papers[0], others)
 
 
 def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):

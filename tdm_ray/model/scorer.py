@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tdm_ray.config import ScoreConfig
 from tdm_ray.model.calibration import Calibrator, Floats
 from tdm_ray.model.checkpoint import Checkpoint, open_checkpoint
-from tdm_ray.model.features import NAMED, largest, names_dataset
+from tdm_ray.model.features import NAMED, largest, worth_asking
 from tdm_ray.model.index import Index, load_index
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.model.pairs import PairBuilder, Pairs, Ragged
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from tdm_ray.model.entailment import EntailmentModel
 
 
-# So few labels are looked for in a paper's letters first: 1 to 2 ms, a shortlist takes 20. Of more some always pass.
+# So few labels are looked for in a paper's letters first: 1 ms, and 7 where labelled papers report them; a shortlist
+# takes 20. Of more some always pass.
 _FEW = 20
 
 
@@ -115,16 +116,22 @@ class Preparer:
 
     def __call__(self, paper: Paper) -> Prepared:
         """The `asked` labels of the highest prior; those that may pass the threshold are ready for the model."""
-        if self._sieve and not self._sieve(whole_text(paper)):
+        if self._passed_over(paper):
             return Prepared([], [], [], [])
         found, prior = self.shortlist(paper)
         return prepare(self.pairs, found, prior, self.knowledge.config.asked, self.least_prior, self.only)
 
+    def _passed_over(self, paper: Paper) -> bool:
+        """Whether it is seen at once that none of the labels `only` is worth asking about."""
+        if self.only is None or self._sieve is None or self._sieve(whole_text(paper)):
+            return False
+        return not self.knowledge.shortlister.reported(paper, self.only)
+
 
 def asked_rows(found: Shortlist, prior: Floats, asked: int) -> NDArray[np.int64]:
-    """The rows of the `asked` labels of the highest prior, the highest first, but those whose dataset is not named."""
+    """The rows of the `asked` labels of the highest prior, the highest first, but those not worth it."""
     rows = largest(prior, asked)
-    return rows[names_dataset(found.features[rows])]
+    return rows[worth_asking(found.features[rows])]
 
 
 def prepare(

@@ -12,7 +12,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 from tdm_ray.model.features import largest, learned_features, lexical_features, rank, reduce_coverage
 from tdm_ray.model.lexicon import Coverage, Floats, Ints, Lexicon
-from tdm_ray.model.neighbours import Neighbours, telling_words
+from tdm_ray.model.neighbours import TELLING, Neighbours, telling_words
 from tdm_ray.premise.passages import Passage, passages
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.premise.windows import choose_windows, premise_text
@@ -88,6 +88,14 @@ class Shortlister:
             learned = learned_features(chosen, votes, closest, counts, self.lexicon)
             features = np.concatenate([lexical, learned], axis=1)
         return Shortlist(view.passages, chosen, features, self.windows(chosen, view.coverage))
+
+    def reported(self, paper: Paper, labels: Ints) -> bool:
+        """Whether one of the paper's neighbours reports one of these labels; at once where no labelled paper does."""
+        if self.neighbours is None or self.vectorizer is None or not self.neighbours.counts[labels].any():
+            return False
+        found = [passage for passage in passages(paper) if passage.field in TELLING]
+        query = self.vectorizer.transform([telling_words(found, [tokens(passage.text) for passage in found])])
+        return bool(self.neighbours.votes(query)[0][labels].any())
 
     def _by_neighbours(self, lexical: Floats, votes: Floats, closest: Floats) -> Floats:
         """The fused ranks of four lists: what neighbours report; labels of the datasets and of the tasks they report,
