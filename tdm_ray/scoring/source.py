@@ -27,7 +27,7 @@ class Readings(Datasource):
     Small pieces of papers tables are read together: nights leave files of a few papers, a task costs 0.1 s.
     """
 
-    def __init__(self, pieces: Sequence[Piece], *, hashed: bool) -> None:
+    def __init__(self, pieces: Sequence[Piece], *, hashed: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.hashed = hashed
         self.tasks = list(_together(pieces))

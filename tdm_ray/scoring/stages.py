@@ -41,7 +41,7 @@ class Prepare:
 
     def __init__(self, config: ScoreConfig, only: frozenset[TDM] | None = None) -> None:
         knowledge = Knowledge.of(config)
-        self.preparer, self.prover = Preparer(knowledge, only), Prover(knowledge)
+        self.preparer, self.prover, self.whole = Preparer(knowledge, only), Prover(knowledge), only is None
 
     def __call__(self, readings: pa.Table) -> pa.Table:
         """READINGS -> PREPARED, row by row."""
@@ -54,7 +54,7 @@ class Prepare:
         try:
             paper = Paper.from_row(row)
             prepared = self.preparer(paper)
-            if self.preparer.only is None:
+            if self.whole:
                 kept["content_hash"] = paper.content_hash  # the table's may be another text's; 2 ms
             asked = len(prepared.windows)
             ask = {
