@@ -68,7 +68,13 @@ def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table]:
 
 def _readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator[Reading]:
     for row, value in zip(rows, batch.to_pylist(), strict=True):
-        yield reading(f"{path}#{row}", str(value["paper_id"]), value["source"], partial(Paper.from_row, value))
+        yield reading(f"{path}#{row}", str(value["paper_id"]), value["source"], partial(_paper_of_row, value))
+
+
+def _paper_of_row(value: dict[str, Any]) -> Paper:
+    paper = Paper.from_row(value)
+    pa.Table.from_pylist([paper.row()], schema=PAPERS)  # a value of another type is this row's reject, not the file's
+    return paper
 
 
 def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Table | None:
