@@ -326,7 +326,7 @@ def test_asked_about_labels_that_are_gone_or_about_many(papers):
 
 
 def test_what_a_neighbour_reports_is_worth_asking_about(papers):
-    """All labelled papers report label 7, which none of them names."""
+    """All labelled papers report one label, which none of them names."""
     taxonomy = Taxonomy.of([*read_taxonomy().labels[:7], Label(TDM("Zzq", "Qxx Wvv", "Yyj"), 1)])
     at = taxonomy.index[TDM("Zzq", "Qxx Wvv", "Yyj")]
     words = [telling_words(view, [tokens(p.text) for p in view]) for view in map(passages, papers)]

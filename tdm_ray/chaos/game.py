@@ -105,9 +105,8 @@ def _disturbed(
                 if not _reach(driver, phase, place, chance):
                     alive = False  # it came to its end too soon: begun again, it finds nothing new
                     code = driver.end(_A_NIGHT_S)
-                    print(
-                        f"chaos: ended with {code} before its {missed} {driver.said if code else ''}", file=sys.stderr
-                    )
+                    why = f":\n{driver.said}" if code else ""
+                    print(f"chaos: ended with {code} before its {missed} phase{why}", file=sys.stderr, flush=True)
                     break
             doing = driver.doing
             what = _kill(nodes, driver, victim, chance)
