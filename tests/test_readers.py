@@ -56,6 +56,50 @@ def test_the_tables_of_a_pdf_parser_are_taken_over_the_teis_own():
     assert table == PaperTable("Table 2: accuracy", [Cell("93.5", True, ["Ours"], ["Accuracy", "SST-2"])])
 
 
+def cell(number, row, column):
+    return {"number": number, "isBolded": False, "associatedRows": [row], "associatedColumns": [column],
+            "associatedMergedColumns": []}  # fmt: skip
+
+
+# Two rows alike in one number, two in their first header: the number's row is the one that shares its headers' words.
+SCRAMBLED = [
+    cell("7.5", "Net , large", "Error"), cell("9.9", "nowhere", "Error"), cell("12", "Base [ 3 ]", "Params"),
+    cell("7.5", "Base [ 3 ]", "Error"), cell("3.1", "Net", "Error"), cell("40", "Net , large", "Params"),
+]  # fmt: skip
+IN_ORDER = ["7.5 Base", "12 Base", "3.1 Net", "7.5 Net", "40 Net", "9.9 nowhere"]
+ROWS = [["Model", "Error", "Params"], ["Base [3]", "7.5", "12"], ["Net", "3.1", ""], ["Net, large", "7.5", "40"]]
+
+
+def order(table):
+    return [f"{c.value} {c.row_headers[0].split()[0]}" for c in table.cells]
+
+
+def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_teis_rows():
+    rows = "".join(f"<row>{''.join(f'<cell>{text}</cell>' for text in row)}</row>" for row in ROWS)
+    tei = TEI.replace("</body>", f'<figure type="table"><table>{rows}</table></figure></body>')
+    (table,) = read_tei("1", tei, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    assert order(table) == IN_ORDER
+
+
+def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_raw_text():
+    """Where the TEI has no such table, the text that the parser leaves with the caption tells rows apart."""
+    raw = " ".join(text for row in ROWS for text in row if text)
+    (table,) = read_tei("1", TEI, json.dumps([{"caption": f"{raw} Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    assert order(table) == IN_ORDER
+
+
+def test_cells_stay_where_nothing_tells_their_order():
+    (table,) = read_tei("1", TEI, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    assert [c.value for c in table.cells] == [c["number"] for c in SCRAMBLED]
+
+
+def test_words_broken_at_a_lines_end_are_joined_as_the_paper_writes_them():
+    """ "CIFAR" stands in the paper, "preand" does not."""
+    caption = "Results on CI- \nFAR-10, pre- and post-norm"
+    (table,) = read_tei("1", TEI, json.dumps([{"caption": caption, "numberCells": []}])).tables
+    assert table.caption == "Results on CIFAR-10, pre- and post-norm"
+
+
 def test_json_lines():
     paper = read_json_paper(json.dumps({
         "paper_id": "2", "title": "T", "abstract": "A", "published": "2020-01-02", "categories": ["cs.CL"],

@@ -19,8 +19,8 @@ from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
 from tdm_ray.results.associations import Associations, Counts, count_words
-from tdm_ray.results.candidates import CELL, TEXT, candidates_of
-from tdm_ray.results.learn import fit, learn_matcher, tasks_of
+from tdm_ray.results.candidates import CELL, PLACES, TEXT, candidates_of
+from tdm_ray.results.learn import fit, learn_matcher, tasks_of, with_rare
 from tdm_ray.results.matcher import Matcher
 from tdm_ray.results.prove import Prover, row_around
 from tdm_ray.taxonomy.gold import Gold
@@ -60,6 +60,25 @@ def test_candidates_know_their_place():
     in_row, in_column = found.places[:3, 0], found.places[:3, 1]
     np.testing.assert_allclose(in_column, [0.25, 0.75, np.nan])
     np.testing.assert_allclose(in_row, [np.nan, 0.75, 0.25])
+
+
+def test_candidates_know_what_comes_after_them():
+    grid = [["Model", "MNIST", "SVHN"], ["Base", "98.1", "90.0"], ["Ours", "99.1", "93.5"], ["Ours+", "99.2", ""]]
+    after = [PLACES.index(name) for name in ("rows_below", "after_in_row", "below_in_column")]
+    places = candidates_of(paper(table_of_grid("", grid))).places[:, after]
+    assert places.tolist() == [[2, 1, 2], [2, 0, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_the_deviation_of_a_number_is_no_candidate():
+    """A PDF table parser cuts "79.97 ± 0.60%" in two cells of one row."""
+    cells = [Cell("79.97±", False, ["Ours"]), Cell("0.60%", False, ["Ours"]), Cell("0.5", False, ["Base"])]
+    assert [n.value for n in candidates_of(paper(PaperTable("", cells))).numbers] == [79.97, 0.5]
+
+
+def test_a_caption_comes_before_the_raw_text_that_a_parser_left_with_it():
+    table = PaperTable("Model MNIST Ours 99.1 Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])])
+    found = candidates_of(paper(table))
+    assert found.contexts[found.about[0]] == "Table 3: Accuracy. Model MNIST Ours 99.1"
 
 
 def test_a_paper_without_numbers_has_none():
@@ -149,13 +168,30 @@ def test_a_matcher_learns_what_is_ones_own(learnt):
     assert figures["said_right"] > 0.7
 
 
+def test_labels_too_rare_to_be_asked_teach_all_the_same(learnt):
+    """Of nine labels three are asked: as many papers and results are learnt from, the figures are of the three."""
+    papers, gold, taxonomy = corpus(90)
+    common = Taxonomy(tuple(label for label in taxonomy.labels if label.tdm.dataset == "WMT"))
+    every = with_rare(common, gold, gold.results)
+    assert [label.tdm for label in every.labels] == [label.tdm for label in taxonomy.labels]
+    assert {label.direction for label in every.labels} == {"higher"}
+    assert len(with_rare(common, gold, [])) == 3
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(every, checkpoint.document_frequency, checkpoint.documents)
+    asked = [every.index[label.tdm] for label in common.labels]
+    _, figures = fit(tasks_of(papers, gold, every), lexicon, every.labels, {}, asked)
+    of_wmt = sum(tdm.dataset == "WMT" for results in gold.results.values() for tdm in results)
+    assert (figures["papers"], figures["results"], figures["results_asked"]) == (90, 270, of_wmt)
+    assert figures["right"] > 0.6
+
+
 def test_a_matcher_comes_back_as_it_was_saved(learnt, tmp_path):
     matcher, figures = learnt
     matcher.save(str(tmp_path), figures)
     again = Matcher.load(str(tmp_path))
     assert again.least == matcher.least
     assert again.associations.table.equals(matcher.associations.table)
-    for trees, saved in ((matcher.first, again.first), (matcher.second, again.second)):
+    for trees, saved in zip(vars(matcher.looks).values(), vars(again.looks).values(), strict=True):
         rows = np.random.default_rng(0).random((20, trees.num_feature()))
         np.testing.assert_array_equal(saved.predict(rows), trees.predict(rows))
 
@@ -176,13 +212,13 @@ def test_words_that_stand_at_right_numbers_gain_weight():
 def test_a_folder_that_is_no_matcher(tmp_path):
     with pytest.raises(CheckpointError, match=r"not a matcher.*tdm-ray matcher"):
         Matcher.load(str(tmp_path))
-    for name in ("matcher.json", "first.txt", "second.txt"):
+    for name in ("matcher.json", "first.txt", "second.txt", "third.txt"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(CheckpointError, match="damaged"):
         Matcher.load(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["matcher.json", "first.txt", "second.txt", "associations.parquet"])
+@pytest.mark.parametrize("name", ["matcher.json", "first.txt", "second.txt", "third.txt", "associations.parquet"])
 def test_a_damaged_matcher(learnt, tmp_path, name):
     learnt[0].save(str(tmp_path), learnt[1])
     whole = (tmp_path / name).read_bytes()

@@ -4,9 +4,10 @@ import re
 
 # C0/C1 controls but tab, newline and return; lone surrogates, which Arrow's UTF-8 strings cannot hold.
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_SPACE = re.compile(r"\s+")
 
 
 def clean(text: str | None) -> str:
     """`text` on one line, without unprintable characters; `None` reads as empty."""
-    return _SPACE.sub(" ", _UNPRINTABLE.sub(" ", text)).strip() if text else ""
+    if not text:
+        return ""
+    return " ".join((text if text.isprintable() else _UNPRINTABLE.sub(" ", text)).split())

@@ -2,28 +2,42 @@
 
 A list of objects: `caption` (with the table's raw text before it), `rows`, `columns`, `mergedAllColumns` and
 `numberCells`, each with `number`, `isBolded`, `associatedRows`, `associatedColumns`, `associatedMergedColumns`.
+Cells come in no order (see `reading_order`), and captions with the hyphens of their lines.
 """
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Set
 from typing import Any
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.clean import clean
 from tdm_ray.records import Cell, PaperTable
 
+_BROKEN = re.compile(r"(\w+)- (\w+)")
 
-def read_pdf_tables(text: str) -> list[PaperTable]:
-    """The tables of one paper. Raises `PaperError` malformed_json where the text is not of the form above."""
+
+def read_pdf_tables(text: str, words: Set[str] = frozenset()) -> list[PaperTable]:
+    """The tables of one paper; `words` are the paper's own, in small letters: "IC- DAR" is one of them, or two.
+
+    Raises `PaperError` malformed_json where the text is not of the form above.
+    """
     try:
-        return [_table(t) for t in json.loads(text)]
+        return [_table(t, words) for t in json.loads(text)]
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise PaperError("malformed_json", f"column `tables`: {error!r}") from None
 
 
-def _table(table: dict[str, Any]) -> PaperTable:
-    return PaperTable(clean(table.get("caption")), [_cell(c) for c in table.get("numberCells") or ()])
+def _table(table: dict[str, Any], words: Set[str]) -> PaperTable:
+    caption = _BROKEN.sub(lambda m: _joined(m, words), clean(table.get("caption")))
+    return PaperTable(caption, [_cell(c) for c in table.get("numberCells") or ()])
+
+
+def _joined(broken: re.Match[str], words: Set[str]) -> str:
+    whole = broken[1] + broken[2]
+    return whole if whole.lower() in words else broken[0]
 
 
 def _cell(cell: dict[str, Any]) -> Cell:

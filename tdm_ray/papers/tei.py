@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import date
 
 from lxml import etree
@@ -10,9 +12,11 @@ from tdm_ray.errors import PaperError
 from tdm_ray.papers.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
+from tdm_ray.papers.reading_order import in_reading_order
 from tdm_ray.records import Paper, PaperTable, Section
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
+_WORD = re.compile(r"\w+")
 _WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}
 
 
@@ -20,15 +24,17 @@ def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Pape
     """The paper of one TEI document.
 
     `tables` is the JSON of a PDF table parser (see `pdf_tables`); without it the tables are the TEI's own
-    `<figure type="table">`. Raises `PaperError`: empty, malformed_xml, not_a_paper, no_text, malformed_json.
+    `<figure type="table">`, which give the parser's their order. Raises `PaperError`: empty, malformed_xml,
+    not_a_paper, no_text, malformed_json.
     """
     root = _parse(tei)
+    sections, grids = _sections(root), _grids(root)
     paper = Paper(
         paper_id=paper_id,
         title=_text(root.find(".//t:titleStmt/t:title", _TEI)),
         abstract=" ".join(filter(None, map(_text, root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)))),
-        sections=_sections(root),
-        tables=read_pdf_tables(tables) if tables else _tables(root),
+        sections=sections,
+        tables=_parsed(tables, sections, grids) if tables else [table_of_grid(*grid) for grid in grids],
         published=_published(root),
         source="tei",
     )
@@ -77,14 +83,20 @@ def _sections(root: etree._Element) -> list[Section]:
     return [s for s in [Section("", loose), *sections] if s.heading or s.text]
 
 
-def _tables(root: etree._Element) -> list[PaperTable]:
-    return [_table(figure) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
+def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
+    """The TEI's own tables: their captions, and the texts of their cells by row."""
+    return [_grid(figure) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
 
 
-def _table(figure: etree._Element) -> PaperTable:
+def _grid(figure: etree._Element) -> tuple[str, list[list[str]]]:
     caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
-    grid = [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in figure.iterfind(".//t:row", _TEI)]
-    return table_of_grid(caption, grid)
+    return caption, [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in figure.iterfind(".//t:row", _TEI)]
+
+
+def _parsed(tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]) -> list[PaperTable]:
+    """The tables of the parser: their captions' words joined as the paper's text has them, their cells in order."""
+    words = {word for section in sections for word in _WORD.findall(section.text.lower())}
+    return in_reading_order(read_pdf_tables(tables, words), [grid for _, grid in grids])
 
 
 def _published(root: etree._Element) -> date | None:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdm_ray.numbers import Number, numbers, the_number
-from tdm_ray.premise.passages import EXPERIMENT_HEADING, sentences
+from tdm_ray.premise.passages import EXPERIMENT_HEADING, sentences, split_caption
 from tdm_ray.records import Cell, Paper
 
 Floats = NDArray[np.float32]
@@ -29,6 +29,7 @@ _NUMBERS_A_SENTENCE = 8
 _TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
     "rank_in_row", "rank_in_column", "row_place", "column_place", "rows", "columns", "bold_in_column", "bold_in_row",
+    "rows_below", "after_in_row", "below_in_column",
 )  # fmt: skip
 
 
@@ -57,15 +58,22 @@ def candidates_of(paper: Paper) -> Candidates:
     """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
+        about = " ".join(split_caption(table.caption))[:_CAPTION]  # the raw text that stands before it comes last
         for place, cell in enumerate(table.cells):
-            value = the_number(cell.value)
+            value = None if _is_deviation(table.cells, place) else the_number(cell.value)
             if value is not None and len(rows.found) < MOST:
-                rows.add(value, cell.value.strip(), CELL, cell, table.caption[-_CAPTION:], number, place)
+                rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
             for value in _in_sentence(sentence) if len(rows.found) < MOST + _MOST_TOLD else ():
                 rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
     return rows.candidates()
+
+
+def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
+    """Whether a cell is the rest of the one before it: "79.97±", "0.60%"."""
+    before = cells[place - 1] if place else Cell("")
+    return before.value.rstrip().endswith("±") and list(before.row_headers) == list(cells[place].row_headers)
 
 
 def _texts(paper: Paper) -> Iterator[tuple[int, str]]:
@@ -123,6 +131,9 @@ def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints
         order, many = _order_within(table, start)
         found[cells, 2 + column], found[cells, 4 + column] = order / np.maximum(many - 1, 1), many
         found[cells, 7 - column] = np.bincount(line, bold[cells])[line]
+        found[cells, 9 + column] = _after(line)
+        if not column:
+            found[cells, 8] = many - 1 - order
     return found
 
 
@@ -139,6 +150,15 @@ def _rank_within(values: NDArray[np.float64], groups: Ints) -> NDArray[np.float6
     middle = start[runs] + length[runs] / 2 - first[group]
     ranks[order] = np.where(sizes[group] > 1, middle / sizes[group], np.nan)
     return ranks
+
+
+def _after(groups: Ints) -> Ints:
+    """How many of its group come after each."""
+    last = np.lexsort((-np.arange(len(groups)), groups))
+    _, first, sizes = np.unique(groups[last], return_index=True, return_counts=True)
+    after = np.empty(len(groups), np.int64)
+    after[last] = np.arange(len(groups)) - np.repeat(first, sizes)
+    return after
 
 
 def _order_within(tables: Ints, starts: Ints) -> tuple[Ints, Ints]:

@@ -1,17 +1,16 @@
-"""Labelled papers -> a matcher: words counted, then the first look, then the second on what the first says unseen.
+"""Labelled papers -> a matcher: words counted, then three looks, each learnt on what the one before says unseen.
 
-Three folds of papers: the first look that the second learns from never saw the paper, nor did the words it used.
+Three folds of papers: the look that the next one learns from never saw the paper, nor did the words it used.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
 import numpy as np
-from numpy.typing import NDArray
 
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.model.calibration import best_threshold
@@ -19,29 +18,23 @@ from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.gather import read_all
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.numbers import numbers, same_number
-from tdm_ray.parallel import cores, over_chunks
+from tdm_ray.parallel import over_chunks
 from tdm_ray.records import Paper
 from tdm_ray.results.associations import Associations, Counts, count_words
+from tdm_ray.results.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
 from tdm_ray.results.candidates import Candidates, Floats, candidates_of
-from tdm_ray.results.matcher import Matcher, first_look, second_look
+from tdm_ray.results.matcher import Looks, Matcher, first_look, second_look, third_look
 from tdm_ray.results.rivals import TOP, Board
 from tdm_ray.results.signs import Signs
 from tdm_ray.storage import exists, list_files
+from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.gold import Gold, fold_of, of_others, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
-Bools = NDArray[np.bool_]
-FOLDS = 3
 # Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for the rest.
-_WRONG = 150
+_WRONG = 100
 _WITHOUT_KNOWN = 0.3  # the share of pairs learnt without other papers' scores, as where there is no index
-_TREES = {"first": 250, "second": 300}
-_DIALS = {
-    "objective": "binary", "num_leaves": 31, "learning_rate": 0.08, "min_data_in_leaf": 50, "feature_fraction": 0.5,
-    "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5, "verbose": -1, "deterministic": True,
-    "force_row_wise": True, "seed": 1,
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -67,16 +60,28 @@ def learn_matcher(
     """
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    labels, checkpoint = read_taxonomy(taxonomy, min_count=min_count), open_checkpoint(model)
+    common, checkpoint = read_taxonomy(taxonomy, min_count=min_count), open_checkpoint(model)
     read = {r.paper.paper_id: r.paper for r in read_all(papers) if r.paper}
     gold = read_gold(*annotations)
+    labels = with_rare(common, gold, read)
     tasks = tasks_of(list(read.values()), gold, labels)
     if len(tasks) < 30:
-        raise TaxonomyError(f"only {len(tasks)} papers have a score of a label of the taxonomy; a matcher needs 30")
+        raise TaxonomyError(f"only {len(tasks)} papers have a score; a matcher needs 30")
     lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
-    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels))
+    asked = [labels.index[label.tdm] for label in common.labels]
+    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), asked)
     matcher.save(out, figures)
     return figures
+
+
+def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:
+    """The taxonomy and all that these papers report beside it: a result teaches also where its label is not asked for.
+
+    Of the results of 3,846 real papers a third are of labels too rare for the taxonomy.
+    """
+    reported = {tdm for paper in papers for tdm in gold.results.get(paper, ())}
+    rare = (Label(tdm, 1, direction_of(tdm.metric)) for tdm in sorted(reported - taxonomy.index.keys()))
+    return Taxonomy.of([*taxonomy.labels, *rare])
 
 
 def tasks_of(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> list[Task]:
@@ -95,27 +100,31 @@ def tasks_of(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> list[Ta
 
 
 def fit(
-    tasks: Sequence[Task], lexicon: Lexicon, labels: Sequence[Label], known: Mapping[int, Sequence[tuple[str, float]]]
-) -> tuple[Matcher, dict[str, Any]]:
-    """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`."""
+    tasks: Sequence[Task], lexicon: Lexicon, labels: Sequence[Label],
+    known: Mapping[int, Sequence[tuple[str, float]]], common: Sequence[int] | None = None,
+) -> tuple[Matcher, dict[str, Any]]:  # fmt: skip
+    """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`.
+
+    `common` are the labels that will be asked for (all, if not said): the figures and the least confidence are theirs.
+    """
+    asked = frozenset(range(len(labels)) if common is None else common)
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
-    every = [Signs(lexicon, labels, associations) for associations in words]
+    every = [Signs(lexicon, labels, associations, sorted(asked)) for associations in words]
     looked = over_chunks(_FirstLook(every, known), tasks, size=50)
     if not looked:
         raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
-    rows, truth, weight, places = _stack(looked)
-    folds = places % FOLDS
-    trees = [_boost(rows[folds != f], truth[folds != f], weight[folds != f], "first") for f in range(FOLDS)]
-    first = _boost(rows, truth, weight, "first")
-    texts = [t.model_to_string() for t in trees]
-    again, right, _, places = _stack(over_chunks(_SecondLook(every, known, texts), tasks, size=50))
-    pairs = sum(len(task.entered) for task in tasks)
-    confidence = _out_of_fold(again, right, places % FOLDS)
-    figures = _figures(confidence, right, places, pairs)
-    second = _boost(again, right, np.ones(len(right)), "second")
-    matcher = Matcher(first, second, Associations.of(_sum(counted)), figures["least_confidence"])
-    return matcher, {"papers": len(tasks), "results": pairs, **figures}
+    one = Stack.of(looked)
+    unseen = [boost(one.part(one.folds != fold), "first") for fold in range(FOLDS)]
+    first = boost(one, "first")
+    del looked, one
+    texts = [trees.model_to_string() for trees in unseen]
+    two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, size=50))
+    best, again = third_look(two.rows, out_of_fold(two, "second"), two.sizes)
+    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, np.ones(len(best), np.int64))
+    figures = _figures(two, three, out_of_fold(three, "third"), tasks, asked)
+    looks = Looks(first, boost(two, "second"), boost(three, "third"))
+    return Matcher(looks, Associations.of(_sum(counted)), figures["least_confidence"]), figures
 
 
 @dataclass(frozen=True)
@@ -146,9 +155,6 @@ def _sum(counts: Any) -> Counts:
     return total
 
 
-Rows = tuple[Floats, Bools, Floats, NDArray[np.int64]]
-
-
 @dataclass(frozen=True)
 class _FirstLook:
     signs: Sequence[Signs]
@@ -172,7 +178,7 @@ class _FirstLook:
             kept = chance.choice(wrong, min(_WRONG, len(wrong)), replace=False)
             chosen = np.sort(np.concatenate([np.flatnonzero(right), kept]))
             weight = np.where(right[chosen], 1.0, len(wrong) / max(len(kept), 1)).astype(np.float32)
-            done.append((rows[chosen], right[chosen], weight, np.full(len(chosen), task.fold)))
+            done.append(Rows(rows[chosen], right[chosen], weight, task.fold, label))
         return done
 
 
@@ -181,58 +187,44 @@ class _SecondLook:
     signs: Sequence[Signs]
     known: Mapping[int, Sequence[tuple[str, float]]]
     trees: Sequence[str]
+    asked: Set[int]
 
     def __call__(self, tasks: Sequence[Task]) -> list[Rows]:
         trees = [lightgbm.Booster(model_str=text) for text in self.trees]
         return [rows for task in tasks for rows in self._one(task, trees[task.fold])]
 
     def _one(self, task: Task, trees: lightgbm.Booster) -> list[Rows]:
-        signs = self.signs[task.fold]
+        signs, labels = self.signs[task.fold], [label for label, _ in task.entered]
         seen = signs.see(task.paper)
         if not len(seen.found):
             return []
-        known = [of_others(self.known.get(label, ()), task.paper.paper_id) for label, _ in task.entered]
-        looks = [signs.of(seen, label, others) for (label, _), others in zip(task.entered, known, strict=True)]
+        known = [of_others(self.known.get(label, ()), task.paper.paper_id) for label in labels]
+        looks = [signs.of(seen, label, others) for label, others in zip(labels, known, strict=True)]
         board = Board(seen.found, first_look(trees, looks))
-        rows = second_look(board, looks, [signs.sign(label) for label, _ in task.entered], np.arange(len(looks)))
+        rivals = np.flatnonzero([label in self.asked for label in labels])
+        found = second_look(board, looks, [signs.sign(label) for label in labels], rivals)
         return [
-            (found, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), np.full(len(top), task.fold))
-            for (top, found), (_, scores) in zip(rows, task.entered, strict=True)
+            Rows(rows, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), task.fold, label)
+            for (top, rows), (label, scores) in zip(found, task.entered, strict=True)
         ]
 
 
-def _stack(done: Sequence[Rows]) -> Rows:
-    """All rows below each other; the last column becomes fold + FOLDS * (number of the pair)."""
-    places = np.concatenate([part[3] + FOLDS * i for i, part in enumerate(done)])
-    rows, truth, weight = (np.concatenate([part[i] for part in done]) for i in range(3))
-    return rows, truth, weight, places
-
-
-def _boost(rows: Floats, truth: Bools, weight: Any, look: str) -> lightgbm.Booster:
-    dials = {**_DIALS, "num_threads": cores()}
-    return lightgbm.train(dials, lightgbm.Dataset(rows, truth.astype(np.float32), weight=weight), _TREES[look])
-
-
-def _out_of_fold(rows: Floats, truth: Bools, folds: NDArray[np.int64]) -> Floats:
-    told = np.empty(len(truth), np.float32)
-    for fold in range(FOLDS):
-        inside = folds == fold
-        trees = _boost(rows[~inside], truth[~inside], np.ones(int((~inside).sum())), "second")
-        told[inside] = trees.predict(rows[inside])
-    return told
-
-
-def _figures(confidence: Floats, right: Bools, places: NDArray[np.int64], pairs: int) -> dict[str, Any]:
+def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], asked: Set[int]) -> dict[str, Any]:
     """How often the best candidate is right: of all results, of those whose score was found, and of those said."""
-    order = np.lexsort((-confidence, places))
-    best = order[np.r_[True, places[order][1:] != places[order][:-1]]]
-    present = np.bincount(np.unique(places, return_inverse=True)[1], right) > 0
-    least = best_threshold(confidence[best], right[best], pairs)
-    said = confidence[best] >= least
+    ours = np.isin(three.labels, list(asked))
+    right, sure = three.right[ours], confidence[ours]
+    present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
+    results = [label for task in tasks for label, _ in task.entered]
+    pairs = sum(label in asked for label in results)
+    least = best_threshold(sure, right, pairs)
+    said = sure >= least
     return {
         "least_confidence": least,
-        "right": round(float(right[best].sum() / pairs), 4),
-        f"right_where_among_the_best_{TOP}": round(float(right[best][present].mean()), 4),
+        "papers": len(tasks),
+        "results": len(results),
+        "results_asked": pairs,
+        "right": round(float(right.sum() / pairs), 4),
+        f"right_where_among_the_best_{TOP}": round(float(right[present].mean()), 4),
         "said": round(float(said.sum() / pairs), 4),
-        "said_right": round(float(right[best][said].mean()), 4),
+        "said_right": round(float(right[said].mean()), 4),
     }

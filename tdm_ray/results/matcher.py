@@ -1,16 +1,17 @@
-"""Which number of a paper is its own result of a TDM: two sets of boosted trees, and the confidence to speak at.
+"""Which number of a paper is its own result of a TDM: three sets of boosted trees, and the confidence to speak at.
 
-The first look judges every number by itself (`signs`), the second the best of them against each other (`rivals`).
+The first look judges every number by itself (`signs`), the second ranks the best of them against each other
+(`rivals`), the third says how probably the one that came first is right.
 
-matcher.json           the least confidence, and what the matcher was learnt from
-first.txt, second.txt  LightGBM's text form
-associations.parquet   words of names and of the contexts they stand at
+matcher.json                      the least confidence, and what the matcher was learnt from
+first.txt, second.txt, third.txt  LightGBM's text form
+associations.parquet              words of names and of the contexts they stand at
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import lightgbm
@@ -33,15 +34,20 @@ class Match:
     confidence: float
 
 
+@dataclass(frozen=True)
+class Looks:
+    """The trees of the three looks."""
+
+    first: lightgbm.Booster
+    second: lightgbm.Booster
+    third: lightgbm.Booster
+
+
 class Matcher:
     """The trees and associations, as learnt; `least` is the confidence below which nothing is said."""
 
-    def __init__(
-        self, first: lightgbm.Booster, second: lightgbm.Booster, associations: Associations, least: float,
-        *, threads: int = 1,
-    ) -> None:  # fmt: skip
-        self.first, self.second, self.associations, self.least = first, second, associations, least
-        self.threads = threads
+    def __init__(self, looks: Looks, associations: Associations, least: float, *, threads: int = 1) -> None:
+        self.looks, self.associations, self.least, self.threads = looks, associations, least, threads
 
     def match(
         self, signs: Signs, seen: Seen, labels: Sequence[int], likely: Sequence[bool], known: Known
@@ -53,17 +59,18 @@ class Matcher:
         if not len(seen.found) or not len(labels):
             return [None] * len(labels)
         looks = [signs.of(seen, label, known.get(label, ())) for label in labels]
-        board = Board(seen.found, first_look(self.first, looks, self.threads))
+        board = Board(seen.found, first_look(self.looks.first, looks, self.threads))
         rivals = np.flatnonzero(likely)
         tops, rows = zip(*second_look(board, looks, [signs.sign(label) for label in labels], rivals), strict=True)
-        told = np.asarray(self.second.predict(np.concatenate(rows), num_threads=self.threads))
-        parts = np.split(told, np.cumsum([len(top) for top in tops])[:-1])
-        best = [int(part.argmax()) for part in parts]
-        return [Match(int(top[b]), float(part[b])) for top, part, b in zip(tops, parts, best, strict=True)]
+        every = np.concatenate(rows)
+        ranked = np.asarray(self.looks.second.predict(every, num_threads=self.threads), np.float32)
+        best, again = third_look(every, ranked, [len(top) for top in tops])
+        sure = np.asarray(self.looks.third.predict(again, num_threads=self.threads))
+        return [Match(int(np.concatenate(tops)[b]), float(s)) for b, s in zip(best, sure, strict=True)]
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
-        for name, trees in (("first", self.first), ("second", self.second)):
+        for name, trees in vars(self.looks).items():
             write_trees(trees, join(folder, f"{name}.txt"))
         self.associations.save(join(folder, "associations.parquet"))
         write_json(join(folder, "matcher.json"), {"least_confidence": self.least, **facts})
@@ -74,9 +81,9 @@ class Matcher:
         if not exists(join(place, "matcher.json")):
             raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
         try:
-            first, second = (read_trees(join(place, f"{name}.txt")) for name in ("first", "second"))
+            looks = Looks(*(read_trees(join(place, f"{look.name}.txt")) for look in fields(Looks)))
             associations = Associations.load(join(place, "associations.parquet"))
-            return cls(first, second, associations, read_json(join(place, "matcher.json"))["least_confidence"])
+            return cls(looks, associations, read_json(join(place, "matcher.json"))["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
 
@@ -99,3 +106,20 @@ def second_look(
         top, features = board.rows(place, rivals[rivals != place], sign)
         found.append((top, np.concatenate([features, look[top]], axis=1)))
     return found
+
+
+def third_look(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
+    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the third trees see of it:
+
+    the row itself, its rank's score, its share of the softmax over the label's candidates, its lead over the next.
+    """
+    ends = np.cumsum(sizes)
+    best, seen = [], []
+    for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        scores = ranked[start:end]
+        top = np.sort(scores)[::-1]
+        share = 1 / np.exp(scores - top[0]).sum()
+        best.append(start + int(scores.argmax()))
+        seen.append([top[0], share, top[0] - top[1] if len(top) > 1 else top[0]])
+    chosen = np.array(best, np.int64)
+    return chosen, np.concatenate([rows[chosen], np.array(seen, np.float32)], axis=1)

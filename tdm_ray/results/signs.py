@@ -22,6 +22,8 @@ from tdm_ray.records import Paper
 from tdm_ray.results.associations import FEATURES as ASSOCIATED
 from tdm_ray.results.associations import Associations, ContextWords
 from tdm_ray.results.candidates import ABSTRACT, PLACES, TEXT, Candidates, Floats, candidates_of
+from tdm_ray.results.fine_print import FEATURES as FINE
+from tdm_ray.results.fine_print import FinePrint
 from tdm_ray.taxonomy.labels import Label
 
 _SAID = {
@@ -57,7 +59,7 @@ SIGNS = (
     "signed_rank_in_row", "signed_rank_in_column", "goodness_in_row", "goodness_in_column",
     "direction", "label_says_dev", "label_says_test", "task_weight", "dataset_weight", "metric_weight",
     "known_scores", "from_median", "in_range", "to_closest", "log_ratio", "above_known",
-    *ASSOCIATED, *COMMON,
+    *ASSOCIATED, *FINE, *COMMON,
 )  # fmt: skip
 _DIRECTIONS = {"higher": 1.0, "lower": -1.0}
 Known = Mapping[int, Sequence[float]]  # scores that labelled papers report, by label
@@ -73,15 +75,19 @@ class Seen:
     coverage: Floats  # (elements, contexts)
     best_of_others: Floats  # (3, contexts): the weightiest element of each kind that a context names
     words: ContextWords
+    fine: FinePrint
     associated: Sequence[sp.csr_matrix]
 
 
 class Signs:
-    """Makes the features, for one taxonomy."""
+    """Makes the features, for one taxonomy; of its labels the `common` ones (all, if not said) count as others."""
 
-    def __init__(self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations) -> None:
+    def __init__(
+        self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations, common: Sequence[int] | None = None
+    ) -> None:
         self.lexicon, self.labels, self.associations = lexicon, labels, associations
-        self._kinds = [np.unique(lexicon.label_elements[:, part]) for part in range(3)]
+        elements = lexicon.label_elements if common is None else lexicon.label_elements[list(common)]
+        self._kinds = [np.unique(elements[:, part]) for part in range(3)]
         self._weight = np.minimum(lexicon.weight, 6) / 6
 
     def see(self, paper: Paper) -> Seen:
@@ -91,9 +97,9 @@ class Signs:
         coverage = self.lexicon.coverage([Passage("caption", text) for text in found.contexts], bags).matrix()
         weighted = coverage * self._weight[:, None]
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
-        words = ContextWords(bags)
+        words, fine = ContextWords(bags), FinePrint(found.contexts)
         common = self._common(found, paper, [set(bag) for bag in bags])
-        return Seen(found, common, coverage, others, words, self.associations.of_paper(words))
+        return Seen(found, common, coverage, others, words, fine, self.associations.of_paper(words))
 
     def sign(self, label: int) -> float:
         """1 where a higher score is better, -1 where a lower one is, else 0."""
@@ -113,8 +119,10 @@ class Signs:
         columns += [both, np.full(len(both), most), both - most]
         columns += self._label(found, label)
         columns += _against_known(found.values, np.sort(np.array(known, np.float64)))
-        associated = self.associations.features(self.labels[label].tdm, found, seen.words, seen.associated)
-        return np.concatenate([np.stack(columns, axis=1), associated, seen.common], axis=1, dtype=np.float32)
+        tdm = self.labels[label].tdm
+        associated = self.associations.features(tdm, found, seen.words, seen.associated)
+        fine = seen.fine.features(tdm, found)
+        return np.concatenate([np.stack(columns, axis=1), associated, fine, seen.common], axis=1, dtype=np.float32)
 
     def _names(self, seen: Seen, element: int, part: int) -> tuple[list[Floats], Floats]:
         found, coverage = seen.found, seen.coverage[element]
