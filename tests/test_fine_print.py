@@ -33,7 +33,8 @@ def test_counted_words():
 
 @pytest.mark.parametrize(
     ("name", "heads", "expected"),
-    [("Duke to Market", ["Duke → Market", "Market→Duke", "Market"], [1, -1, 0]),
+    [("WMT2014 English-German", ["German English, EN-DE"], [-1]),  # words before their short forms
+     ("Duke to Market", ["Duke → Market", "Market→Duke", "Market"], [1, -1, 0]),
      ("WMT2014 English-German", ["EN-DE", "De→En", "English German"], [1, -1, 1])],
 )  # fmt: skip
 def test_the_order_of_words(name, heads, expected):

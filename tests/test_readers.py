@@ -15,6 +15,7 @@ from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.pieces import find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.read import piece_tables, read_papers, read_piece
+from tdm_ray.papers.reading_order import in_reading_order
 from tdm_ray.papers.rows import _as_readings
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
@@ -81,6 +82,38 @@ def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_teis_rows():
     assert order(table) == IN_ORDER
 
 
+def ordered(cells, *grids, caption=""):
+    """The values of cells given as (value, row header), in the order of grids."""
+    table = PaperTable(caption, [Cell(value, False, [row] if row else []) for value, row in cells])
+    return [c.value for c in in_reading_order([table], grids)[0].cells]
+
+
+def test_of_several_grids_the_one_that_holds_the_tables_numbers_counts():
+    """The smaller of two that hold them all; none that holds less than half of them; before the raw text."""
+    cells = [("3", ""), ("1", ""), ("2", "")]
+    right, other, large = [["1", "2", "3"]], [["3", "8", "9"]], [["3", "2", "1"], ["8", "9", "7"]]
+    assert ordered(cells, other, large, right) == ["1", "2", "3"]
+    assert ordered(cells, other) == ["3", "1", "2"]
+    assert ordered(cells, [["3", "2", "1"]], caption="1 2 3") == ["3", "2", "1"]
+    assert ordered(cells, other, caption="x 1 2 3") == ["1", "2", "3"]
+
+
+def test_numbers_are_found_however_a_parser_spaces_them():
+    cells = [("81 . 7", "A"), ("0.5", "A"), ("81 . 2", "A")]
+    assert ordered(cells, [["A", ".5", "81.2", "81.7"]]) == ["0.5", "81 . 2", "81 . 7"]
+
+
+def test_a_cell_that_stands_nowhere_comes_last():
+    assert ordered([("9.9", ""), ("2.5", ""), ("1.5", "")], [["1.5", "2.5"], ["7", "8"]]) == ["1.5", "2.5", "9.9"]
+    assert ordered([("9.9", "A"), ("2.5", "B"), ("1.5", "A")], [["A", "1.5"], ["B", "2.5"]]) == ["1.5", "9.9", "2.5"]
+
+
+def test_a_number_that_stands_in_all_rows_tells_none():
+    """Looking at each of 10,000 rows for each of 10,000 cells took 54 s."""
+    cells = [("0.5", f"{i}") for i in range(10_000)]
+    assert ordered(cells, [["a", "0.5"]] * 10_000) == ["0.5"] * 10_000
+
+
 def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_raw_text():
     """Where the TEI has no such table, the text that the parser leaves with the caption tells rows apart."""
     raw = " ".join(text for row in ROWS for text in row if text)
@@ -98,6 +131,12 @@ def test_words_broken_at_a_lines_end_are_joined_as_the_paper_writes_them():
     caption = "Results on CI- \nFAR-10, pre- and post-norm"
     (table,) = read_tei("1", TEI, json.dumps([{"caption": caption, "numberCells": []}])).tables
     assert table.caption == "Results on CIFAR-10, pre- and post-norm"
+
+
+def test_numbers_at_a_lines_end_stay_two():
+    tei = TEI.replace("we get", "of 15 rows, 85.23, we get")
+    (table,) = read_tei("1", tei, json.dumps([{"caption": "Rows 1- 5, 85.2- 3", "numberCells": []}])).tables
+    assert table.caption == "Rows 1- 5, 85.2- 3"
 
 
 def test_json_lines():

@@ -19,10 +19,12 @@ from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
 from tdm_ray.results.associations import Associations, Counts, count_words
+from tdm_ray.results.boost import FOLDS, Stack, boost, out_of_fold
 from tdm_ray.results.candidates import CELL, PLACES, TEXT, candidates_of
 from tdm_ray.results.learn import fit, learn_matcher, tasks_of, with_rare
-from tdm_ray.results.matcher import Matcher
+from tdm_ray.results.matcher import Matcher, third_look
 from tdm_ray.results.prove import Prover, row_around
+from tdm_ray.results.signs import Signs
 from tdm_ray.taxonomy.gold import Gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
@@ -73,6 +75,8 @@ def test_the_deviation_of_a_number_is_no_candidate():
     """A PDF table parser cuts "79.97 ± 0.60%" in two cells of one row."""
     cells = [Cell("79.97±", False, ["Ours"]), Cell("0.60%", False, ["Ours"]), Cell("0.5", False, ["Base"])]
     assert [n.value for n in candidates_of(paper(PaperTable("", cells))).numbers] == [79.97, 0.5]
+    results = [Cell("79.97±", False, ["Ours"]), Cell("80.10±", False, ["Ours"])]
+    assert [n.value for n in candidates_of(paper(PaperTable("", results))).numbers] == [79.97, 80.1]
 
 
 def test_a_caption_comes_before_the_raw_text_that_a_parser_left_with_it():
@@ -183,6 +187,48 @@ def test_labels_too_rare_to_be_asked_teach_all_the_same(learnt):
     of_wmt = sum(tdm.dataset == "WMT" for results in gold.results.values() for tdm in results)
     assert (figures["papers"], figures["results"], figures["results_asked"]) == (90, 270, of_wmt)
     assert figures["right"] > 0.6
+
+
+def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
+    rows, ranked = np.arange(8, dtype=np.float32).reshape(4, 2), np.array([1.0, 0.0, 2.0, 5.0], np.float32)
+    best, seen = third_look(rows, ranked, [3, 1])
+    share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
+    assert best.tolist() == [2, 3]
+    np.testing.assert_allclose(seen, [[4, 5, 2, share, 1], [6, 7, 5, 1, 5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("look", ["second", "third"])
+def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(look):
+    """Each paper's rows are told by a number of its own: whoever saw it knows which is right, nobody else does."""
+    chance = np.random.default_rng(0)
+    right = chance.permuted(np.tile([True, False, False, False], (600, 1)), axis=1).ravel()
+    stack = Stack(chance.random((2400, 3)).astype(np.float32), right, np.ones(2400, np.float32),
+                  np.arange(600) % FOLDS, np.zeros(600, np.int64), np.full(600, 4))  # fmt: skip
+    first = out_of_fold(stack, look).reshape(600, 4).argmax(axis=1)
+    assert right.reshape(600, 4)[np.arange(600), first].mean() < 0.32
+    known = np.asarray(boost(stack, look).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
+    assert right.reshape(600, 4)[np.arange(600), known].mean() > 0.4
+
+
+def test_others_are_the_common_labels():
+    """A header that names a label too rare to be asked for names no other."""
+    taxonomy = Taxonomy.of([Label(TDM("T", dataset, "M"), 9) for dataset in ("MNIST", "SVHN")])
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    shown = paper(table_of_grid("", [["Model", "SVHN"], ["Ours", "99.1"]]))
+    every, common = (
+        Signs(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked).see(shown).best_of_others[1].max()
+        for asked in (None, [taxonomy.index[TDM("T", "MNIST", "M")]])
+    )
+    assert every > 0.3
+    assert common == 0
+
+
+def test_a_taxonomy_that_nobody_reports(labelled_files, tmp_path):
+    (tmp_path / "taxonomy.tsv").write_text("T#A dataset of nobody#M\t9\n")
+    asked = ([str(labelled_files / "papers.jsonl")], [str(labelled_files / "gold.tsv")])
+    with pytest.raises(TaxonomyError, match="only 0 papers have a score of a label of the taxonomy"):
+        learn_matcher(*asked, str(tmp_path / "taxonomy.tsv"), 5, "embedded", str(tmp_path / "out"))
 
 
 def test_a_matcher_comes_back_as_it_was_saved(learnt, tmp_path):

@@ -16,7 +16,7 @@ from tdm_ray.errors import PaperError
 from tdm_ray.papers.clean import clean
 from tdm_ray.records import Cell, PaperTable
 
-_BROKEN = re.compile(r"(\w+)- (\w+)")
+_BROKEN = re.compile(r"\b([^\W\d_]+)- ([^\W\d_]+)")  # letters alone: "85.2- 3.1" are two numbers
 
 
 def read_pdf_tables(text: str, words: Set[str] = frozenset()) -> list[PaperTable]:

@@ -7,6 +7,7 @@ parser leaves in order. Of 16,400 tables of real papers the first gives it for 5
 from __future__ import annotations
 
 import re
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -14,15 +15,20 @@ from dataclasses import replace
 from tdm_ray.records import Cell, PaperTable
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
+_SPACED = re.compile(r"(?<=\d) ?\. ?(?=\d)")  # "81 . 2", as PDF parsers print
 _WORD = re.compile(r"\w+")
 _VALUE = re.compile(r"[^\w.]*(?:\d|\.\d)")
 _LEAST = 0.5  # the share of a table's numbers that its lines must hold
 _RAW = 0.2  # GROBID's rows keep columns apart: the raw text must hold this much more to be preferred
+_MOST_ROWS = 100  # a number that stands in more tells no row: a table of 10,000 equal cells took 54 s
 Line = Sequence[str]
 
 
 def in_reading_order(tables: Sequence[PaperTable], grids: Sequence[Sequence[Line]]) -> list[PaperTable]:
-    """The tables with their cells by row, then by column; `grids` are the rows of cells of GROBID's tables."""
+    """The tables with their cells by row, then by column; `grids` are the rows of cells of GROBID's tables.
+
+    Equal numbers of one row stay in the parser's order.
+    """
     held = [_numbers(text for line in grid for text in line) for grid in grids]
     return [_ordered(table, grids, held) for table in tables]
 
@@ -30,22 +36,28 @@ def in_reading_order(tables: Sequence[PaperTable], grids: Sequence[Sequence[Line
 def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[Counter[str]]) -> PaperTable:
     mine = _numbers(cell.value for cell in table.cells)
     most = max(mine.total(), 1)
-    shares = [(mine & numbers).total() / most for numbers in held]
-    share = max(shares, default=0.0)
+    shares = [((mine & numbers).total() / most, -numbers.total()) for numbers in held]  # the smaller of two as good
+    best = max(shares, default=(0.0, 0))
     raw = (mine & _numbers([table.caption])).total() / most
-    if max(share, raw) < _LEAST:
-        return table
-    lines = grids[shares.index(share)] if share >= raw - _RAW else _lines(table.caption)
-    return replace(table, cells=_by_place(table.cells, lines))
+    if best[0] >= max(_LEAST, raw - _RAW):
+        return replace(table, cells=_by_place(table.cells, grids[shares.index(best)]))
+    return replace(table, cells=_by_place(table.cells, _lines(table.caption))) if raw >= _LEAST else table
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:
-    return Counter(number for text in texts for number in _NUMBER.findall(text))
+    return Counter(number for text in texts for number in _found(text))
+
+
+def _found(text: str) -> list[str]:
+    """The numbers of a text as they can be compared: "81 . 2" is 81.2, "0.9" is .9."""
+    return [number.removeprefix("0") if number[:2] == "0." else number
+            for number in _NUMBER.findall(_SPACED.sub(".", text))]  # fmt: skip
 
 
 def _lines(text: str) -> Sequence[Line]:
     """Raw text as rows: one begins at each word that follows a number."""
     lines: list[list[str]] = [[]]
+    text = _SPACED.sub(".", text)
     for before, word in zip(["", *text.split()], text.split(), strict=False):
         if _VALUE.match(before) and any(map(str.isalpha, word)) and not _VALUE.match(word):
             lines.append([])
@@ -60,27 +72,27 @@ def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
     """
     where: dict[str, dict[int, int]] = defaultdict(dict)
     for row, line in enumerate(lines):
-        for column, number in enumerate(_NUMBER.findall(" ".join(line))):
+        for column, number in enumerate(number for text in line for number in _found(text)):
             where[number].setdefault(row, column)
     words = [_words(line) for line in lines]
     rows: dict[tuple[str, ...], int] = {}
     places = []
     for cell in cells:
         place = _place(cell, where, words)
-        if place:
+        if place and cell.row_headers:
             rows.setdefault(tuple(cell.row_headers), place[0])
         places.append(place)
     keys = [
-        place or (rows.get(tuple(cell.row_headers), len(lines)), len(words) + len(cells))
+        place or (rows.get(tuple(cell.row_headers), len(lines)), sys.maxsize)
         for cell, place in zip(cells, places, strict=True)
     ]
     return [cells[i] for i in sorted(range(len(cells)), key=keys.__getitem__)]
 
 
 def _place(cell: Cell, where: dict[str, dict[int, int]], words: Sequence[frozenset[str]]) -> tuple[int, int] | None:
-    number = _NUMBER.search(cell.value)
-    rows = where.get(number[0], {}) if number else {}
-    if not rows:
+    numbers = _found(cell.value)
+    rows = where.get(numbers[0], {}) if numbers else {}
+    if not 0 < len(rows) <= _MOST_ROWS:
         return None
     headers = _words(cell.row_headers)
     row = max(rows, key=lambda row: (len(headers & words[row]), -row))

@@ -58,7 +58,9 @@ def candidates_of(paper: Paper) -> Candidates:
     """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
-        about = " ".join(split_caption(table.caption))[:_CAPTION]  # the raw text that stands before it comes last
+        about = " ".join(filter(None, split_caption(table.caption)))[
+            :_CAPTION
+        ]  # the raw text that stands before it comes last
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
             if value is not None and len(rows.found) < MOST:
@@ -72,8 +74,9 @@ def candidates_of(paper: Paper) -> Candidates:
 
 def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
     """Whether a cell is the rest of the one before it: "79.97±", "0.60%"."""
-    before = cells[place - 1] if place else Cell("")
-    return before.value.rstrip().endswith("±") and list(before.row_headers) == list(cells[place].row_headers)
+    before, cell = cells[place - 1] if place else Cell(""), cells[place]
+    cut = before.value.rstrip().endswith("±") and not cell.value.rstrip().endswith("±")
+    return cut and list(before.row_headers) == list(cell.row_headers)
 
 
 def _texts(paper: Paper) -> Iterator[tuple[int, str]]:

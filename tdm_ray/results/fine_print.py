@@ -66,7 +66,7 @@ class FinePrint:
         return share
 
     def _acronym(self, name: Sequence[str]) -> Floats:
-        """1 where the name stands as an acronym, or its only word is one of what stands there."""
+        """1 where the name stands as an acronym, or one of its words is that of three to five words there."""
         words = [word for word in name if not word.isdigit()]
         held = np.zeros(len(self._texts), np.float32)
         for initials in {"".join(w[0] for w in words), "".join(w[0] for w in words if w not in _SMALL)}:
@@ -77,13 +77,16 @@ class FinePrint:
         return held
 
     def _order(self, name: Sequence[str]) -> Floats:
-        """1 where two neighbouring words of the name stand in its order, -1 in the other, 0 where not both do."""
+        """1 where two neighbouring words of the name stand in its order, -1 in the other, 0 where not both do.
+
+        Of several pairs the last one that stands there counts, and words before their short forms.
+        """
         held = np.zeros(len(self._texts), np.float32)
         for before, after in pairwise([w for w in name if len(w) > 1 and w not in _SMALL]):
-            for one, other in {(before, after), (_short(before), _short(after))}:
+            for one, other in ((_short(before), _short(after)), (before, after)):
                 for context in set(self._words.get(one, ())) & set(self._words.get(other, ())):
                     text = self._texts[context]
-                    held[context] = np.sign(text.index(other) - text.index(one))
+                    held[context] = np.sign(text.index(other) - text.index(one)) or held[context]
         return held
 
 

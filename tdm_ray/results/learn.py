@@ -65,10 +65,11 @@ def learn_matcher(
     gold = read_gold(*annotations)
     labels = with_rare(common, gold, read)
     tasks = tasks_of(list(read.values()), gold, labels)
-    if len(tasks) < 30:
-        raise TaxonomyError(f"only {len(tasks)} papers have a score; a matcher needs 30")
-    lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
     asked = [labels.index[label.tdm] for label in common.labels]
+    enough = sum(not {label for label, _ in task.entered}.isdisjoint(asked) for task in tasks)
+    if enough < 30:
+        raise TaxonomyError(f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30")
+    lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
     matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), asked)
     matcher.save(out, figures)
     return figures
@@ -77,7 +78,7 @@ def learn_matcher(
 def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:
     """The taxonomy and all that these papers report beside it: a result teaches also where its label is not asked for.
 
-    Of the results of 3,846 real papers a third are of labels too rare for the taxonomy.
+    Of the 32,639 results of 6,876 real papers 47 % are of labels too rare for the field's taxonomy.
     """
     reported = {tdm for paper in papers for tdm in gold.results.get(paper, ())}
     rare = (Label(tdm, 1, direction_of(tdm.metric)) for tdm in sorted(reported - taxonomy.index.keys()))
@@ -115,9 +116,10 @@ def fit(
     if not looked:
         raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
     one = Stack.of(looked)
+    del looked  # 2 GB of 32,639 results
     unseen = [boost(one.part(one.folds != fold), "first") for fold in range(FOLDS)]
     first = boost(one, "first")
-    del looked, one
+    del one
     texts = [trees.model_to_string() for trees in unseen]
     two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, size=50))
     best, again = third_look(two.rows, out_of_fold(two, "second"), two.sizes)

@@ -62,11 +62,11 @@ class Matcher:
         board = Board(seen.found, first_look(self.looks.first, looks, self.threads))
         rivals = np.flatnonzero(likely)
         tops, rows = zip(*second_look(board, looks, [signs.sign(label) for label in labels], rivals), strict=True)
-        every = np.concatenate(rows)
+        every, candidates = np.concatenate(rows), np.concatenate(tops)
         ranked = np.asarray(self.looks.second.predict(every, num_threads=self.threads), np.float32)
         best, again = third_look(every, ranked, [len(top) for top in tops])
         sure = np.asarray(self.looks.third.predict(again, num_threads=self.threads))
-        return [Match(int(np.concatenate(tops)[b]), float(s)) for b, s in zip(best, sure, strict=True)]
+        return [Match(int(candidates[b]), float(s)) for b, s in zip(best, sure, strict=True)]
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
