@@ -16,7 +16,7 @@ from dataclasses import dataclass
 LARGEST = 1e15
 _FACTORS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
 _DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "x", "·": ".", "∗": "*"})
-_SPACED_POINT = re.compile(r"(?<=\d) ?\. ?(?=\d)|(?<![\w.)]) ?\. (?=\d)")  # "81 . 2", as PDF parsers print
+SPACED_POINT = re.compile(r"(?<=\d) ?\. ?(?=\d)|(?<![\w.)]) ?\. (?=\d)")  # "81 . 2", as PDF parsers print
 _POWER = re.compile(r"\s?[x*]\s?10\s?\^?\s?\{?\(?\s?(?P<sign>[-+]?)\s?(?P<power>\d{1,2})\}?\)?(?!\d*\.)")
 # What follows a result and is none: its deviation, or what it gains over another ("45.2 (+1.3)").
 _ASIDE = re.compile(
@@ -101,7 +101,7 @@ def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
 def _plain(text: str) -> str:
     marked = _FOOTNOTE.sub(" ", _RAISED.sub(r"^\1", text.translate(_DASHES)))
     folded = unicodedata.normalize("NFKC", marked).translate(_DASHES)
-    folded = _SPACED_POINT.sub(".", folded)
+    folded = SPACED_POINT.sub(".", folded)
     folded = _POWER.sub(lambda m: f"e{m['sign']}{m['power']}", folded)
     return _ASIDE.sub(" ", _CITATION.sub(" ", folded))
 

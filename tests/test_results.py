@@ -172,7 +172,7 @@ def test_a_matcher_learns_what_is_ones_own(learnt):
     assert figures["said_right"] > 0.7
 
 
-def test_labels_too_rare_to_be_asked_teach_all_the_same(learnt):
+def test_labels_too_rare_to_be_asked_teach_all_the_same():
     """Of nine labels three are asked: as many papers and results are learnt from, the figures are of the three."""
     papers, gold, taxonomy = corpus(90)
     common = Taxonomy(tuple(label for label in taxonomy.labels if label.tdm.dataset == "WMT"))

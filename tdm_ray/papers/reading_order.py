@@ -12,10 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tdm_ray.numbers import SPACED_POINT
 from tdm_ray.records import Cell, PaperTable
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
-_SPACED = re.compile(r"(?<=\d) ?\. ?(?=\d)")  # "81 . 2", as PDF parsers print
 _WORD = re.compile(r"\w+")
 _VALUE = re.compile(r"[^\w.]*(?:\d|\.\d)")
 _LEAST = 0.5  # the share of a table's numbers that its lines must hold
@@ -51,14 +51,14 @@ def _numbers(texts: Iterable[str]) -> Counter[str]:
 def _found(text: str) -> list[str]:
     """The numbers of a text as they can be compared: "81 . 2" is 81.2, "0.9" is .9."""
     return [number.removeprefix("0") if number[:2] == "0." else number
-            for number in _NUMBER.findall(_SPACED.sub(".", text))]  # fmt: skip
+            for number in _NUMBER.findall(SPACED_POINT.sub(".", text))]  # fmt: skip
 
 
 def _lines(text: str) -> Sequence[Line]:
     """Raw text as rows: one begins at each word that follows a number."""
     lines: list[list[str]] = [[]]
-    text = _SPACED.sub(".", text)
-    for before, word in zip(["", *text.split()], text.split(), strict=False):
+    words = SPACED_POINT.sub(".", text).split()
+    for before, word in zip(["", *words], words, strict=False):
         if _VALUE.match(before) and any(map(str.isalpha, word)) and not _VALUE.match(word):
             lines.append([])
         lines[-1].append(word)
@@ -74,7 +74,7 @@ def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
     for row, line in enumerate(lines):
         for column, number in enumerate(number for text in line for number in _found(text)):
             where[number].setdefault(row, column)
-    words = [_words(line) for line in lines]
+    words = [words_in(line) for line in lines]
     rows: dict[tuple[str, ...], int] = {}
     places = []
     for cell in cells:
@@ -94,10 +94,11 @@ def _place(cell: Cell, where: dict[str, dict[int, int]], words: Sequence[frozens
     rows = where.get(numbers[0], {}) if numbers else {}
     if not 0 < len(rows) <= _MOST_ROWS:
         return None
-    headers = _words(cell.row_headers)
+    headers = words_in(cell.row_headers)
     row = max(rows, key=lambda row: (len(headers & words[row]), -row))
     return row, rows[row]
 
 
-def _words(texts: Sequence[str]) -> frozenset[str]:
+def words_in(texts: Iterable[str]) -> frozenset[str]:
+    """The words of some texts, in small letters."""
     return frozenset(_WORD.findall(" ".join(texts).lower()))

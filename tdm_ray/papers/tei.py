@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from datetime import date
 
@@ -12,11 +11,10 @@ from tdm_ray.errors import PaperError
 from tdm_ray.papers.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
-from tdm_ray.papers.reading_order import in_reading_order
+from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
-_WORD = re.compile(r"\w+")
 _WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}
 
 
@@ -95,7 +93,7 @@ def _grid(figure: etree._Element) -> tuple[str, list[list[str]]]:
 
 def _parsed(tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]) -> list[PaperTable]:
     """The tables of the parser: their captions' words joined as the paper's text has them, their cells in order."""
-    words = {word for section in sections for word in _WORD.findall(section.text.lower())}
+    words = words_in(section.text for section in sections)
     return in_reading_order(read_pdf_tables(tables, words), [grid for _, grid in grids])
 
 

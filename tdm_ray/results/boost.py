@@ -18,7 +18,6 @@ from tdm_ray.results.candidates import Floats, Ints
 
 Bools = NDArray[np.bool_]
 FOLDS = 3
-_FEW = 50_000  # rows that one thread goes through as fast as two
 _DIALS = {
     "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5, "verbose": -1, "deterministic": True,
     "force_row_wise": True, "seed": 1,
@@ -73,7 +72,7 @@ class Stack:
 
 def boost(stack: Stack, look: str) -> lightgbm.Booster:
     """The trees of one look ("first", "second" or "third")."""
-    dials = {**_DIALS, **_LOOKS[look], "num_threads": cores() if len(stack.rows) > _FEW else 1}
+    dials = {**_DIALS, **_LOOKS[look], "num_threads": cores()}
     groups = stack.sizes if dials["objective"] == "lambdarank" else None
     data = lightgbm.Dataset(stack.rows, stack.right.astype(np.float32), weight=stack.weight, group=groups)
     return lightgbm.train(dials, data)

@@ -58,9 +58,8 @@ def candidates_of(paper: Paper) -> Candidates:
     """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
-        about = " ".join(filter(None, split_caption(table.caption)))[
-            :_CAPTION
-        ]  # the raw text that stands before it comes last
+        # The caption proper first: of the raw text that stands before it only what fits.
+        about = " ".join(filter(None, split_caption(table.caption)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
             if value is not None and len(rows.found) < MOST:
