@@ -166,11 +166,15 @@ def finish_replacing(root: str) -> None:
 
 
 def write_table(table: pa.Table, path: str) -> None:
-    """Write one Parquet file so that a reader sees the whole file or none."""
+    """Write one Parquet file so that a reader sees the whole file or none.
+
+    Strings that are dictionaries here are plain ones in the file (no Arrow schema is stored), which is what other
+    programs expect. Batches of 65,536: with those of 1,024, the statistics of nested columns take half of the time.
+    """
     fs, inner = fsspec.core.url_to_fs(path)
     fs.makedirs(os.path.dirname(inner), exist_ok=True)
     with fs.open(f"{inner}.part", "wb") as file:
-        pq.write_table(table, file, compression="zstd")
+        pq.write_table(table, file, compression="zstd", store_schema=False, write_batch_size=1 << 16)
     fs.mv(f"{inner}.part", inner)
 
 
@@ -180,10 +184,23 @@ def read_table(path: str, schema: pa.Schema, columns: list[str] | None = None) -
 
 
 def scan_table(path: str, schema: pa.Schema) -> pads.Dataset:
-    """The Parquet file or folder at `path` as a dataset that is read piece by piece."""
+    """The Parquet file or folder at `path` as a dataset that is read piece by piece.
+
+    What is a dictionary in `schema`, also within lists and structs, is read as one.
+    """
     fs, _ = fsspec.core.url_to_fs(path)
     files = [fs._strip_protocol(f) for f in parquet_files(path)]
-    return pads.dataset(files, schema=schema, format="parquet", filesystem=fs)
+    leaves = [leaf for field in schema for leaf in _dictionaries(field.type, field.name)]
+    return pads.dataset(files, schema=schema, format=pads.ParquetFileFormat(dictionary_columns=leaves), filesystem=fs)
+
+
+def _dictionaries(form: pa.DataType, path: str) -> list[str]:
+    """The paths, in a Parquet file, of the dictionaries in a column."""
+    if pa.types.is_struct(form):
+        return [leaf for field in form for leaf in _dictionaries(field.type, f"{path}.{field.name}")]
+    if pa.types.is_list(form):
+        return _dictionaries(form.value_type, f"{path}.list.element")
+    return [path] if pa.types.is_dictionary(form) else []
 
 
 def write_json(path: str, value: Any) -> None:

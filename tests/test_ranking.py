@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard import aggregate
+from tdm_ray.leaderboard import aggregate, parts
 from tdm_ray.leaderboard.aggregate import build_leaderboards, left_out, read_leaderboards
 from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
 from tdm_ray.leaderboard.export import export
@@ -22,6 +22,7 @@ from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
+from tdm_ray.storage import scan_table
 from tdm_ray.taxonomy.gold import read_gold
 from tdm_ray.taxonomy.ids import base_id, base_ids
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
@@ -172,15 +173,16 @@ ROWS = {(p, m): (0.5, float(i)) for i, p in enumerate(PAPERS) for m in METRICS}
 def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request):
     write(tmp_path, ROWS)
     whole = build_leaderboards(str(tmp_path))
-    monkeypatch.setattr(aggregate, "ROWS_A_PART", 10)
+    for module in (aggregate, parts):
+        monkeypatch.setattr(module, "ROWS_A_PART", 10)
     spread = None
     if on_ray:
         request.getfixturevalue("ray_session")
         from tdm_ray.cluster import over_cluster as spread
-    parts = build_leaderboards(str(tmp_path), spread=spread)
+    in_parts = build_leaderboards(str(tmp_path), spread=spread)
     assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
     keys = [("metric", "ascending"), ("rank", "ascending")]
-    assert parts.sort_by(keys).equals(whole.sort_by(keys))
+    assert in_parts.sort_by(keys).equals(whole.sort_by(keys))
     sizes = sorted((list(whole["metric"].to_pylist()).count(m) for m in METRICS), reverse=True)
     monkeypatch.setattr(aggregate, "MOST_ROWS", sum(sizes[:2]))
     largest = build_leaderboards(str(tmp_path))
@@ -190,6 +192,48 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
     assert read_leaderboards(str(tmp_path), paper_id=one).num_rows == whole["paper_id"].to_pylist().count(one) > 0
     write(tmp_path, {key: row for key, row in ROWS.items() if key[1] != "Accuracy" or key[0] == PAPERS[-1]})
     assert set(build_leaderboards(str(tmp_path))["metric"].to_pylist()) == {"Error", "Mystery"}  # the largest two
+
+
+def cell(value, *heads):
+    return {"value": value, "bold": False, "column_headers": list(heads), "marked": value == "1"}
+
+
+EVIDENCES = st.none() | st.fixed_dictionaries({
+    "kind": st.sampled_from(["cell", "sentence"]), "table": st.none() | st.integers(0, 3),
+    "caption": st.none() | st.sampled_from(["Table 1", "Table 2", ""]), "text": st.none() | st.text(max_size=3),
+    "row_headers": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=3), "column_headers": st.just([]),
+    "row": st.none() | st.lists(st.none() | st.builds(cell, st.sampled_from("123"), st.text(max_size=2)), max_size=3),
+})  # fmt: skip
+
+
+@given(st.lists(EVIDENCES, max_size=12), st.integers(0, 6), st.integers(0, 6))
+def test_evidence_comes_back_from_its_dictionaries(evidences, start, length):
+    """Sliced anywhere, compacted, read: the same values, and no string in a dictionary that no row has."""
+    form = parts.RANKED.field("evidence").type
+    whole = pa.array(evidences, LEADERBOARDS.field("evidence").type)
+    some = parts._used(whole.cast(form).slice(start, length))
+    assert some.type == form and some.to_pylist() == evidences[start : start + length]
+    assert pa.concat_arrays([some, whole.cast(form)]).cast(whole.type).equals(pa.concat_arrays([whole.slice(start, length), whole]))  # fmt: skip  # noqa: E501
+    kinds = some.field(0)
+    assert sorted(kinds.dictionary.to_pylist()) == sorted(set(kinds.drop_null().to_pylist()))
+
+
+def test_many_small_files_are_split_as_one(tmp_path, monkeypatch):
+    """Batches are gathered before they are split: what each file costs is paid once a batch, and no row is lost."""
+    write(tmp_path, ROWS)
+    whole = pq.read_table(tmp_path / "predictions" / "part-00000.parquet")
+    for at in range(len(whole)):
+        pq.write_table(whole.slice(at, 1), tmp_path / "predictions" / f"part-{at:05d}.parquet")
+    monkeypatch.setattr(parts, "ROWS_A_PART", 10)
+    seen = []
+    split = parts._by_part
+    monkeypatch.setattr(parts, "_by_part", lambda table, count: seen.append(len(table)) or split(table, count))
+    found = parts.split_by_label(scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path))
+    assert seen == [len(whole)]
+    tables = [parts.read_part(path) for path in found]
+    assert sum(map(len, tables)) == len(whole) and all(table.schema == parts.RANKED for table in tables)
+    metrics = [metric for table in tables for metric in set(table["metric"].to_pylist())]
+    assert sorted(metrics) == sorted(METRICS)  # each label in one part
 
 
 def results(path):

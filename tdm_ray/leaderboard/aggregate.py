@@ -1,26 +1,22 @@
 """A scored folder -> its leaderboards: in memory where it is small, else spread over files by label and rank by rank.
 
-A label's predictions land in one part, so that parts can be ranked one by one, on one machine or on many; a part
-holds about half a million predictions, 0.5 GB of memory while it is ranked.
+A label's predictions land in one part (see `parts`), so that parts can be ranked one by one, on one machine or on many.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.merge import merge_candidates
+from tdm_ray.leaderboard.parts import ROWS_A_PART, coded, read_part, split_by_label
 from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
 from tdm_ray.leaderboard.review import honour, read_marks
 from tdm_ray.parallel import over_chunks
@@ -30,8 +26,6 @@ from tdm_ray.storage import (  # fmt: skip
     finish_replacing,
     join,
     list_files,
-    make_folder,
-    open_file,
     read_table,
     remove_folder,
     replace_files,
@@ -40,11 +34,8 @@ from tdm_ray.storage import (  # fmt: skip
 )
 from tdm_ray.store.tables import Store, is_store
 
-ROWS_A_PART = 500_000
-# A table of more rows is not returned whole: 2 GB of evidence.
-MOST_ROWS = 4_000_000
-# Of a prediction, what a leaderboard is made of.
-RANKED = pa.schema([PREDICTIONS.field(n) for n in LEADERBOARDS.names if n in PREDICTIONS.names])
+# A table of more rows is not returned whole: 1.3 GB of evidence.
+MOST_ROWS = 2_000_000
 Spread = Callable[[Callable[[Sequence[str]], list[int]], list[str]], list[int]]
 
 
@@ -74,7 +65,7 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
         _put_in_place(place)
         return table
     remove_folder(join(place, "_parts"))
-    parts = split_by_label(scan_table(join(folder, "predictions"), PREDICTIONS), join(place, "_parts"))
+    parts = split_by_label(scan_table(join(folder, "predictions"), coded(PREDICTIONS)), join(place, "_parts"))
     (spread or _on_this_machine)(rank, parts)
     remove_folder(join(place, "_parts"))
     _put_in_place(place)
@@ -104,16 +95,17 @@ def read_leaderboards(folder: str, *, paper_id: str | None = None) -> pa.Table:
     sizes = counts_of(found, TDM_PARTS).sort_by([("rows", "descending"), *((part, "ascending") for part in TDM_PARTS)])
     many = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
     wanted = key(sizes.slice(0, many)).combine_chunks()
-    batches = (pa.Table.from_batches([b]) for b in found.to_batches())
-    return pa.concat_tables(b.filter(pc.is_in(key(b), value_set=wanted)) for b in batches)
+    batches = (pa.Table.from_batches([b]) for b in _written(folder, coded(LEADERBOARDS)).to_batches(batch_readahead=2))
+    chosen = (batch.filter(pc.is_in(key(batch), value_set=wanted)) for batch in batches)
+    return pa.concat_tables(batch.cast(LEADERBOARDS) for batch in chosen if len(batch))
 
 
-def _written(folder: str) -> pads.Dataset:
+def _written(folder: str, schema: pa.Schema = LEADERBOARDS) -> pads.Dataset:
     if is_store(folder):
         return Store(folder).snapshot().scan("leaderboards")
     if not exists(join(folder, "leaderboards")):
         raise InputError(f"{folder}: holds no leaderboards; run `tdm-ray leaderboard {folder}` first")
-    return scan_table(join(folder, "leaderboards"), LEADERBOARDS)
+    return scan_table(join(folder, "leaderboards"), schema)
 
 
 def export_folder(folder: str) -> str:
@@ -163,8 +155,8 @@ class _Rank:
     def __call__(self, parts: Sequence[str]) -> list[int]:
         counts = []
         for part in parts:
-            table = self.ranked(read_table(part, RANKED))
-            write_table(table, part.replace("/_parts/", "/_commit/"))
+            table = self.ranked(read_part(part))
+            write_table(table, f"{part.replace('/_parts/', '/_commit/').removesuffix('.arrow')}.parquet")
             counts.append(len(table))
         return counts
 
@@ -186,28 +178,3 @@ def _papers(folder: str, run: str) -> pa.Table:
 @lru_cache(maxsize=1)
 def _marks(folder: str, run: str) -> pa.Table:
     return read_marks(folder)
-
-
-def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
-    """Spread predictions over files of about `ROWS_A_PART` by their label; streamed, a batch in memory at a time."""
-    make_folder(place)
-    count = -(-predictions.count_rows() // ROWS_A_PART)
-    paths = [join(place, f"part-{number:05d}.parquet") for number in range(count)]
-    batches = predictions.to_batches(columns=RANKED.names, batch_size=1 << 18, batch_readahead=2, fragment_readahead=1)
-    with ExitStack() as stack:
-        files = [stack.enter_context(open_file(path, "wb")) for path in paths]
-        writers = [stack.enter_context(pq.ParquetWriter(file, RANKED, compression="lz4")) for file in files]
-        for batch in batches:
-            for number, rows in _by_part(pa.Table.from_batches([batch], RANKED), count):
-                writers[number].write_table(rows)
-    return paths
-
-
-def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.Table]]:
-    labels = key(table).combine_chunks().dictionary_encode()
-    part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
-    parts = part_of[labels.indices.to_numpy()].astype(np.int64)
-    order = np.argsort(parts, kind="stable")
-    ends = np.cumsum(np.bincount(parts, minlength=count))
-    rows = table.take(order)
-    return [(n, rows.slice(end - size, size)) for n, (end, size) in enumerate(zip(ends, np.diff(ends, prepend=0), strict=True)) if size]  # fmt: skip  # noqa: E501

@@ -86,7 +86,9 @@ def _ranked(table: pa.Table) -> pa.Table:
     columns["rank"] = pa.array(_count_within(boards), pa.int32())
     columns["outlier"] = pa.array(outliers(scores, boards))
     columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], columns["outlier"]))
-    return pa.table([columns[name] for name in LEADERBOARDS.names], schema=LEADERBOARDS)
+    at = LEADERBOARDS.get_field_index("evidence")  # its strings may be dictionaries, see `parts`
+    schema = LEADERBOARDS.set(at, table.schema.field("evidence"))
+    return pa.table([columns[name] for name in schema.names], schema=schema)
 
 
 def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.leaderboard.aggregate import RANKED, ROWS_A_PART, split_by_label
+from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, read_part, split_by_label
 from tdm_ray.leaderboard.rank import SEPARATOR, TDM_PARTS, entry_keys, key, leaderboards, with_newest
 from tdm_ray.leaderboard.review import honour
 from tdm_ray.records import LEADERBOARDS
-from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
 
 _ENTRY = [*TDM_PARTS, "paper_id"]
@@ -102,10 +101,10 @@ def _ranked(store: Store, marks: pa.Table, labels: pa.Array) -> pa.Table:
 
 
 def _by_parts(store: Store, marks: pa.Table, place: str) -> Iterator[pa.Table]:
-    """All leaderboards, ranked part by part: half a million predictions, 0.5 GB, at a time."""
+    """All leaderboards, ranked part by part: half a million predictions at a time."""
     papers, taxonomy = _papers(store), store.read("taxonomy")
     for path in split_by_label(store.scan("predictions"), place):
-        yield leaderboards(honour(read_table(path, RANKED), marks), papers, taxonomy)
+        yield leaderboards(honour(read_part(path), marks), papers, taxonomy).cast(LEADERBOARDS)
 
 
 def _papers(store: Store) -> pa.Table:
