@@ -16,7 +16,7 @@ import pyarrow.dataset as pads
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.merge import merge_candidates
-from tdm_ray.leaderboard.parts import ROWS_A_PART, coded, read_part, split_by_label
+from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, coded, read_part, split_by_label
 from tdm_ray.leaderboard.rank import TDM_PARTS, key, leaderboards, with_newest
 from tdm_ray.leaderboard.review import honour, read_marks
 from tdm_ray.parallel import over_chunks
@@ -60,7 +60,7 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
     rows = scan_table(join(folder, "predictions"), PREDICTIONS).count_rows()
     rank = _Rank(folder, str(time.time_ns()))
     if rows <= ROWS_A_PART:
-        table = rank.ranked(read_table(join(folder, "predictions"), PREDICTIONS))
+        table = rank.ranked(read_table(join(folder, "predictions"), RANKED)).cast(LEADERBOARDS)
         write_table(table, join(place, "_commit", "leaderboards.parquet"))
         _put_in_place(place)
         return table

@@ -14,12 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
+from joblib import Parallel, delayed
 
 from tdm_ray.leaderboard.rank import key
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS
 from tdm_ray.storage import join, make_folder, open_file
 
-ROWS_A_PART = 500_000
+ROWS_A_PART = 1_000_000  # while one is ranked, a process holds 1 GB
 _BATCH = 1 << 18
 
 
@@ -51,8 +52,9 @@ def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(path, "wb")) for path in paths]
         writers = [stack.enter_context(pa.ipc.new_stream(file, RANKED, options=packed)) for file in files]
-        for table in _gathered(batches):
-            for number, rows in _by_part(table, count):
+        ahead = Parallel(n_jobs=2, prefer="threads", return_as="generator", pre_dispatch=2)
+        for split in ahead(delayed(_by_part)(table, count) for table in _gathered(batches)):
+            for number, rows in split:
                 writers[number].write_batch(rows)
     return paths
 

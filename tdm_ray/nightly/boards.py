@@ -38,7 +38,7 @@ def refresh_leaderboards(
     Returns what is new, and the version made.
     """
     wanted = pa.array(sorted(labels), pa.string())
-    if anew or _count(store, wanted) > 8 * ROWS_A_PART:
+    if anew or _count(store, wanted) > 4 * ROWS_A_PART:
         firsts = store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held) if held is not None else _nothing()
         news = _Newest(firsts, _nothing())
         with tempfile.TemporaryDirectory() as place:
@@ -101,7 +101,7 @@ def _ranked(store: Store, marks: pa.Table, labels: pa.Array) -> pa.Table:
 
 
 def _by_parts(store: Store, marks: pa.Table, place: str) -> Iterator[pa.Table]:
-    """All leaderboards, ranked part by part: half a million predictions at a time."""
+    """All leaderboards, ranked part by part: a million predictions at a time."""
     papers, taxonomy = _papers(store), store.read("taxonomy")
     for path in split_by_label(store.scan("predictions"), place):
         yield leaderboards(honour(read_part(path), marks), papers, taxonomy).cast(LEADERBOARDS)
