@@ -1,6 +1,7 @@
 """What holds of any leaderboard; units, outliers, versions, the best over time; parts; exports there and back."""
 
 import json
+import time
 from collections import Counter
 from datetime import date
 
@@ -181,6 +182,8 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
         from tdm_ray.cluster import over_cluster as spread
     in_parts = build_leaderboards(str(tmp_path), spread=spread)
     assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
+    for path in (tmp_path / "leaderboards").glob("part-*.parquet"):
+        assert "dictionary" not in str(pq.read_schema(path))  # which other programs need not know
     keys = [("metric", "ascending"), ("rank", "ascending")]
     assert in_parts.sort_by(keys).equals(whole.sort_by(keys))
     sizes = sorted((list(whole["metric"].to_pylist()).count(m) for m in METRICS), reverse=True)
@@ -201,7 +204,8 @@ def cell(value, *heads):
 EVIDENCES = st.none() | st.fixed_dictionaries({
     "kind": st.sampled_from(["cell", "sentence"]), "table": st.none() | st.integers(0, 3),
     "caption": st.none() | st.sampled_from(["Table 1", "Table 2", ""]), "text": st.none() | st.text(max_size=3),
-    "row_headers": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=3), "column_headers": st.just([]),
+    "row_headers": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=3),
+    "column_headers": st.lists(st.text(max_size=2), max_size=2),
     "row": st.none() | st.lists(st.none() | st.builds(cell, st.sampled_from("123"), st.text(max_size=2)), max_size=3),
 })  # fmt: skip
 
@@ -218,22 +222,34 @@ def test_evidence_comes_back_from_its_dictionaries(evidences, start, length):
     assert sorted(kinds.dictionary.to_pylist()) == sorted(set(kinds.drop_null().to_pylist()))
 
 
-def test_many_small_files_are_split_as_one(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("batch", "seen"), [(1 << 18, 1), (7, 8), (1, 51)])
+def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
     """Batches are gathered before they are split: what each file costs is paid once a batch, and no row is lost."""
     write(tmp_path, ROWS)
     whole = pq.read_table(tmp_path / "predictions" / "part-00000.parquet")
     for at in range(len(whole)):
         pq.write_table(whole.slice(at, 1), tmp_path / "predictions" / f"part-{at:05d}.parquet")
+    pq.write_table(whole.slice(0, 0), tmp_path / "predictions" / "part-99999.parquet")
     monkeypatch.setattr(parts, "ROWS_A_PART", 10)
-    seen = []
-    split = parts._by_part
-    monkeypatch.setattr(parts, "_by_part", lambda table, count: seen.append(len(table)) or split(table, count))
+    monkeypatch.setattr(parts, "_BATCH", batch)
+    sizes, split = [], parts._by_part
+    monkeypatch.setattr(parts, "_by_part", lambda table, count: sizes.append(len(table)) or split(table, count))
     found = parts.split_by_label(scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path))
-    assert seen == [len(whole)]
+    assert (len(sizes), sum(sizes)) == (seen, len(whole))
     tables = [parts.read_part(path) for path in found]
     assert sum(map(len, tables)) == len(whole) and all(table.schema == parts.RANKED for table in tables)
     metrics = [metric for table in tables for metric in set(table["metric"].to_pylist())]
     assert sorted(metrics) == sorted(METRICS)  # each label in one part
+
+
+def test_no_more_is_split_than_two_threads_have_in_hand():
+    """However slowly it is taken; and in order."""
+    begun = []
+    ahead = parts._ahead(lambda item: begun.append(item) or item, range(100))
+    assert next(ahead) == 0
+    time.sleep(0.2)
+    assert len(begun) <= 3
+    assert list(ahead) == list(range(1, 100))
 
 
 def results(path):
