@@ -1,5 +1,8 @@
 """Learning from labelled papers: gathering, index, calibrator; all real, with a tiny model."""
 
+import json
+import shutil
+
 import numpy as np
 import pytest
 
@@ -7,10 +10,12 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
 from tdm_ray.model.calibration import best_threshold, micro_f1
+from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.gather import gather
 from tdm_ray.model.index import load_index
 from tdm_ray.model.learn import build_index, index_corpus, study
 from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.quotes import Quotes, dataset_words
 from tdm_ray.model.scorer import Decider, Knowledge, Preparer
 from tdm_ray.model.shortlist import Shortlister
 from tdm_ray.records import TDM, Reading
@@ -47,13 +52,25 @@ def test_an_index_learns_what_neighbours_report(index, labelled, tiny_model):
 
 def test_an_index_serves_another_taxonomy(index, tiny_model):
     """Labels that the index does not know have no neighbours; those it knows keep theirs."""
-    from tdm_ray.model.checkpoint import open_checkpoint
-
     whole = read_taxonomy()
     half = type(whole)(whole.labels[::2])
     neighbours = load_index(index[0], half, open_checkpoint(tiny_model).digest).neighbours
     full = load_index(index[0], whole, open_checkpoint(tiny_model).digest).neighbours
     assert np.array_equal(neighbours.counts, full.counts[::2])
+
+
+def test_an_index_knows_what_its_papers_tables_hold(index, labelled, tiny_model, tmp_path):
+    """As it was made of them; one that was built before there was such a table has none."""
+    checkpoint, taxonomy = open_checkpoint(tiny_model), read_taxonomy()
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    made = Quotes.of(labelled[0], dataset_words(taxonomy.labels, lexicon))
+    kept = load_index(index[0], taxonomy, checkpoint.digest).quotes
+    assert (kept.papers, kept.told) == (made.papers, made.told) == (index[1]["quoted_papers"], made.told)
+    assert kept.entries.tolist() == made.entries.tolist() != []
+    shutil.copytree(index[0], tmp_path / "old")
+    facts = {name: value for name, value in index[1].items() if name != "quoted_papers"}
+    (tmp_path / "old" / "index.json").write_text(json.dumps(facts))
+    assert load_index(str(tmp_path / "old"), taxonomy, checkpoint.digest).quotes is None
 
 
 def test_an_index_is_tied_to_its_model(index):

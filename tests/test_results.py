@@ -203,7 +203,7 @@ def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(look):
     chance = np.random.default_rng(0)
     right = chance.permuted(np.tile([True, False, False, False], (600, 1)), axis=1).ravel()
     stack = Stack(chance.random((2400, 3)).astype(np.float32), right, np.ones(2400, np.float32),
-                  np.arange(600) % FOLDS, np.zeros(600, np.int64), np.full(600, 4))  # fmt: skip
+                  np.arange(600) % FOLDS, np.zeros(600, np.int64), np.zeros(600, bool), np.full(600, 4))  # fmt: skip
     first = out_of_fold(stack, look).reshape(600, 4).argmax(axis=1)
     assert right.reshape(600, 4)[np.arange(600), first].mean() < 0.32
     known = np.asarray(boost(stack, look).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
@@ -261,6 +261,14 @@ def test_a_folder_that_is_no_matcher(tmp_path):
     for name in ("matcher.json", "first.txt", "second.txt", "third.txt"):
         (tmp_path / name).write_text("{}")
     with pytest.raises(CheckpointError, match="damaged"):
+        Matcher.load(str(tmp_path))
+
+
+def test_a_matcher_of_another_version(learnt, tmp_path, monkeypatch):
+    matcher, figures = learnt
+    matcher.save(str(tmp_path), figures)
+    monkeypatch.setattr("tdm_ray.results.matcher.FORM", "another")
+    with pytest.raises(CheckpointError, match="learnt by a version of tdm_ray that looks at other things; make it"):
         Matcher.load(str(tmp_path))
 
 

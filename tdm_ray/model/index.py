@@ -6,6 +6,7 @@ papers.parquet       the ids of the labelled papers, in the order of the rows
 vocabulary.parquet   word, idf
 vectors.npz, labels.npz    sparse matrices (scipy's form)
 scores.parquet       what each of the labelled papers (their ids without versions) reports of which label
+quotes.parquet, quoted_words.parquet    what stands in the labelled papers' tables, and when (see `quotes`)
 calibrator/          prior.txt, joint.json
 """
 
@@ -24,6 +25,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from tdm_ray.errors import CheckpointError
 from tdm_ray.model.calibration import Calibrator
 from tdm_ray.model.neighbours import Neighbours, vectorizer_of
+from tdm_ray.model.quotes import Quotes
 from tdm_ray.records import TAXONOMY
 from tdm_ray.storage import (  # fmt: skip
     digest,
@@ -40,6 +42,7 @@ from tdm_ray.storage import (  # fmt: skip
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])
+_QUOTES, _WORDS = pa.schema([("entry", pa.uint64())]), pa.schema([("word", pa.string())])
 _SCORES = pa.schema([("paper_id", pa.string()), ("label", pa.int32()), ("score", pa.float64())])
 
 
@@ -52,6 +55,8 @@ class Index:
     calibrator: Calibrator
     scores: dict[int, list[tuple[str, float]]]
     """By label: the papers (ids without versions) that report it, and their scores."""
+    quotes: Quotes | None
+    """None of an index built before there were any."""
     digest: str
 
 
@@ -63,6 +68,7 @@ def save_index(
     vectorizer: TfidfVectorizer,
     calibrator: Calibrator,
     scores: Mapping[int, Sequence[tuple[str, float]]],
+    quotes: Quotes,
     facts: Mapping[str, Any],
 ) -> None:
     """Write an index folder; `index.json` comes last, so that a folder without it is known to be unfinished."""
@@ -74,6 +80,8 @@ def save_index(
     _save_matrix(join(folder, "labels.npz"), neighbours.labels)
     rows = [{"paper_id": p, "label": label, "score": s} for label, found in sorted(scores.items()) for p, s in found]
     write_table(pa.Table.from_pylist(rows, schema=_SCORES), join(folder, "scores.parquet"))
+    write_table(pa.table([quotes.entries], schema=_QUOTES), join(folder, "quotes.parquet"))
+    write_table(pa.table([sorted(quotes.told)], schema=_WORDS), join(folder, "quoted_words.parquet"))
     calibrator.save(join(folder, "calibrator"))
     write_json(join(folder, "index.json"), dict(facts))
 
@@ -103,7 +111,15 @@ def load_index(folder: str, taxonomy: Taxonomy, model_digest: str) -> Index:
     neighbours = Neighbours(_load_matrix(join(folder, "vectors.npz")), sp.csr_matrix(labels))
     files = [f for f in list_files(folder) if not f.endswith("index.json")]
     calibrator = Calibrator.load(join(folder, "calibrator"))
-    return Index(neighbours, vectorizer, calibrator, scores, digest(file_bytes(files)))
+    return Index(neighbours, vectorizer, calibrator, scores, _quotes(folder, facts), digest(file_bytes(files)))
+
+
+def _quotes(folder: str, facts: Mapping[str, Any]) -> Quotes | None:
+    if "quoted_papers" not in facts:
+        return None
+    entries = read_table(join(folder, "quotes.parquet"), _QUOTES)["entry"].to_numpy()
+    told = read_table(join(folder, "quoted_words.parquet"), _WORDS)["word"].to_pylist()
+    return Quotes(entries, facts["quoted_papers"], frozenset(told))
 
 
 def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:

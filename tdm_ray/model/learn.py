@@ -25,6 +25,7 @@ from tdm_ray.model.gather import Gathered, Labelled, gather, read_all
 from tdm_ray.model.index import save_index
 from tdm_ray.model.labelled import labelled_neighbours, versions
 from tdm_ray.model.lexicon import Floats, Lexicon
+from tdm_ray.model.quotes import Quotes, dataset_words
 from tdm_ray.model.scorer import Decider, Knowledge, prepare
 from tdm_ray.model.shortlist import Shortlist, Shortlister
 from tdm_ray.parallel import cores, over_chunks
@@ -75,14 +76,15 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
     neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
+    quotes = Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
     calibrator, figures = fit_calibrator(lesson, Knowledge(config, checkpoint, taxonomy, None))
     facts = {
         "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
-        **counts, **figures,
+        **counts, **figures, "quoted_papers": quotes.papers,
     }  # fmt: skip
     save_index(
         out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator,
-        gold.scores([p.paper_id for p in papers], taxonomy), facts,
+        gold.scores([p.paper_id for p in papers], taxonomy), quotes, facts,
     )  # fmt: skip
     return facts
 

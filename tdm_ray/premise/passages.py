@@ -7,7 +7,7 @@ model's window. On the real dev papers the median is 236 passages a paper.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tdm_ray.records import Paper, PaperTable
@@ -16,6 +16,7 @@ FIELDS = ("title", "abstract", "heading", "experiment", "body", "caption", "colu
 WORDS = 32
 # 1,500 passages are 48,000 words, more than 99.9 % of papers have; a book is read up to there.
 MAX_PASSAGES = 1500
+_HEADER = 200  # characters: longer is a parser's mistake
 
 EXPERIMENT_HEADING = re.compile(
     r"experiment|evaluat|data\s?sets?|corpus|corpora|result|benchmark|set-?up", re.IGNORECASE
@@ -86,6 +87,12 @@ def column_headers(table: PaperTable) -> list[str]:
 def row_headers(table: PaperTable) -> list[str]:
     """The distinct row headers of a table, in order."""
     return list(dict.fromkeys(h for cell in table.cells for h in cell.row_headers))
+
+
+def header_text(headers: Sequence[str]) -> str:
+    """Headers in one line; dashes, repetitions and stray numbers ("78 . 5±1 . 7") are none."""
+    named = dict.fromkeys(h for h in headers if any(map(str.isalpha, h)) or h.strip().isdigit())
+    return " | ".join(named)[:_HEADER]
 
 
 def _cut(name: str, text: str, table: int = -1) -> Iterator[Passage]:

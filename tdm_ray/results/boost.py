@@ -43,31 +43,33 @@ class Rows:
     weight: Floats
     fold: int
     label: int
+    alone: bool
 
 
 @dataclass(frozen=True)
 class Stack:
-    """Many results' rows below each other; `folds`, `labels` and `sizes` by result."""
+    """Many results' rows below each other; `folds`, `labels`, `alone` and `sizes` by result."""
 
     rows: Floats
     right: Bools
     weight: Floats
     folds: Ints
     labels: Ints
+    alone: Bools
     sizes: Ints
 
     @classmethod
     def of(cls, done: Sequence[Rows]) -> Stack:
         """All rows, result by result."""
         rows, right, weight = (np.concatenate([getattr(d, name) for d in done]) for name in ("rows", "right", "weight"))
-        facts = np.array([(d.fold, d.label, len(d.right)) for d in done], np.int64)
-        return cls(rows, right, weight, *facts.T)
+        folds, labels, alone, sizes = np.array([(d.fold, d.label, d.alone, len(d.right)) for d in done], np.int64).T
+        return cls(rows, right, weight, folds, labels, alone.astype(bool), sizes)
 
     def part(self, chosen: Bools) -> Stack:
         """The rows of some results."""
         rows = np.repeat(chosen, self.sizes)
         return Stack(self.rows[rows], self.right[rows], self.weight[rows], self.folds[chosen], self.labels[chosen],
-                      self.sizes[chosen])  # fmt: skip
+                      self.alone[chosen], self.sizes[chosen])  # fmt: skip
 
 
 def boost(stack: Stack, look: str) -> lightgbm.Booster:

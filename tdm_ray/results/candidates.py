@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tdm_ray.numbers import Number, numbers, the_number
-from tdm_ray.premise.passages import EXPERIMENT_HEADING, sentences, split_caption
+from tdm_ray.premise.passages import EXPERIMENT_HEADING, header_text, sentences, split_caption
 from tdm_ray.records import Cell, Paper
 
 Floats = NDArray[np.float32]
@@ -24,7 +24,7 @@ Ints = NDArray[np.int64]
 CELL, ABSTRACT, TEXT = range(3)
 # 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's sentences.
 MOST, _MOST_TOLD = 2500, 1000
-_HEADER, _CAPTION, _SENTENCE = 200, 900, 800  # characters: longer is a parser's mistake
+_CAPTION, _SENTENCE = 900, 800  # characters: longer is a parser's mistake
 _NUMBERS_A_SENTENCE = 8
 _TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
@@ -110,12 +110,6 @@ class _Rows:
         return Candidates(
             list(self.contexts), values, printed, plain, beside, above, about, tables, kinds, cells, bold, places
         )
-
-
-def header_text(headers: Sequence[str]) -> str:
-    """Headers in one line; dashes, repetitions and stray numbers ("78 . 5±1 . 7") are none."""
-    named = dict.fromkeys(h for h in headers if any(map(str.isalpha, h)) or h.strip().isdigit())
-    return " | ".join(named)[:_HEADER]
 
 
 def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]) -> Floats:

@@ -72,7 +72,7 @@ class FinePrint:
         for initials in {"".join(w[0] for w in words), "".join(w[0] for w in words if w not in _SMALL)}:
             if len(initials) >= _LEAST_INITIALS:
                 held[self._words.get(initials, [])] = 1
-        for word in words:
+        for word in set(words) - _SMALL:  # "for" is the initials of many three words
             held[self._initials.get(word, [])] = 1
         return held
 

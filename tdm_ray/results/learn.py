@@ -17,6 +17,7 @@ from tdm_ray.model.calibration import best_threshold
 from tdm_ray.model.checkpoint import open_checkpoint
 from tdm_ray.model.gather import read_all
 from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.quotes import Quotes, dataset_words
 from tdm_ray.numbers import numbers, same_number
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import Paper
@@ -25,7 +26,7 @@ from tdm_ray.results.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
 from tdm_ray.results.candidates import Candidates, Floats, candidates_of
 from tdm_ray.results.matcher import Looks, Matcher, first_look, second_look, third_look
 from tdm_ray.results.rivals import TOP, Board
-from tdm_ray.results.signs import Signs
+from tdm_ray.results.signs import FROM_INDEX, Seen, Signs
 from tdm_ray.storage import exists, list_files
 from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.gold import Gold, fold_of, of_others, read_gold
@@ -34,7 +35,7 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 
 # Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for the rest.
 _WRONG = 100
-_WITHOUT_KNOWN = 0.3  # the share of pairs learnt without other papers' scores, as where there is no index
+_WITHOUT_INDEX = 3  # of ten papers so many are learnt from without what other papers report and quote
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class Task:
     paper: Paper
     fold: int
     entered: tuple[tuple[int, tuple[str, ...]], ...]
+
+    @property
+    def alone(self) -> bool:
+        """Whether it is learnt from as where there is no index."""
+        return fold_of(self.paper.paper_id, 10) < _WITHOUT_INDEX
 
     def right(self, found: Candidates, scores: Sequence[str]) -> Bools:
         """Which candidates are one of the scores."""
@@ -70,7 +76,8 @@ def learn_matcher(
     if enough < 30:
         raise TaxonomyError(f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30")
     lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
-    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), asked)
+    quotes = Quotes.of(list(read.values()), dataset_words(labels.labels, lexicon))
+    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), asked, quotes)
     matcher.save(out, figures)
     return figures
 
@@ -103,6 +110,7 @@ def tasks_of(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> list[Ta
 def fit(
     tasks: Sequence[Task], lexicon: Lexicon, labels: Sequence[Label],
     known: Mapping[int, Sequence[tuple[str, float]]], common: Sequence[int] | None = None,
+    quotes: Quotes | None = None,
 ) -> tuple[Matcher, dict[str, Any]]:  # fmt: skip
     """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`.
 
@@ -111,7 +119,7 @@ def fit(
     asked = frozenset(range(len(labels)) if common is None else common)
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
-    every = [Signs(lexicon, labels, associations, sorted(asked)) for associations in words]
+    every = [Signs(lexicon, labels, associations, sorted(asked), quotes) for associations in words]
     looked = over_chunks(_FirstLook(every, known), tasks, size=50)
     if not looked:
         raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
@@ -123,7 +131,8 @@ def fit(
     texts = [trees.model_to_string() for trees in unseen]
     two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, size=50))
     best, again = third_look(two.rows, out_of_fold(two, "second"), two.sizes)
-    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, np.ones(len(best), np.int64))
+    ones = np.ones(len(best), np.int64)
+    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.alone, ones)
     figures = _figures(two, three, out_of_fold(three, "third"), tasks, asked)
     looks = Looks(first, boost(two, "second"), boost(three, "third"))
     return Matcher(looks, Associations.of(_sum(counted)), figures["least_confidence"]), figures
@@ -157,6 +166,16 @@ def _sum(counts: Any) -> Counts:
     return total
 
 
+def _signs_of(
+    signs: Signs, seen: Seen, task: Task, label: int, known: Mapping[int, Sequence[tuple[str, float]]]
+) -> Floats:
+    """The signs of a label for a paper; if it is `alone`, as without an index: no others' scores, nothing quoted."""
+    rows = signs.of(seen, label, [] if task.alone else of_others(known.get(label, ()), task.paper.paper_id))
+    if task.alone:
+        rows[:, FROM_INDEX] = np.nan
+    return rows
+
+
 @dataclass(frozen=True)
 class _FirstLook:
     signs: Sequence[Signs]
@@ -173,14 +192,12 @@ class _FirstLook:
         chance = np.random.default_rng(np.frombuffer(task.paper.paper_id.encode(), np.uint8))
         done = []
         for label, scores in task.entered:
-            others = of_others(self.known.get(label, ()), task.paper.paper_id)
-            known = others if chance.random() >= _WITHOUT_KNOWN else []
-            rows, right = signs.of(seen, label, known), task.right(seen.found, scores)
+            rows, right = _signs_of(signs, seen, task, label, self.known), task.right(seen.found, scores)
             wrong = np.flatnonzero(~right)
             kept = chance.choice(wrong, min(_WRONG, len(wrong)), replace=False)
             chosen = np.sort(np.concatenate([np.flatnonzero(right), kept]))
             weight = np.where(right[chosen], 1.0, len(wrong) / max(len(kept), 1)).astype(np.float32)
-            done.append(Rows(rows[chosen], right[chosen], weight, task.fold, label))
+            done.append(Rows(rows[chosen], right[chosen], weight, task.fold, label, task.alone))
         return done
 
 
@@ -200,33 +217,37 @@ class _SecondLook:
         seen = signs.see(task.paper)
         if not len(seen.found):
             return []
-        known = [of_others(self.known.get(label, ()), task.paper.paper_id) for label in labels]
-        looks = [signs.of(seen, label, others) for label, others in zip(labels, known, strict=True)]
+        looks = [_signs_of(signs, seen, task, label, self.known) for label in labels]
         board = Board(seen.found, first_look(trees, looks))
         rivals = np.flatnonzero([label in self.asked for label in labels])
         found = second_look(board, looks, [signs.sign(label) for label in labels], rivals)
         return [
-            Rows(rows, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), task.fold, label)
+            Rows(rows, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), task.fold, label, task.alone)
             for (top, rows), (label, scores) in zip(found, task.entered, strict=True)
         ]
 
 
 def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], asked: Set[int]) -> dict[str, Any]:
-    """How often the best candidate is right: of all results, of those whose score was found, and of those said."""
-    ours = np.isin(three.labels, list(asked))
+    """How often the best candidate is right: of all results, of those whose score was found, and of those said.
+
+    Of the papers that were looked at with an index; the least confidence is theirs, too.
+    """
+    ours = np.isin(three.labels, list(asked)) & ~three.alone
     right, sure = three.right[ours], confidence[ours]
     present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
-    results = [label for task in tasks for label, _ in task.entered]
-    pairs = sum(label in asked for label in results)
+    results = [(label, task.alone) for task in tasks for label, _ in task.entered]
+    pairs, pairs_alone = (sum(label in asked and how == alone for label, how in results) for alone in (False, True))
+    without = three.right[np.isin(three.labels, list(asked)) & three.alone]
     least = best_threshold(sure, right, pairs)
     said = sure >= least
     return {
         "least_confidence": least,
         "papers": len(tasks),
         "results": len(results),
-        "results_asked": pairs,
-        "right": round(float(right.sum() / pairs), 4),
+        "results_asked": pairs + pairs_alone,
+        "right": round(float(right.sum() / max(pairs, 1)), 4),
+        "right_without_index": round(float(without.sum() / max(pairs_alone, 1)), 4),
         f"right_where_among_the_best_{TOP}": round(float(right[present].mean()), 4),
-        "said": round(float(said.sum() / pairs), 4),
+        "said": round(float(said.sum() / max(pairs, 1)), 4),
         "said_right": round(float(right[said].mean()), 4),
     }

@@ -21,9 +21,11 @@ from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.model.calibration import read_trees, write_trees
 from tdm_ray.results.associations import Associations
 from tdm_ray.results.candidates import Floats, Ints
-from tdm_ray.results.rivals import Board
-from tdm_ray.results.signs import Known, Seen, Signs
-from tdm_ray.storage import exists, join, read_json, write_json
+from tdm_ray.results.rivals import RIVALS, Board
+from tdm_ray.results.signs import SIGNS, Known, Seen, Signs
+from tdm_ray.storage import digest, exists, join, read_json, write_json
+
+FORM = digest([" ".join((*SIGNS, *RIVALS)).encode()])  # of what the trees were taught to see, in which order
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Matcher:
         for name, trees in vars(self.looks).items():
             write_trees(trees, join(folder, f"{name}.txt"))
         self.associations.save(join(folder, "associations.parquet"))
-        write_json(join(folder, "matcher.json"), {"least_confidence": self.least, **facts})
+        write_json(join(folder, "matcher.json"), {"form": FORM, "least_confidence": self.least, **facts})
 
     @classmethod
     def load(cls, place: str) -> Matcher:
@@ -83,9 +85,16 @@ class Matcher:
         try:
             looks = Looks(*(read_trees(join(place, f"{look.name}.txt")) for look in fields(Looks)))
             associations = Associations.load(join(place, "associations.parquet"))
-            return cls(looks, associations, read_json(join(place, "matcher.json"))["least_confidence"])
+            facts = read_json(join(place, "matcher.json"))
+            matcher = cls(looks, associations, facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
+        if facts.get("form") != FORM:
+            raise CheckpointError(
+                f"{place}: learnt by a version of tdm_ray that looks at other things; make it again with "
+                "`tdm-ray matcher`"
+            )
+        return matcher
 
 
 def first_look(trees: lightgbm.Booster, looks: Sequence[Floats], threads: int = 1) -> Floats:

@@ -29,8 +29,10 @@ class Prover:
 
     def __init__(self, knowledge: Knowledge) -> None:
         self.matcher = Matcher.load(knowledge.config.matcher_folder)
-        self.signs = Signs(knowledge.shortlister.lexicon, knowledge.taxonomy.labels, self.matcher.associations)
-        self.known = knowledge.index.scores if knowledge.index else {}
+        index, labels = knowledge.index, knowledge.taxonomy.labels
+        quotes = index.quotes if index else None
+        self.signs = Signs(knowledge.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
+        self.known = index.scores if index else {}
         # The calibrator's, not the run's: which numbers are found must not hang on how many predictions are wanted.
         self.threshold = knowledge.calibrator.joint.threshold
 

@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from tdm_ray.model.lexicon import Lexicon
+from tdm_ray.model.quotes import Quotes
 from tdm_ray.premise.passages import Passage
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
@@ -24,6 +25,8 @@ from tdm_ray.results.associations import Associations, ContextWords
 from tdm_ray.results.candidates import ABSTRACT, PLACES, TEXT, Candidates, Floats, candidates_of
 from tdm_ray.results.fine_print import FEATURES as FINE
 from tdm_ray.results.fine_print import FinePrint
+from tdm_ray.results.quoted import FEATURES as QUOTED
+from tdm_ray.results.quoted import Quoted
 from tdm_ray.taxonomy.labels import Label
 
 _SAID = {
@@ -59,8 +62,9 @@ SIGNS = (
     "signed_rank_in_row", "signed_rank_in_column", "goodness_in_row", "goodness_in_column",
     "direction", "label_says_dev", "label_says_test", "task_weight", "dataset_weight", "metric_weight",
     "known_scores", "from_median", "in_range", "to_closest", "log_ratio", "above_known",
-    *ASSOCIATED, *FINE, *COMMON,
+    *ASSOCIATED, *FINE, *QUOTED, *COMMON,
 )  # fmt: skip
+FROM_INDEX = [SIGNS.index(name) for name in QUOTED]  # what cannot be known without an index; `known` is given apart
 _DIRECTIONS = {"higher": 1.0, "lower": -1.0}
 Known = Mapping[int, Sequence[float]]  # scores that labelled papers report, by label
 _SECTIONS, _START = 2, 6000  # where a paper says what its method is called: the first sections, so many characters
@@ -76,16 +80,21 @@ class Seen:
     best_of_others: Floats  # (3, contexts): the weightiest element of each kind that a context names
     words: ContextWords
     fine: FinePrint
+    quoted: Quoted
     associated: Sequence[sp.csr_matrix]
 
 
 class Signs:
-    """Makes the features, for one taxonomy; of its labels the `common` ones (all, if not said) count as others."""
+    """Makes the features, for one taxonomy; of its labels the `common` ones (all, if not said) count as others.
+
+    quotes: what labelled papers' tables hold, where there is an index.
+    """
 
     def __init__(
-        self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations, common: Sequence[int] | None = None
-    ) -> None:
-        self.lexicon, self.labels, self.associations = lexicon, labels, associations
+        self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations,
+        common: Sequence[int] | None = None, quotes: Quotes | None = None,
+    ) -> None:  # fmt: skip
+        self.lexicon, self.labels, self.associations, self.quotes = lexicon, labels, associations, quotes
         elements = lexicon.label_elements if common is None else lexicon.label_elements[list(common)]
         self._kinds = [np.unique(elements[:, part]) for part in range(3)]
         self._weight = np.minimum(lexicon.weight, 6) / 6
@@ -99,7 +108,8 @@ class Signs:
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
         words, fine = ContextWords(bags), FinePrint(found.contexts)
         common = self._common(found, paper, [set(bag) for bag in bags])
-        return Seen(found, common, coverage, others, words, fine, self.associations.of_paper(words))
+        quoted = Quoted(self.quotes, paper, found)
+        return Seen(found, common, coverage, others, words, fine, quoted, self.associations.of_paper(words))
 
     def sign(self, label: int) -> float:
         """1 where a higher score is better, -1 where a lower one is, else 0."""
@@ -121,8 +131,8 @@ class Signs:
         columns += _against_known(found.values, np.sort(np.array(known, np.float64)))
         tdm = self.labels[label].tdm
         associated = self.associations.features(tdm, found, seen.words, seen.associated)
-        fine = seen.fine.features(tdm, found)
-        return np.concatenate([np.stack(columns, axis=1), associated, fine, seen.common], axis=1, dtype=np.float32)
+        rest = (associated, seen.fine.features(tdm, found), seen.quoted.features(tdm), seen.common)
+        return np.concatenate([np.stack(columns, axis=1), *rest], axis=1, dtype=np.float32)
 
     def _names(self, seen: Seen, element: int, part: int) -> tuple[list[Floats], Floats]:
         found, coverage = seen.found, seen.coverage[element]
