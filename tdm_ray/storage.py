@@ -168,13 +168,14 @@ def finish_replacing(root: str) -> None:
 def write_table(table: pa.Table, path: str, *, batch_size: int = 1024) -> None:
     """Write one Parquet file so that a reader sees the whole file or none.
 
-    Strings that are dictionaries here are plain ones in the file (no Arrow schema is stored), which is what other
-    programs expect. `batch_size` rows are written at once; a page of a file holds as many at least.
+    Strings that are dictionaries here are plain ones in the file (where there are some, no Arrow schema is stored),
+    which is what other programs expect. `batch_size` rows are written at once; a page holds as many at least.
     """
     fs, inner = fsspec.core.url_to_fs(path)
     fs.makedirs(os.path.dirname(inner), exist_ok=True)
+    as_it_is = not _dictionaries_of(table.schema)
     with fs.open(f"{inner}.part", "wb") as file:
-        pq.write_table(table, file, compression="zstd", store_schema=False, write_batch_size=batch_size)
+        pq.write_table(table, file, compression="zstd", store_schema=as_it_is, write_batch_size=batch_size)
     fs.mv(f"{inner}.part", inner)
 
 
@@ -190,8 +191,12 @@ def scan_table(path: str, schema: pa.Schema) -> pads.Dataset:
     """
     fs, _ = fsspec.core.url_to_fs(path)
     files = [fs._strip_protocol(f) for f in parquet_files(path)]
-    leaves = [leaf for field in schema for leaf in _dictionaries(field.type, field.name)]
-    return pads.dataset(files, schema=schema, format=pads.ParquetFileFormat(dictionary_columns=leaves), filesystem=fs)
+    form = pads.ParquetFileFormat(dictionary_columns=_dictionaries_of(schema))
+    return pads.dataset(files, schema=schema, format=form, filesystem=fs)
+
+
+def _dictionaries_of(schema: pa.Schema) -> list[str]:
+    return [leaf for field in schema for leaf in _dictionaries(field.type, field.name)]
 
 
 def _dictionaries(form: pa.DataType, path: str) -> list[str]:

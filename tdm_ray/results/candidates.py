@@ -49,6 +49,7 @@ class Candidates:
     cells: Ints  # position in its table, -1: running text
     bold: NDArray[np.bool_]
     places: Floats  # (candidates, PLACES)
+    cut: int | None = None  # the table that holds more numbers than were looked at
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -62,7 +63,9 @@ def candidates_of(paper: Paper) -> Candidates:
         about = " ".join(filter(None, split_caption(table.caption)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
-            if value is not None and len(rows.found) < MOST:
+            if value is not None and len(rows.found) >= MOST:
+                rows.cut = number if rows.cut is None else rows.cut
+            elif value is not None:
                 rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
@@ -96,6 +99,7 @@ def _in_sentence(sentence: str) -> list[Number]:
 class _Rows:
     contexts: dict[str, int] = field(default_factory=lambda: {"": 0})
     found: list[tuple[Any, ...]] = field(default_factory=list)
+    cut: int | None = None
 
     def add(self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int) -> None:
         around = [header_text(cell.row_headers), header_text(cell.column_headers), about]
@@ -108,8 +112,9 @@ class _Rows:
         plain, bold = np.array([n.value for n in values], np.float64), np.array(rest[6], bool)
         places = _places(plain, tables, beside, above, bold)
         return Candidates(
-            list(self.contexts), values, printed, plain, beside, above, about, tables, kinds, cells, bold, places
-        )
+            list(self.contexts), values, printed, plain, beside, above, about, tables, kinds, cells, bold, places,
+            self.cut,
+        )  # fmt: skip
 
 
 def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]) -> Floats:
