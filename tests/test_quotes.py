@@ -31,7 +31,7 @@ from tdm_ray.results.learn import Task, _signs_of, fit, tasks_of
 from tdm_ray.results.quoted import FEATURES, Quoted
 from tdm_ray.results.signs import FROM_INDEX, SIGNS, Signs
 from tdm_ray.taxonomy.gold import Gold
-from tdm_ray.taxonomy.ids import month_of
+from tdm_ray.taxonomy.ids import month_number
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 LABELS = [Label(TDM("T", dataset, "Accuracy"), 9, "higher") for dataset in ("MNIST", "SQuAD", "WMT")]
@@ -87,8 +87,8 @@ def test_the_digits_of_a_number(text, digits):
         ("math.AG0611001", None, 12 * 2006 + 11),
     ],
 )  # fmt: skip
-def test_the_month_of_a_paper(paper_id, published, month):
-    assert month_of(paper_id, published) == month
+def test_the_month_number_a_paper(paper_id, published, month):
+    assert month_number(paper_id, published) == month
 
 
 def test_a_row_that_earlier_papers_print_is_known_and_one_that_later_ones_print_was_quoted():
@@ -163,5 +163,8 @@ def test_a_matcher_learns_from_what_others_quote():
     """Rows in any order, under names that say nothing, with numbers of one range: by chance one of four is right."""
     papers, gold = history(60)
     quotes = Quotes.of(papers, {"mnist", "squad", "wmt"})
-    _, figures = fit(tasks_of(papers, gold, TAXONOMY), lexicon(), TAXONOMY.labels, {}, None, quotes)
+    tasks = tasks_of(papers, gold, TAXONOMY)
+    _, figures = fit(tasks, lexicon(), TAXONOMY.labels, {}, None, quotes)
+    _, nothing_quoted = fit(tasks, lexicon(), TAXONOMY.labels, {})
     assert figures["right"] > 0.8
+    assert nothing_quoted["right"] < 0.5

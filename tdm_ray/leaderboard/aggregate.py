@@ -66,7 +66,7 @@ def build_leaderboards(folder: str, *, spread: Spread | None = None) -> pa.Table
         _put_in_place(place)
         return table
     remove_folder(join(place, "_parts"))
-    parts = split_by_label(scan_table(join(folder, "predictions"), coded(PREDICTIONS)), join(place, "_parts"))
+    parts = split_by_label(scan_table(join(folder, "predictions"), RANKED), join(place, "_parts"))
     (spread or _on_this_machine)(rank, parts)
     remove_folder(join(place, "_parts"))
     _put_in_place(place)

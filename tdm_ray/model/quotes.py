@@ -2,8 +2,8 @@
 was quoted from this one. So it is with the names of rows.
 
 An entry is 64 bits: 48 of a hash (of a number, of a number and a word of its row, ...) and 16 of the month in which a
-paper that has it came out. Entries are sorted, so that both counts are found by bisection: of 7,000
-papers 4 million, 34 MB.
+paper that has it came out. Entries are sorted, so that both counts are found by bisection: of 7,000 papers
+4 million, 34 MB.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tdm_ray.parallel import over_chunks
 from tdm_ray.premise.passages import header_text, split_caption
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.ids import base_id, month_of
+from tdm_ray.taxonomy.ids import base_id, month_number
 from tdm_ray.taxonomy.labels import Label
 
 Keys = NDArray[np.uint64]
@@ -115,7 +115,7 @@ class _Reader:
 
 
 def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
-    month = month_of(paper.paper_id, paper.published)
+    month = month_number(paper.paper_id, paper.published)
     names, pairs, told = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
     for table in paper.tables if month else ():
         about = set(tokens(split_caption(table.caption)[0]))

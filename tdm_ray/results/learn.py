@@ -232,12 +232,13 @@ def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task]
 
     Of the papers that were looked at with an index; the least confidence is theirs, too.
     """
-    ours = np.isin(three.labels, list(asked)) & ~three.alone
+    of_asked = np.isin(three.labels, list(asked))
+    ours = of_asked & ~three.alone
     right, sure = three.right[ours], confidence[ours]
     present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
     results = [(label, task.alone) for task in tasks for label, _ in task.entered]
     pairs, pairs_alone = (sum(label in asked and how == alone for label, how in results) for alone in (False, True))
-    without = three.right[np.isin(three.labels, list(asked)) & three.alone]
+    without = three.right[of_asked & three.alone]
     least = best_threshold(sure, right, pairs)
     said = sure >= least
     return {

@@ -21,7 +21,7 @@ from tdm_ray.model.quotes import (  # fmt: skip
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import TDM, Paper
 from tdm_ray.results.candidates import Candidates, Floats
-from tdm_ray.taxonomy.ids import month_of
+from tdm_ray.taxonomy.ids import month_number
 
 _WHEN = ("before", "after")
 FEATURES = (
@@ -37,7 +37,7 @@ class Quoted:
     """One paper's candidates, and how often each stands in tables of earlier months and of later ones."""
 
     def __init__(self, quotes: Quotes | None, paper: Paper, found: Candidates) -> None:
-        month = month_of(paper.paper_id, paper.published)
+        month = month_number(paper.paper_id, paper.published)
         self._quotes, self._month, self._found = quotes if month else None, month or 0, found
         digits = [digits_of(number.text) or "" for number in found.numbers]
         self._distinct = {text: place for place, text in enumerate(dict.fromkeys(digits))}

@@ -22,7 +22,7 @@ def base_id(paper_id: str) -> str:
     return versioned["base"] if versioned else paper_id
 
 
-def month_of(paper_id: str, published: date | None = None) -> int | None:
+def month_number(paper_id: str, published: date | None = None) -> int | None:
     """The month of an arXiv id, else that of the day: months since the year 0; None where neither is there."""
     found = _MONTH.fullmatch(base_id(paper_id))
     year, month = divmod(int(found["old"] or found["new"]), 100) if found else (0, 0)
