@@ -36,13 +36,13 @@ if TYPE_CHECKING:  # for type checkers and editors
     from tdm_ray.config import IngestConfig, RayConfig, ScoreConfig, Selection
     from tdm_ray.errors import TdmRayError
     from tdm_ray.leaderboard.aggregate import build_leaderboards
-    from tdm_ray.model.learn import build_index
-    from tdm_ray.nightly.night import run_night
+    from tdm_ray.training.index import build_index
+    from tdm_ray.run.run import run_night
     from tdm_ray.papers.read import read_papers
-    from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
-    from tdm_ray.site.build import build_site
+    from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
+    from tdm_ray.website.build import build_site
     from tdm_ray.store.tables import Store
-    from tdm_ray.taxonomy.gold import read_gold
+    from tdm_ray.gold.annotations import read_gold
     from tdm_ray.taxonomy.sources import read_taxonomy
 
 

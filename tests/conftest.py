@@ -21,7 +21,7 @@ from transformers import BertConfig, BertForSequenceClassification, BertTokenize
 from tdm_ray.demo import demo_papers
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM
-from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -11,18 +11,18 @@ import pytest
 import torch
 from rich.console import Console
 
-from tdm_ray.benchmark.contest import Contest
-from tdm_ray.benchmark.corpus import evenly, labelled, read_material, taxonomy_of, write_corpus
-from tdm_ray.benchmark.growth import by_labels
-from tdm_ray.benchmark.machine import describe, matmul_peak
-from tdm_ray.benchmark.report import RATIOS, as_tables, save_plot
-from tdm_ray.benchmark.run import KEYS
+from benchmarks.speed.contest import Contest
+from benchmarks.speed.corpus import evenly, labelled, read_material, taxonomy_of, write_corpus
+from benchmarks.speed.growth import by_labels
+from benchmarks.speed.machine import describe, matmul_peak
+from benchmarks.speed.report import RATIOS, as_tables, save_plot
+from benchmarks.speed.run import KEYS
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.model.entailment import EntailmentModel
+from tdm_ray.classify.entailment import EntailmentModel
 from tdm_ray.papers.pieces import find_pieces
-from tdm_ray.scoring.estimate import GPU_TFLOPS, Pace, _sample, estimate, measure_pace
+from tdm_ray.run.estimate import GPU_TFLOPS, Pace, _sample, estimate, measure_pace
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +140,7 @@ def test_a_small_taxonomy_does_not_grow_for_ever(material):
 
 TINY = """
 import json, sys
-from tdm_ray.benchmark.run import benchmark
+from benchmarks.speed.run import benchmark
 from tdm_ray.config import BenchmarkConfig, ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 sizes = BenchmarkConfig(contest_papers=3, wrong_labels=2, label_papers=1, ray_papers=40, actor_papers=24,

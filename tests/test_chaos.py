@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from tdm_ray.chaos.driver import Driver
-from tdm_ray.chaos.game import KILLS, Game, _compare, _planned, play
+from benchmarks.chaos.driver import Driver
+from benchmarks.chaos.game import KILLS, Game, _compare, _planned, play
 from tdm_ray.store.tables import Store
 
 

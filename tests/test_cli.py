@@ -15,7 +15,7 @@ from tdm_ray import __version__
 from tdm_ray.cli import app
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.model.checkpoint import embedded_folder
+from tdm_ray.classify.checkpoint import embedded_folder
 from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import read_table, write_table
 

@@ -13,7 +13,7 @@ import yaml
 
 from tdm_ray.config import RayConfig
 from tdm_ray.scoring import layout as layout_module
-from tdm_ray.scoring.layout import layout
+from tdm_ray.run.layout import layout
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = ROOT / "cluster"

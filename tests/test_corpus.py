@@ -23,8 +23,8 @@ from tdm_ray.papers.metadata import METADATA, Select, write_metadata
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section, readings_table
-from tdm_ray.scoring.corpus import months_of
-from tdm_ray.scoring.pipeline import ingest_corpus
+from tdm_ray.run.papers_table import months_of
+from tdm_ray.run.ray_engine import ingest_corpus
 from tdm_ray.storage import finish_replacing, read_table, replace_files
 
 SMALL = RayConfig(papers_a_block=4)
@@ -276,7 +276,7 @@ def test_a_commit_cut_short_is_finished(tmp_path):
 KILLED = """
 import sys
 from tdm_ray.config import RayConfig
-from tdm_ray.scoring.pipeline import ingest_corpus
+from tdm_ray.run.ray_engine import ingest_corpus
 ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8))
 """
 

@@ -15,9 +15,9 @@ from tdm_ray.errors import InputError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.report import evaluate, markdown
 from tdm_ray.evaluation.scores import score_figures
-from tdm_ray.model.learn import index_corpus
+from tdm_ray.training.index import index_corpus
 from tdm_ray.records import PREDICTIONS, TDM, Cell, Paper, PaperTable
-from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 

@@ -6,7 +6,7 @@ from tdm_ray import cluster
 from tdm_ray.config import RayConfig
 from tdm_ray.errors import InputError
 from tdm_ray.scoring import layout as module
-from tdm_ray.scoring.layout import layout
+from tdm_ray.run.layout import layout
 
 
 @pytest.fixture
@@ -54,9 +54,9 @@ def test_cores_of_other_machines_are_not_counted_by_this_ones(monkeypatch):
     """A small head beside large workers: its own cores are no limit to theirs; logical CPUs of one machine have one."""
     nodes = [("here", 16, True), ("large", 32, True), ("large2", 32, True), ("dead", 64, False)]
     told = [{"NodeManagerHostname": h, "Resources": {"CPU": float(c)}, "Alive": a} for h, c, a in nodes]
-    monkeypatch.setattr("tdm_ray.cluster.ray.nodes", lambda: told)
-    monkeypatch.setattr("tdm_ray.cluster.socket.gethostname", lambda: "here")
-    monkeypatch.setattr("tdm_ray.cluster.os.cpu_count", lambda: 4)
+    monkeypatch.setattr("tdm_ray.run.cluster.ray.nodes", lambda: told)
+    monkeypatch.setattr("tdm_ray.run.cluster.socket.gethostname", lambda: "here")
+    monkeypatch.setattr("tdm_ray.run.cluster.os.cpu_count", lambda: 4)
     assert cluster.cores() == 4 + 32 + 32
 
 

@@ -9,17 +9,17 @@ import pytest
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
-from tdm_ray.model.calibration import best_threshold, micro_f1
-from tdm_ray.model.checkpoint import open_checkpoint
-from tdm_ray.model.gather import gather
-from tdm_ray.model.index import load_index
-from tdm_ray.model.learn import build_index, index_corpus, study
-from tdm_ray.model.lexicon import Lexicon
-from tdm_ray.model.quotes import Quotes, dataset_words
-from tdm_ray.model.scorer import Decider, Knowledge, Preparer
-from tdm_ray.model.shortlist import Shortlister
+from tdm_ray.classify.calibration import best_threshold, micro_f1
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.gold.labelled_papers import gather
+from tdm_ray.classify.index import load_index
+from tdm_ray.training.index import build_index, index_corpus, study
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.extract.quotes import Quotes, dataset_words
+from tdm_ray.classify.scorer import Decider, Knowledge, Preparer
+from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.records import TDM, Reading
-from tdm_ray.taxonomy.gold import Gold
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 

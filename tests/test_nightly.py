@@ -14,23 +14,23 @@ import pytest
 from conftest import _row
 from rich.console import Console
 
-from tdm_ray.benchmark.corpus import write_corpus
+from benchmarks.speed.corpus import write_corpus
 from tdm_ray.cli import app
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import BusyError, InputError, OutputError, TdmRayError
 from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
-from tdm_ray.nightly import attempts
-from tdm_ray.nightly import night as night_module
-from tdm_ray.nightly.commit import Commit
-from tdm_ray.nightly.log import Log
-from tdm_ray.nightly.night import new_run_id, run_night
-from tdm_ray.nightly.summary import as_table
+from tdm_ray.run import attempts
+from tdm_ray.run import night as night_module
+from tdm_ray.run.commit import Commit
+from tdm_ray.run.log import Log
+from tdm_ray.run.run import new_run_id, run_night
+from tdm_ray.run.summary import as_table
 from tdm_ray.papers.read import piece_tables
 from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
 from tdm_ray.scoring import pipeline
-from tdm_ray.scoring.pipeline import ingest_corpus
-from tdm_ray.scoring.stages import Decide, Prepare
-from tdm_ray.scoring.worker import Worker
+from tdm_ray.run.ray_engine import ingest_corpus
+from tdm_ray.run.stages import Decide, Prepare
+from tdm_ray.run.guard import Worker
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -118,8 +118,8 @@ def test_new_and_changed_papers_and_then_nothing(on_ray, papers, monkeypatch):
     # The same night again: no model, no Ray, no version.
     versions = nights.versions()
     with monkeypatch.context() as patch:
-        patch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
-        patch.setattr("tdm_ray.model.entailment.EntailmentModel.__init__", lambda *_, **__: pytest.fail("model"))
+        patch.setattr("tdm_ray.run.ray_engine.stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
+        patch.setattr("tdm_ray.classify.entailment.EntailmentModel.__init__", lambda *_, **__: pytest.fail("model"))
         third = nights.run()
     assert third["outcome"] == "nothing new"
     assert nights.versions() == versions
@@ -236,7 +236,7 @@ def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch,
         with pytest.raises(OSError, match="gone"):
             nights.run()
     with monkeypatch.context() as patch:  # what was scored is not scored again
-        patch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", lambda *_, **__: pytest.fail("scored again"))
+        patch.setattr("tdm_ray.run.ray_engine.stage_outcomes", lambda *_, **__: pytest.fail("scored again"))
         night = nights.run()
     assert (night["new_papers"], night["changed_papers"]) == (1, 1)
     nights.run(store=f"{nights.store}-anew")
@@ -403,7 +403,7 @@ def test_a_full_disk_is_named(nights, monkeypatch):
             "ray::Write() OSError: [Errno 28] Error writing bytes to file. Detail: No space left on device"
         )
 
-    monkeypatch.setattr("tdm_ray.scoring.pipeline.stage_outcomes", full)
+    monkeypatch.setattr("tdm_ray.run.ray_engine.stage_outcomes", full)
     with pytest.raises(TdmRayError, match=r"no space left \([\d,]+ MB are left there\); make some"):
         nights.run()
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tdm_ray.numbers import LARGEST, find_printed, in_header_unit, numbers, same_number, the_number
+from tdm_ray.text.numbers import LARGEST, find_printed, in_header_unit, numbers, same_number, the_number
 
 PRINTED = [
     ("91.2", 91.2), (".912", 0.912), ("91.2%", 91.2), ("91.2 %", 91.2), ("1,234.5", 1234.5), ("10,000,000", 1e7),

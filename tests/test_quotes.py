@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tdm_ray.model.checkpoint import open_checkpoint
-from tdm_ray.model.lexicon import Lexicon
-from tdm_ray.model.quotes import (
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.extract.quotes import (
     IN_ROW,
     NAME,
     NUMBER,
@@ -25,13 +25,13 @@ from tdm_ray.model.quotes import (
 )
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper
-from tdm_ray.results.associations import Associations, Counts
-from tdm_ray.results.candidates import candidates_of
-from tdm_ray.results.learn import Task, _signs_of, fit, tasks_of
-from tdm_ray.results.quoted import FEATURES, Quoted
-from tdm_ray.results.signs import FROM_INDEX, SIGNS, Signs
-from tdm_ray.taxonomy.gold import Gold
-from tdm_ray.taxonomy.ids import month_number
+from tdm_ray.extract.associations import Associations, Counts
+from tdm_ray.extract.candidates import candidates_of
+from tdm_ray.training.matcher import Task, _signs_of, fit, tasks_of
+from tdm_ray.extract.quote_features import FEATURES, Quoted
+from tdm_ray.extract.features import FROM_INDEX, SIGNS, Signs
+from tdm_ray.gold.annotations import Gold
+from tdm_ray.arxiv_ids import month_number
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 LABELS = [Label(TDM("T", dataset, "Accuracy"), 9, "higher") for dataset in ("MNIST", "SQuAD", "WMT")]

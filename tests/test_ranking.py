@@ -24,8 +24,8 @@ from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
 from tdm_ray.storage import scan_table
-from tdm_ray.taxonomy.gold import read_gold
-from tdm_ray.taxonomy.ids import base_id, base_ids
+from tdm_ray.gold.annotations import read_gold
+from tdm_ray.arxiv_ids import base_id, base_ids
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}
@@ -179,7 +179,7 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
     spread = None
     if on_ray:
         request.getfixturevalue("ray_session")
-        from tdm_ray.cluster import over_cluster as spread
+        from tdm_ray.run.cluster import over_cluster as spread
     in_parts = build_leaderboards(str(tmp_path), spread=spread)
     assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
     for path in (tmp_path / "leaderboards").glob("part-*.parquet"):

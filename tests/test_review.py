@@ -10,15 +10,15 @@ from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.aggregate import build_leaderboards
 from tdm_ray.leaderboard.review import honour, read_marks
-from tdm_ray.model.gather import gather
-from tdm_ray.nightly import boards as boards_of_night
-from tdm_ray.nightly.night import run_night
+from tdm_ray.gold.labelled_papers import gather
+from tdm_ray.run import boards as boards_of_night
+from tdm_ray.run.run import run_night
 from tdm_ray.records import MARKS, PREDICTIONS, TDM, Paper, Reading
 from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.gold import read_gold
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
-from tdm_ray.taxonomy.marks import differing, find_marks
+from tdm_ray.gold.marks import differing, find_marks
 from tdm_ray.training.examples import Pairing, Task
 
 HEADER = "paper_id,task,dataset,metric,verdict,score,note\n"
@@ -95,7 +95,7 @@ def test_what_is_no_mark_is_told(text, told, tmp_path):
 
 
 def test_leaderboards_of_a_folder_honour_its_marks(ray_session, jsonl, tiny_model, tmp_path):
-    from tdm_ray.scoring.pipeline import score_corpus
+    from tdm_ray.run.ray_engine import score_corpus
 
     score_corpus(str(jsonl), str(tmp_path), ScoreConfig(model=tiny_model, asked=4, threshold=0.5), RayConfig())
     before = build_leaderboards(str(tmp_path)).to_pylist()
@@ -113,7 +113,7 @@ def test_a_night_ranks_what_was_marked_and_nothing_else(ray_session, jsonl, tiny
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "right", "12.5") + _line(rows[-1], "wrong"))
     refreshed, refresh = [], boards_of_night.refresh_leaderboards
     looked = lambda store, labels, *rest, **more: refreshed.append(set(labels)) or refresh(store, labels, *rest, **more)  # noqa: E731
-    monkeypatch.setattr("tdm_ray.nightly.night.refresh_leaderboards", looked)
+    monkeypatch.setattr("tdm_ray.run.run.refresh_leaderboards", looked)
     night = run_night(str(jsonl), store, config).run
     assert (night["outcome"], night["new_papers"], night["asked_again"]) == ("done", 0, 0)
     seen = Store(store).snapshot().read("leaderboards").to_pylist()
@@ -173,7 +173,7 @@ def test_marks_of_a_killed_night_are_honoured_by_the_next(ray_session, jsonl, ti
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "wrong"))
     with monkeypatch.context() as broken:
-        broken.setattr("tdm_ray.nightly.night.refresh_leaderboards", lambda *_, **__: 1 / 0)
+        broken.setattr("tdm_ray.run.run.refresh_leaderboards", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             run_night(str(jsonl), store, config)
     assert _keys(Store(store).snapshot().read("leaderboards").to_pylist()) == _keys(rows)

@@ -23,16 +23,16 @@ from test_corpus import write_manifest, write_tar
 from test_readme import BLOCKS, run_block, with_s3
 from test_store import read_beside_nights, take_together
 
-from tdm_ray.chaos.driver import Driver
-from tdm_ray.chaos.game import Game, _tables, play
+from benchmarks.chaos.driver import Driver
+from benchmarks.chaos.game import Game, _tables, play
 from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig, TrainConfig
 from tdm_ray.errors import BusyError, InputError
-from tdm_ray.model.scorer import Knowledge
-from tdm_ray.nightly.night import run_night
+from tdm_ray.classify.scorer import Knowledge
+from tdm_ray.run.run import run_night
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import LEADERBOARDS, PAPERS, PREDICTIONS, REJECTS
-from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
-from tdm_ray.site.build import build_site
+from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
+from tdm_ray.website.build import build_site
 from tdm_ray.storage import list_files, open_file, read_table, write_table
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import Store

@@ -15,14 +15,14 @@ import pytest
 
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import CheckpointError, InputError, OutputError, TaxonomyError
-from tdm_ray.model.scorer import Knowledge
+from tdm_ray.classify.scorer import Knowledge
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED, readings_table
-from tdm_ray.scoring.commit import exploded
-from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
+from tdm_ray.run.outcomes import exploded
+from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
 from tdm_ray.scoring.run import Run
-from tdm_ray.scoring.stages import Decide, Prepare
+from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.storage import read_table
 
 SMALL = RayConfig(papers_a_block=3)
@@ -176,7 +176,7 @@ def test_model_id_names_all_that_decides(config):
 
 
 def test_pieces_are_one_task_each(jsonl):
-    from tdm_ray.scoring.source import Readings
+    from tdm_ray.run.ray_source import Readings
 
     pieces = find_pieces([str(jsonl), str(jsonl)])
     tasks = Readings(pieces).get_read_tasks(200)
@@ -187,7 +187,7 @@ def test_pieces_are_one_task_each(jsonl):
 KILLED = """
 import sys
 from tdm_ray.config import RayConfig, ScoreConfig
-from tdm_ray.scoring.pipeline import score_corpus
+from tdm_ray.run.ray_engine import score_corpus
 config = ScoreConfig(model=sys.argv[3], asked=8, threshold=0.5)
 print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)))
 """

@@ -18,8 +18,8 @@ from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, Ro
 
 from tdm_ray.config import DatasetConfig, ScoreConfig, TrainConfig
 from tdm_ray.errors import CheckpointError, InputError, OutputError
-from tdm_ray.model.entailment import EntailmentModel
-from tdm_ray.model.scorer import Decider, Knowledge, Preparer
+from tdm_ray.classify.entailment import EntailmentModel
+from tdm_ray.classify.scorer import Decider, Knowledge, Preparer
 from tdm_ray.records import TDM
 from tdm_ray.training.batches import ENCODED, batches, encode, grouped, steps_of, tensors
 from tdm_ray.training.dataset import PAIRS, create_dataset

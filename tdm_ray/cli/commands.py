@@ -51,7 +51,7 @@ def ingest(
 
     Example: `tdm-ray ingest s3://arxiv/src --metadata snapshot.json --categories cs.*,stat.ML --out corpus`
     """
-    from tdm_ray.scoring.pipeline import ingest_corpus
+    from tdm_ray.run.ray_engine import ingest_corpus
 
     wanted = tuple(name for given in categories or () for name in given.replace(",", " ").split())
     selection = Selection(categories=wanted, since=since, until=until)
@@ -79,7 +79,7 @@ def score(
 
     Example: `tdm-ray score corpus --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --out results`
     """
-    from tdm_ray.scoring.pipeline import score_corpus
+    from tdm_ray.run.ray_engine import score_corpus
 
     config = ScoreConfig(
         model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
@@ -113,13 +113,13 @@ def leaderboard(
     from tdm_ray.leaderboard.export import as_json, check_formats, export
     from tdm_ray.leaderboard.model_index import model_index
     from tdm_ray.leaderboard.render import render
-    from tdm_ray.taxonomy.marks import differing, find_marks
+    from tdm_ray.gold.marks import differing, find_marks
 
     check_formats(formats or [])
     for line in differing(find_marks(folder)):
         typer.echo(line, err=True)
     if on_ray:
-        from tdm_ray.cluster import over_cluster
+        from tdm_ray.run.cluster import over_cluster
 
         table = build_leaderboards(folder, spread=over_cluster)
     else:
@@ -151,7 +151,7 @@ def inspect(
 
     Example: `tdm-ray inspect papers/ --id 1512.03385`
     """
-    from tdm_ray.inspect import as_facts, explain, find_paper, look
+    from tdm_ray.explain import as_facts, explain, find_paper, look
 
     config = ScoreConfig(
         model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
@@ -192,7 +192,7 @@ def plan(
     import json as json_module
 
     from tdm_ray.demo import demo_papers
-    from tdm_ray.scoring.estimate import check_gpu, estimate, measure_pace
+    from tdm_ray.run.estimate import check_gpu, estimate, measure_pace
 
     check_gpu(gpu)
     if not sample:
@@ -220,7 +220,7 @@ def demo(
     from tdm_ray.demo import demo_papers
     from tdm_ray.leaderboard.aggregate import build_leaderboards
     from tdm_ray.leaderboard.render import render
-    from tdm_ray.scoring.pipeline import score_corpus
+    from tdm_ray.run.ray_engine import score_corpus
 
     summary = score_corpus(demo_papers(), out)
     table = build_leaderboards(out)

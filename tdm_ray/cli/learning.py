@@ -39,7 +39,7 @@ def index(
     Example: `tdm-ray index train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
     --out my-index`
     """
-    from tdm_ray.model.learn import index_corpus
+    from tdm_ray.training.index import index_corpus
 
     config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
     show_facts(index_corpus(papers, annotations, config, out), json)
@@ -59,7 +59,7 @@ def matcher(
     Example: `tdm-ray matcher train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
     --out my-matcher`
     """
-    from tdm_ray.results.learn import learn_matcher
+    from tdm_ray.training.matcher import learn_matcher
 
     show_facts(learn_matcher(papers, annotations, taxonomy, min_count, model, out), json)
 

@@ -45,8 +45,8 @@ def nightly(
     """
     import json as json_module
 
-    from tdm_ray.nightly.log import Log
-    from tdm_ray.nightly.night import new_run_id, run_night
+    from tdm_ray.run.log import Log
+    from tdm_ray.run.run import new_run_id, run_night
 
     config = ScoreConfig(
         model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked,
@@ -68,7 +68,7 @@ def runs(
     import json as json_module
 
     from tdm_ray.errors import InputError
-    from tdm_ray.nightly.summary import as_table
+    from tdm_ray.run.summary import as_table
     from tdm_ray.store.tables import Store, is_store
 
     if not is_store(store):

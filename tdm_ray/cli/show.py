@@ -54,7 +54,7 @@ def site(
     """
     import dataclasses
 
-    from tdm_ray.site.build import build_site
+    from tdm_ray.website.build import build_site
 
     built = build_site(results, out)
     if built.left_out:

@@ -9,7 +9,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.model.calibration import expected_calibration_error
+from tdm_ray.classify.calibration import expected_calibration_error
 
 Floats = NDArray[np.float32]
 

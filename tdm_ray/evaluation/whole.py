@@ -15,15 +15,15 @@ from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.scores import score_figures
-from tdm_ray.model.gather import Gathered, gather, read_all
-from tdm_ray.model.labelled import label_matrix
-from tdm_ray.model.scorer import Knowledge
-from tdm_ray.model.shortlist import Shortlister
+from tdm_ray.gold.labelled_papers import Gathered, gather, read_all
+from tdm_ray.training.neighbours import label_matrix
+from tdm_ray.classify.scorer import Knowledge
+from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import PREDICTIONS, TDM, Paper
-from tdm_ray.scoring.pipeline import score_corpus
+from tdm_ray.run.ray_engine import score_corpus
 from tdm_ray.storage import join, read_table
-from tdm_ray.taxonomy.gold import read_gold
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from tdm_ray.records import LEADERBOARDS
-from tdm_ray.taxonomy.gold import paper_of
+from tdm_ray.gold.annotations import paper_of
 from tdm_ray.taxonomy.sources import evaluation_rows
 
 _URL = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")

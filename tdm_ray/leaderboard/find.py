@@ -12,7 +12,7 @@ from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.rank import TDM_PARTS, key
 from tdm_ray.storage import exists, join
 from tdm_ray.store.tables import is_store
-from tdm_ray.taxonomy.ids import base_id, base_ids
+from tdm_ray.arxiv_ids import base_id, base_ids
 
 _USUAL = ("store", "results", "out/results", "out/demo")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, TDM
-from tdm_ray.taxonomy.ids import VERSIONED, base_ids
+from tdm_ray.arxiv_ids import VERSIONED, base_ids
 
 TDM_PARTS = ["task", "dataset", "metric"]
 SEPARATOR = "\x1f"

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from tdm_ray.leaderboard.rank import entry_keys, key
 from tdm_ray.records import MARKS
-from tdm_ray.taxonomy.marks import find_marks, latest
+from tdm_ray.gold.marks import find_marks, latest
 
 
 def read_marks(folder: str) -> pa.Table:

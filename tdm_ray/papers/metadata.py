@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from tdm_ray.config import Selection
 from tdm_ray.errors import InputError
-from tdm_ray.papers.clean import clean
+from tdm_ray.text.clean import clean
 from tdm_ray.records import READINGS, STRINGS
 from tdm_ray.storage import open_file, scan_table
 

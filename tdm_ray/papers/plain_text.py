@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.clean import clean
+from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tdm_ray.numbers import SPACED_POINT
+from tdm_ray.text.numbers import SPACED_POINT
 from tdm_ray.records import Cell, PaperTable
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")

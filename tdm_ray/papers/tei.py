@@ -8,7 +8,7 @@ from datetime import date
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.clean import clean
+from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in

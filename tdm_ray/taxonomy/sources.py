@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import TaxonomyError
-from tdm_ray.papers.clean import clean
+from tdm_ray.text.clean import clean
 from tdm_ray.records import TAXONOMY, TDM
 from tdm_ray.storage import open_file
 from tdm_ray.taxonomy.direction import direction_of

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from tdm_ray.model.entailment import MAX_TOKENS
+from tdm_ray.classify.entailment import MAX_TOKENS
 from tdm_ray.storage import local_copy
 
 # Batches are cut from pools of so many, sorted by length: that leaves 3 % of padding instead of 30 %.

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tdm_ray.config import DatasetConfig, ScoreConfig, TrainConfig
-from tdm_ray.model.checkpoint import open_checkpoint
-from tdm_ray.model.gather import gather, read_all
-from tdm_ray.model.learn import fit_calibrator, study
-from tdm_ray.model.scorer import Knowledge
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.gold.labelled_papers import gather, read_all
+from tdm_ray.training.index import fit_calibrator, study
+from tdm_ray.classify.scorer import Knowledge
 from tdm_ray.storage import exists, join, remove_folder
-from tdm_ray.taxonomy.gold import read_gold
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.training.fit import train_model

@@ -20,7 +20,7 @@ from sklearn.metrics import average_precision_score
 from transformers import get_linear_schedule_with_warmup
 
 from tdm_ray.config import TrainConfig
-from tdm_ray.model.entailment import has_fast_bfloat16, load_encoder, truth_logit
+from tdm_ray.classify.entailment import has_fast_bfloat16, load_encoder, truth_logit
 from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of, tensors
 
 SCORE = "average_precision"

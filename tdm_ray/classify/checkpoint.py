@@ -1,0 +1,84 @@
+"""A checkpoint folder: model and tokenizer (Hugging Face's form), word counts, calibrator; and its id."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import pyarrow.parquet as pq
+
+from tdm_ray.config import EMBEDDED
+from tdm_ray.errors import CheckpointError
+from tdm_ray.classify.calibration import Calibrator
+from tdm_ray.storage import digest, exists, file_bytes, join, list_files, open_file, read_json
+
+_FREQUENCY, _CALIBRATOR, _TRAINING = "document_frequency.parquet", "calibrator", "training.json"
+_DECIDING = (".safetensors", ".parquet", "config.json", "tokenizer.json", "vocab.txt", "prior.txt", "joint.json")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Where a model lies (`folder`: also a hub name) and what belongs to it; its weights are loaded elsewhere."""
+
+    folder: str
+    name: str
+    document_frequency: Mapping[str, int]
+    documents: int
+    calibrator: Calibrator
+    digest: str
+
+    @property
+    def calibrator_folder(self) -> str:
+        """Where the calibrator lies, or is to be written."""
+        return join(self.folder, _CALIBRATOR)
+
+    @property
+    def learnt_from(self) -> frozenset[str]:
+        """The ids of the papers the model was trained on; empty where it does not say."""
+        path = join(self.folder, _TRAINING)
+        return frozenset(read_json(path)["learnt_from"]) if exists(path) else frozenset()
+
+
+def open_checkpoint(model: str) -> Checkpoint:
+    """The checkpoint `embedded`, or of a folder, or of a hub name.
+
+    A model without word counts takes those of the embedded checkpoint; one without a calibrator is decided by its
+    own log-odds at one half. Raises `CheckpointError` for a folder that is no checkpoint.
+    """
+    folder = embedded_folder() if model == EMBEDDED else model
+    if not exists(folder):
+        if os.sep in model and model.count("/") != 1:
+            raise CheckpointError(f"{model}: no such folder; give a checkpoint folder, a hub name, or `{EMBEDDED}`")
+        return Checkpoint(folder, model, *_frequency(embedded_folder()), Calibrator.none(), digest([model.encode()]))
+    if not exists(join(folder, "config.json")) or not _weights(folder):
+        raise CheckpointError(
+            f"{model}: not a checkpoint: it must hold config.json, model.safetensors and the tokenizer's files "
+            "(what `save_pretrained` of a Hugging Face model and tokenizer write)"
+        )
+    own = folder if exists(join(folder, _FREQUENCY)) else embedded_folder()
+    has_calibrator = exists(join(folder, _CALIBRATOR, "joint.json"))
+    calibrator = Calibrator.load(join(folder, _CALIBRATOR)) if has_calibrator else Calibrator.none()
+    name = "embedded" if model == EMBEDDED else os.path.basename(folder.rstrip("/"))
+    files = [f for f in list_files(folder) if f.endswith(_DECIDING)]
+    return Checkpoint(folder, name, *_frequency(own), calibrator, digest(file_bytes(files)))
+
+
+def embedded_folder() -> str:
+    """Where the checkpoint that ships with tdm_ray lies."""
+    return str(resources.files("tdm_ray.classify").joinpath("embedded"))
+
+
+def _weights(folder: str) -> list[str]:
+    return [f for f in list_files(folder) if f.endswith(".safetensors")]
+
+
+def _frequency(folder: str) -> tuple[dict[str, int], int]:
+    try:
+        with open_file(join(folder, _FREQUENCY)) as file:
+            table = pq.read_table(file)
+    except FileNotFoundError:
+        return {}, 0
+    documents = int((table.schema.metadata or {}).get(b"documents", b"0"))
+    return dict(zip(table["word"].to_pylist(), table["papers"].to_pylist(), strict=True)), documents

@@ -1,0 +1,170 @@
+"""The numbers of a paper that may be a result, each with what stands around it.
+
+A cell is seen through three contexts: the headers beside it, the headers above it, and its table's caption; a number
+in running text through one, its sentence. Contexts are kept once, however many numbers share them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tdm_ray.text.numbers import Number, numbers, the_number
+from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences, split_caption
+from tdm_ray.records import Cell, Paper
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+CELL, ABSTRACT, TEXT = range(3)
+# 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's sentences.
+MOST, _MOST_TOLD = 2500, 1000
+_CAPTION, _SENTENCE = 900, 800  # characters: longer is a parser's mistake
+_NUMBERS_A_SENTENCE = 8
+_TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
+PLACES = (
+    "rank_in_row", "rank_in_column", "row_place", "column_place", "rows", "columns", "bold_in_column", "bold_in_row",
+    "rows_below", "after_in_row", "below_in_column",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """One row a number, in reading order, tables first."""
+
+    contexts: Sequence[str]
+    numbers: Sequence[Number]
+    printed: Sequence[str]  # the cell's whole text, or the number as it stands in its sentence
+    values: NDArray[np.float64]
+    beside: Ints  # contexts: row headers, column headers, caption or sentence
+    above: Ints
+    about: Ints
+    tables: Ints  # -1: running text
+    kinds: Ints  # CELL, ABSTRACT, TEXT
+    cells: Ints  # position in its table, -1: running text
+    bold: NDArray[np.bool_]
+    places: Floats  # (candidates, PLACES)
+    cut: int | None = None  # the table that holds more numbers than were looked at
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+
+def candidates_of(paper: Paper) -> Candidates:
+    """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
+    rows = _Rows()
+    for number, table in enumerate(paper.tables):
+        # The caption proper first: of the raw text that stands before it only what fits.
+        about = " ".join(filter(None, split_caption(table.caption)))[:_CAPTION]
+        for place, cell in enumerate(table.cells):
+            value = None if _is_deviation(table.cells, place) else the_number(cell.value)
+            if value is not None and len(rows.found) >= MOST:
+                rows.cut = number if rows.cut is None else rows.cut
+            elif value is not None:
+                rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
+    for kind, text in _texts(paper):
+        for sentence in sentences(text):
+            for value in _in_sentence(sentence) if len(rows.found) < MOST + _MOST_TOLD else ():
+                rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
+    return rows.candidates()
+
+
+def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
+    """Whether a cell is the rest of the one before it: "79.97±", "0.60%"."""
+    before, cell = cells[place - 1] if place else Cell(""), cells[place]
+    cut = before.value.rstrip().endswith("±") and not cell.value.rstrip().endswith("±")
+    return cut and list(before.row_headers) == list(cell.row_headers)
+
+
+def _texts(paper: Paper) -> Iterator[tuple[int, str]]:
+    yield ABSTRACT, paper.abstract
+    for section in paper.sections:
+        if EXPERIMENT_HEADING.search(section.heading) or _TOLD.search(section.heading):
+            yield TEXT, section.text
+
+
+def _in_sentence(sentence: str) -> list[Number]:
+    if len(sentence) > _SENTENCE:
+        return []
+    found = [n for n in numbers(sentence) if (n.decimals or n.percent) and n.text in sentence]
+    return found if len(found) <= _NUMBERS_A_SENTENCE else []
+
+
+@dataclass
+class _Rows:
+    contexts: dict[str, int] = field(default_factory=lambda: {"": 0})
+    found: list[tuple[Any, ...]] = field(default_factory=list)
+    cut: int | None = None
+
+    def add(self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int) -> None:
+        around = [header_text(cell.row_headers), header_text(cell.column_headers), about]
+        beside, above, told = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
+        self.found.append((value, printed, kind, beside, above, told, table, place, cell.bold))
+
+    def candidates(self) -> Candidates:
+        values, printed, *rest = zip(*self.found, strict=True) if self.found else ([], [], *([()] * 7))
+        kinds, beside, above, about, tables, cells = (np.array(column, np.int64) for column in rest[:6])
+        plain, bold = np.array([n.value for n in values], np.float64), np.array(rest[6], bool)
+        places = _places(plain, tables, beside, above, bold)
+        return Candidates(
+            list(self.contexts), values, printed, plain, beside, above, about, tables, kinds, cells, bold, places,
+            self.cut,
+        )  # fmt: skip
+
+
+def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]) -> Floats:
+    """The `PLACES` of each candidate; NaN ranks for a number that stands alone, and for running text."""
+    found = np.full((len(values), len(PLACES)), np.nan, np.float32)
+    cells = tables >= 0
+    if not cells.any():
+        return found
+    table, ours = tables[cells], values[cells]
+    for column, headers in enumerate((beside[cells], above[cells])):
+        line = np.unique(np.stack([table, headers]), axis=1, return_inverse=True)[1].ravel()
+        found[cells, column] = _rank_within(ours, line)
+        first = np.unique(line, return_index=True)[1]  # lines by where they begin
+        start = first[line]
+        order, many = _order_within(table, start)
+        found[cells, 2 + column], found[cells, 4 + column] = order / np.maximum(many - 1, 1), many
+        found[cells, 7 - column] = np.bincount(line, bold[cells])[line]
+        found[cells, 9 + column] = _after(line)
+        if not column:
+            found[cells, 8] = many - 1 - order
+    return found
+
+
+def _rank_within(values: NDArray[np.float64], groups: Ints) -> NDArray[np.float64]:
+    """The share of its group that is below each value, those equal to it counted half; NaN in a group of one."""
+    order = np.lexsort((values, groups))
+    _, first, sizes = np.unique(groups[order], return_index=True, return_counts=True)
+    group = np.repeat(np.arange(len(sizes)), sizes)
+    ranks = np.empty(len(values))
+    pairs = np.stack([groups[order], values[order]])
+    new = np.r_[True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)]
+    runs = np.cumsum(new) - 1
+    start, length = np.flatnonzero(new), np.bincount(runs)
+    middle = start[runs] + length[runs] / 2 - first[group]
+    ranks[order] = np.where(sizes[group] > 1, middle / sizes[group], np.nan)
+    return ranks
+
+
+def _after(groups: Ints) -> Ints:
+    """How many of its group come after each."""
+    last = np.lexsort((-np.arange(len(groups)), groups))
+    _, first, sizes = np.unique(groups[last], return_index=True, return_counts=True)
+    after = np.empty(len(groups), np.int64)
+    after[last] = np.arange(len(groups)) - np.repeat(first, sizes)
+    return after
+
+
+def _order_within(tables: Ints, starts: Ints) -> tuple[Ints, Ints]:
+    """The number of each line in its table, in order of `starts`, and how many lines the table has."""
+    pairs, inverse = np.unique(np.stack([tables, starts]), axis=1, return_inverse=True)
+    _, first, many = np.unique(pairs[0], return_index=True, return_counts=True)
+    number = np.arange(pairs.shape[1]) - np.repeat(first, many)
+    return number[inverse.ravel()], np.repeat(many, many)[inverse.ravel()]

@@ -1,0 +1,114 @@
+"""The score of each label asked and its evidence: a cell with its headers, a sentence, or the passage that names it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tdm_ray.classify.scorer import Knowledge, Prepared
+from tdm_ray.text.numbers import in_header_unit
+from tdm_ray.text.passages import Passage, column_headers, row_headers, split_caption
+from tdm_ray.records import Cell, Paper
+from tdm_ray.extract.candidates import Candidates
+from tdm_ray.extract.matcher import Match, Matcher
+from tdm_ray.extract.features import Signs
+from tdm_ray.gold.annotations import of_others
+
+_HEADERS = 12  # as many headers as a person reads at a glance
+_TO_EACH_SIDE = 8
+# Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones with a
+# prior of 0.05 or more, 8 of a paper at least.
+_LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
+Proof = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
+
+
+class Prover:
+    """Holds the matcher and what labelled papers report."""
+
+    def __init__(self, knowledge: Knowledge) -> None:
+        self.matcher = Matcher.load(knowledge.config.matcher_folder)
+        index, labels = knowledge.index, knowledge.taxonomy.labels
+        quotes = index.quotes if index else None
+        self.signs = Signs(knowledge.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
+        self.known = index.scores if index else {}
+        # The calibrator's, not the run's: which numbers are found must not hang on how many predictions are wanted.
+        self.threshold = knowledge.calibrator.joint.threshold
+
+    def __call__(self, paper: Paper, prepared: Prepared) -> list[Proof]:
+        """A proof for each label of `prepared`, in its order."""
+        prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
+        asked = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
+        labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
+        seen = self.signs.see(paper)
+        known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}
+        likely = (prior[: len(labels)] >= self.threshold).tolist()
+        matches = self.matcher.match(self.signs, seen, labels, likely, known)
+        matches += [None] * (len(prepared.labels) - len(labels))
+        return [
+            self._proof(paper, seen.found, match, passage)
+            for match, passage in zip(matches, prepared.passages, strict=True)
+        ]
+
+    def _proof(self, paper: Paper, found: Candidates, match: Match | None, passage: Passage | None) -> Proof:
+        # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one at 0.29.
+        cut = match is not None and found.cut is not None and found.tables[match.candidate] == found.cut
+        if match is None or cut or match.confidence < self.matcher.least:
+            return {"score": None, "score_text": None, "score_confidence": None, "evidence": _named(paper, passage)}
+        number, table = found.numbers[match.candidate], int(found.tables[match.candidate])
+        proof = {"score_text": found.printed[match.candidate], "score_confidence": match.confidence}
+        if table < 0:
+            sentence = found.contexts[found.about[match.candidate]]
+            return {**proof, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
+        cell = paper.tables[table].cells[found.cells[match.candidate]]
+        evidence = _evidence(
+            "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
+            cell.value, row_around(paper.tables[table].cells, found.cells[match.candidate]),
+        )  # fmt: skip
+        return {**proof, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
+
+
+def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
+    """The passage that names the label, as evidence: of kind "caption" where it is one of a table, else "sentence"."""
+    if passage is None:
+        return None
+    if passage.table < 0:
+        return _evidence("sentence", text=passage.text)
+    table = paper.tables[passage.table]
+    rows = row_headers(table)[:_HEADERS] if passage.field == "rows" else ()
+    columns = column_headers(table)[:_HEADERS] if passage.field == "columns" else ()
+    return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
+
+
+def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:
+    """The cells of the same row, eight to each side at most.
+
+    A table is a list of cells: a row goes on while its headers are the same and the columns come in the table's order.
+    """
+    order: dict[tuple[str, ...], int] = {}
+    for cell in cells:
+        order.setdefault(tuple(cell.column_headers), len(order))
+    columns = [order[tuple(cell.column_headers)] for cell in cells]
+
+    def goes_on(left: int, right: int) -> bool:
+        beside = list(cells[left].row_headers) == list(cells[right].row_headers)
+        return beside and columns[left] < columns[right]
+
+    first = last = int(place)
+    while first > max(0, place - _TO_EACH_SIDE) and goes_on(first - 1, first):
+        first -= 1
+    while last < min(len(cells) - 1, place + _TO_EACH_SIDE) and goes_on(last, last + 1):
+        last += 1
+    return [
+        {"value": cell.value, "bold": cell.bold, "column_headers": list(cell.column_headers), "marked": at == place}
+        for at, cell in enumerate(cells[first : last + 1], start=first)
+    ]
+
+
+def _evidence(
+    kind: str, table: int | None = None, caption: str = "", rows: Any = (), columns: Any = (), text: str = "",
+    row: Any = None,
+) -> dict[str, Any]:  # fmt: skip
+    return {"kind": kind, "table": table, "caption": caption, "row_headers": list(rows),
+            "column_headers": list(columns), "text": text, "row": row}  # fmt: skip

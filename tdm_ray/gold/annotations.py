@@ -1,0 +1,207 @@
+"""Annotation files -> gold: which paper reports which TDM, with which score; and the sides papers stand on."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+
+from tdm_ray.errors import TaxonomyError
+from tdm_ray.text.numbers import numbers
+from tdm_ray.records import ANNOTATIONS, TDM
+from tdm_ray.storage import open_file
+from tdm_ray.arxiv_ids import base_id
+from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.gold.marks import is_marks, latest
+from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
+
+_PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
+
+
+@dataclass(frozen=True)
+class Gold:
+    """`results[paper_id][TDM]` = scores as printed; `broken` names every line or field that broke the form.
+
+    `wrong` holds what readers marked wrong; of the papers in `marked` nothing is known but readers' marks.
+    """
+
+    results: dict[str, dict[TDM, tuple[str, ...]]]
+    broken: tuple[str, ...] = field(default=())
+    wrong: Mapping[str, frozenset[TDM]] = field(default_factory=dict)
+    marked: frozenset[str] = frozenset()
+
+    def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
+        """By position in the taxonomy: the papers that report the label (less their versions) and their scores."""
+        found: dict[int, list[tuple[str, float]]] = {}
+        for paper_id in sorted(paper_ids):
+            for tdm, scores in sorted(self.results.get(paper_id, {}).items()):
+                values = [n[0].value for n in map(numbers, scores) if n]
+                if tdm in taxonomy.index and values:
+                    found.setdefault(taxonomy.index[tdm], []).extend((base_id(paper_id), value) for value in values)
+        return found
+
+    def table(self) -> pa.Table:
+        """The annotations as a table of schema `ANNOTATIONS`."""
+        rows = [
+            {"paper_id": paper, "task": t.task, "dataset": t.dataset, "metric": t.metric, "score": score}
+            for paper, results in self.results.items()
+            for t, scores in results.items()
+            for score in scores
+        ]
+        return pa.Table.from_pylist(rows, schema=ANNOTATIONS)
+
+
+def read_gold(*paths: str) -> Gold:
+    """The gold of all files together; `broken` names the file where there are several. Raises as `_read` does.
+
+    What a file of marks (see `marks`) calls wrong is no result, whatever the others say.
+    """
+    found = [_read(path) for path in paths]
+    if len(found) == 1:
+        return found[0]
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    annotated = {paper for gold in found for paper in gold.results.keys() - gold.marked}
+    for gold in found:
+        for name, reported in gold.results.items():
+            for paper in _versions(name, annotated) if name in gold.marked else (name,):
+                merged = results[paper]  # there also where a paper reports nothing: it is annotated all the same
+                for tdm, scores in reported.items():
+                    merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
+    wrong = _wrong(found, annotated)
+    for paper, tdms in wrong.items():
+        results[paper] = {tdm: scores for tdm, scores in results[paper].items() if tdm not in tdms}
+    broken = tuple(f"{path}: {line}" for path, gold in zip(paths, found, strict=True) for line in gold.broken)
+    return Gold(dict(results), broken, wrong, frozenset(results.keys() - annotated))
+
+
+def _wrong(found: Sequence[Gold], annotated: set[str]) -> dict[str, frozenset[TDM]]:
+    """What was marked wrong last; a later file that calls it right takes it back."""
+    wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
+    for gold in found:
+        for name in gold.marked:
+            for paper in _versions(name, annotated):
+                right = frozenset(gold.results[name])
+                wrong[paper] = (wrong[paper] - right) | gold.wrong.get(name, frozenset())
+    return {paper: tdms for paper, tdms in wrong.items() if tdms}
+
+
+def _versions(paper: str, annotated: set[str]) -> list[str]:
+    """A mark counts for every version of its paper that is annotated; where none is, for the one it names."""
+    return sorted(other for other in annotated if base_id(other) == base_id(paper)) or [paper]
+
+
+def _read(path: str) -> Gold:
+    """The gold of a `resultsAnnotation.tsv`, of a TSV with a header line (paper_id, task, dataset, metric, score), of
+    JSON lines (`paper_id`, `results`), of `evaluation-tables.json`, or of readers' marks.
+
+    TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
+    fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
+    """
+    try:
+        with open_file(path) as file:
+            text = file.read().decode("utf-8", "replace")
+        gold = _of_marks(path) if is_marks(path, text) else _parser(path.removesuffix(".gz"), text)(text)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
+    if not gold.results:
+        raise TaxonomyError(f"{path}: no annotation of the form file<TAB>task#dataset#metric#score was found")
+    return gold
+
+
+def _parser(name: str, text: str) -> Callable[[str], Gold]:
+    if name.endswith(".jsonl"):
+        return _of_jsonl
+    if name.endswith(".json"):
+        return _of_tables
+    return _of_columns if text.startswith("paper_id\ttask\tdataset\tmetric") else _of_tsv
+
+
+def _of_tsv(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    broken = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        name, tab, rest = line.partition("\t")
+        if not tab or "\t" in rest:
+            broken += [f"line {number}: {rest.count(chr(9)) + bool(tab)} tabs instead of one"] if line.strip() else []
+            continue
+        paper = PurePosixPath(name.strip()).name
+        paper = paper.removesuffix(".pdf").removesuffix(".xml").removesuffix(".tei")
+        for item in rest.split("$"):
+            head, _, score = item.rpartition("#")
+            tdm = split_tdm(head)
+            if tdm and score.strip() and "#" not in tdm.metric:
+                results[paper][tdm] = (*results[paper].get(tdm, ()), score.strip())
+            elif item.strip():
+                broken.append(f"line {number}: {item.strip()[:80]!r} is not task#dataset#metric#score")
+    return Gold(dict(results), tuple(broken))
+
+
+def _of_columns(text: str) -> Gold:
+    """Tab-separated, with a header line: paper_id, task, dataset, metric and score."""
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    broken = []
+    for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
+        if not all(row[name] for name in ("paper_id", "task", "dataset", "metric")):
+            broken.append(f"line {number}: paper_id, task, dataset or metric is missing")
+            continue
+        tdm, paper = TDM(row["task"], row["dataset"], row["metric"]), results[row["paper_id"]]
+        paper[tdm] = (*paper.get(tdm, ()), row.get("score") or "")
+    return Gold(dict(results), tuple(broken))
+
+
+def _of_marks(path: str) -> Gold:
+    """Readers' marks: what is right as results, what is wrong as such."""
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
+    for mark in latest([path]):
+        tdm, paper = TDM(mark["task"], mark["dataset"], mark["metric"]), results[mark["paper_id"]]
+        if mark["verdict"] == "right":
+            paper[tdm] = (mark["score_text"] or "",)
+        else:
+            wrong[mark["paper_id"]] |= {tdm}
+    return Gold(dict(results), (), wrong, frozenset(results))
+
+
+def _of_jsonl(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = {}
+    for line in filter(str.strip, text.splitlines()):
+        value = json.loads(line)
+        paper = results.setdefault(str(value["paper_id"]), {})
+        for r in value["results"]:
+            tdm = TDM(*(str(r[part]).strip() for part in ("task", "dataset", "metric")))
+            paper[tdm] = (*paper.get(tdm, ()), str(r.get("score", "")))
+    return Gold(results)
+
+
+def _of_tables(text: str) -> Gold:
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    for tdm, row, score in evaluation_rows(json.loads(text)):
+        paper = paper_of(row)
+        results[paper][tdm] = (*results[paper].get(tdm, ()), score)
+    return Gold(dict(results))
+
+
+def paper_of(row: dict[str, Any]) -> str:
+    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its title."""
+    found = _PAPER_URL.search(str(row.get("paper_url") or ""))
+    return str(row.get("paper_id") or (found and found["id"]) or row.get("paper_title") or row.get("model_name") or "")
+
+
+def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]:
+    """The scores (see `Gold.scores`) less those of any version of the paper itself."""
+    own = base_id(paper_id)
+    return [score for other, score in scores if other != own]
+
+
+def fold_of(paper_id: str, folds: int) -> int:
+    """The fold of a paper, from its id alone; all versions of one arXiv paper share it."""
+    return int.from_bytes(hashlib.blake2b(base_id(paper_id).encode(), digest_size=8).digest()) % folds

@@ -1,0 +1,230 @@
+"""Staged outcomes -> the tables of the store. Every step is a merge by key: done twice it is done once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tdm_ray.leaderboard.aggregate import counts_of
+from tdm_ray.leaderboard.rank import TDM_PARTS, key, key_of
+from tdm_ray.store.staging import Staging
+from tdm_ray.run.todo import Todo, paper_keys
+from tdm_ray.records import REJECTS
+from tdm_ray.run.outcomes import exploded, rejects_of, scored_rows
+from tdm_ray.store.schemas import FORMS, with_month
+from tdm_ray.store.tables import Store
+from tdm_ray.arxiv_ids import base_ids
+
+_ROWS = 1_000_000  # predictions a merge: about 1 GB; more are merged one after the other
+_REASONED = ["reason", "source", "location", "detail", "seen_at"]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """One night's changes to the tables. `touched` collects the labels whose leaderboards change, `versions` what the
+    commits made."""
+
+    store: Store
+    todo: Todo
+    staging: Staging
+    run_id: str
+    lost: pa.Table
+    """Papers that no outcome came of, as rejects."""
+    versions: dict[str, int] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
+
+    @property
+    def ids(self) -> dict[str, str]:
+        """What rows say of the model and the taxonomy that decided."""
+        return {"model_id": self.todo.model_id, "taxonomy_id": self.todo.taxonomy.taxonomy_id}
+
+    def predictions(self) -> None:
+        """New rows in; rows of papers that changed or failed, and of labels that are gone or respelt, out."""
+        kinds = self.todo.kinds if not self.todo.anew else ("whole",)
+        staged = (table for kind in kinds for table in self.staging.outcomes(kind, self.todo.corpus))
+        rows = (self._touch(with_month(exploded(_good(table), self.ids))) for table in staged)
+        if self.todo.anew:
+            self.versions["predictions"] = self.store.overwrite("predictions", rows, self.run_id)
+            return
+        gone = self._touch(self._outdated())
+        for part in _parts(rows, FORMS["predictions"].schema):
+            if (version := self.store.upsert("predictions", part, self.run_id, gone)) is not None:
+                self.versions["predictions"] = version
+            gone = None
+
+    def _outdated(self) -> pa.Table:
+        columns = list(FORMS["predictions"].key)
+        found = [self.store.read("predictions", columns, _of(self._remade))]
+        removed, respelt = (pa.array(sorted(map(key_of, tdms)), pa.string()) for tdms in
+                            (self.todo.labels.removed, self.todo.labels.added))  # fmt: skip
+        if not len(removed) and not len(respelt):
+            return found[0]
+        for batch in self.store.scan("predictions").to_batches(columns=columns):
+            table = pa.Table.from_batches([batch])
+            mine, again = key(table), pc.is_in(table["paper_id"], value_set=self._asked)
+            out = pc.or_(pc.is_in(mine, value_set=removed), pc.and_(again, pc.is_in(mine, value_set=respelt)))
+            found.append(table.filter(out))
+        return pa.concat_tables(found).group_by(columns).aggregate([])
+
+    @cached_property
+    def _remade(self) -> pa.Array:
+        """Papers whose old rows do not count any more: those scored whole, well or not, and those lost."""
+        tables = self.staging.outcomes("whole", self.todo.corpus, ())
+        ids = [table["paper_id"].combine_chunks() for table in tables]
+        return pa.concat_arrays([self.lost["paper_id"].combine_chunks(), *ids])
+
+    @cached_property
+    def _again(self) -> pa.Table:
+        """What came of the papers that were asked about new labels. One that failed there keeps what it has, under the
+        taxonomy that it was scored with: so the next night scores it whole."""
+        columns = ["hypotheses", "seen_at", "reason"]
+        kinds = [kind for kind in self.todo.kinds if kind != "whole"]
+        tables = [_good(t) for kind in kinds for t in self.staging.outcomes(kind, self.todo.corpus, columns)]
+        empty = pa.table({"paper_id": pa.array([], pa.string()), "hypotheses": pa.array([], pa.int32())})
+        return pa.concat_tables([empty, *(t.select(["paper_id", "hypotheses", "seen_at"]) for t in tables)],
+                                promote_options="default")  # fmt: skip
+
+    @cached_property
+    def _asked(self) -> pa.Array:
+        return self._again["paper_id"].combine_chunks()
+
+    def scored(self) -> None:
+        """A row a paper; of papers asked about some labels only, the old row with the new counts."""
+        whole = (with_month(scored_rows(_good(t), self.ids)) for t in self.staging.outcomes("whole", self.todo.corpus))
+        if self.todo.anew:
+            self.versions["scored"] = self.store.overwrite("scored", whole, self.run_id)
+            return
+        tables = [FORMS["scored"].schema.empty_table(), *whole]
+        last = self.todo.last
+        if last and last["taxonomy_id"] != self.ids["taxonomy_id"]:
+            tables.append(self._restamped(last["versions"]["scored"]))
+        failed = [t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
+                  for t in self.staging.outcomes("whole", self.todo.corpus, ["reason"])]  # fmt: skip
+        gone = with_month(pa.concat_tables([*failed, self.lost.select(["paper_id"])]))
+        self._note("scored", self.store.upsert("scored", pa.concat_tables(tables), self.run_id, gone))
+
+    def _restamped(self, version: int) -> pa.Table:
+        """The rows of papers that were seen, under the new taxonomy: all where labels only went, else those asked."""
+        old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._remade), version=version)
+        if self.todo.labels.added:
+            old = old.filter(pc.is_in(old["paper_id"], value_set=self._asked))
+        counted = counts_of(self.store.scan("predictions"), ["paper_id"])
+        places = pc.index_in(old["paper_id"], value_set=counted["paper_id"].combine_chunks())
+        count = pc.cast(pc.fill_null(counted["rows"].take(places), 0), pa.int32())
+        places = pc.index_in(old["paper_id"], value_set=self._asked)
+        asked = pc.fill_null(self._again["hypotheses"].take(places), 0)
+        columns = {name: old[name] for name in old.column_names}
+        columns |= {
+            "predictions": count, "unknown": pc.equal(count, 0),
+            "taxonomy_id": pa.repeat(self.ids["taxonomy_id"], len(old)),
+            "hypotheses": pc.cast(pc.add(old["hypotheses"], asked), pa.int32()),
+        }  # fmt: skip
+        if len(self._asked):
+            columns["scored_at"] = pc.coalesce(self._again["seen_at"].take(places), old["scored_at"])
+        return pa.table([columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema)
+
+    def rejects(self, unread: pa.Table) -> None:
+        """Papers that failed or were lost; and `unread`, what could not be read (schema `REJECTS`)."""
+        form = FORMS["rejects"]
+        failed = [self._failed(t) for t in self.staging.outcomes("whole", self.todo.corpus, _REASONED)]
+        tables = (self._numbered(_unread(unread)), *failed, self._numbered(self.lost.drop_columns("nights")))
+        rows = pa.concat_tables(table.select(form.schema.names) for table in tables)
+        rows = rows.take(_first_of(rows, form.key))
+        if self.todo.anew:
+            self._note("rejects", self.store.overwrite("rejects", [rows], self.run_id))
+            return
+        old = self.store.read("rejects")
+        gone = old.filter(pc.or_(pc.is_null(old["content_hash"]), pc.is_in(old["paper_id"], value_set=self._remade)))
+        shown = [name for name in form.schema.names if name != "seen_at"]
+        if _sorted(rows.select(shown)) != _sorted(gone.select(shown)):
+            self._note("rejects", self.store.upsert("rejects", rows, self.run_id, gone))
+
+    def _failed(self, table: pa.Table) -> pa.Table:
+        bad = table.filter(pc.is_valid(table["reason"]))
+        told: dict[str, Any] = {name: rejects_of(table)[name] for name in REJECTS.names}
+        told |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
+        return self._numbered(pa.table({**told, "content_hash": bad["content_hash"]}))
+
+    def _numbered(self, rows: pa.Table) -> pa.Table:
+        """With the number of nights in which the paper, as it is now, was tried."""
+        old = self.store.read("rejects", ["paper_id", "content_hash", "nights"])
+        keys = (paper_keys(table).combine_chunks() for table in (rows, old))
+        at = pc.index_in(next(keys), value_set=next(keys), skip_nulls=True)  # null: could not even be read
+        before = pc.fill_null(old["nights"].take(at), 0)
+        return rows.append_column("nights", pc.cast(pc.add(before, 1), pa.int32()))
+
+    def taxonomy(self) -> None:
+        """The labels that have now been asked about."""
+        last = self.todo.last
+        if last is None or self.todo.anew or last["taxonomy_id"] != self.ids["taxonomy_id"] or self.todo.labels.turned:
+            self._note("taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id))
+
+    def marks(self) -> None:
+        """What readers said of predictions, which leaderboards are ranked by."""
+        self.touched.update(self.todo.marked)
+        if self.todo.marked:
+            self._note("marks", self.store.overwrite("marks", [self.todo.marks], self.run_id))
+
+    def touch_versions(self) -> None:
+        """Leaderboards show a paper's newest version only: those of its other versions change with it."""
+        self.touched.update(map(key_of, self.todo.labels.turned))
+        if self.todo.anew:
+            return  # all are ranked
+        bases = base_ids(pa.chunked_array([self._remade])).unique()
+        ids = self.store.read("scored", ["paper_id"])["paper_id"]
+        others = pc.and_(pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._remade)))
+        if pc.any(others).as_py():
+            self._touch(self.store.read("predictions", TDM_PARTS, _of(ids.filter(others).combine_chunks())))
+
+    def _touch(self, rows: pa.Table) -> pa.Table:
+        self.touched.update(key(rows).unique().to_pylist())
+        return rows
+
+    def _note(self, name: str, version: int | None) -> None:
+        if version is not None:
+            self.versions[name] = version
+
+
+def _of(ids: pa.Array) -> pc.Expression:
+    """Rows of these papers; the month lets whole files be left out."""
+    months = with_month(pa.table({"paper_id": ids}))["month"].unique()
+    return pc.field("month").isin(months) & pc.field("paper_id").isin(ids)
+
+
+def _good(outcomes: pa.Table) -> pa.Table:
+    return outcomes.filter(pc.is_null(outcomes["reason"]))
+
+
+def _unread(rejects: pa.Table) -> pa.Table:
+    for name in ("content_hash", "model_id", "taxonomy_id"):
+        rejects = rejects.append_column(name, pa.nulls(len(rejects), pa.string()))
+    return rejects
+
+
+def _sorted(rows: pa.Table) -> pa.Table:
+    return rows.sort_by([("paper_id", "ascending"), ("location", "ascending")]).combine_chunks()
+
+
+def _first_of(rows: pa.Table, columns: Iterable[str]) -> pa.Array:
+    """The row numbers of the first row of each key."""
+    keys = list(columns)
+    numbered = rows.select(keys).append_column("row", pa.array(range(len(rows)), pa.int64()))
+    return numbered.group_by(keys).aggregate([("row", "min")])["row_min"].combine_chunks().sort()
+
+
+def _parts(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows in tables of a bounded size; one at least."""
+    waiting, count, none = [schema.empty_table()], 0, True
+    for table in tables:
+        waiting.append(table)
+        count += len(table)
+        if count >= _ROWS:
+            yield pa.concat_tables(waiting)
+            waiting, count, none = [schema.empty_table()], 0, False
+    if count or none:
+        yield pa.concat_tables(waiting)

@@ -1,0 +1,73 @@
+"""How the work of a run is laid out on a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ray.data import ActorPoolStrategy
+
+from tdm_ray.run.cluster import cores, cpus, gpus
+from tdm_ray.config import RayConfig
+from tdm_ray.errors import InputError
+
+_BLOCK = 64
+PREPARING = 0.75  # of the cores, beside GPUs, which wait for their papers: a core prepares a dozen a second
+_OTHERS = 2  # CPUs: one to read and write with, one for the actor that knows what a killed run has done
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What runs where: `actors` with the model, each with `gpus` and `threads`; `preparers` on CPUs beside them."""
+
+    actors: int
+    gpus: float
+    threads: int | None
+    preparers: int
+    papers_a_block: int
+
+    def __str__(self) -> str:
+        where = f"{self.gpus:g} GPU each" if self.gpus else f"{self.threads} threads each"
+        return (
+            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; blocks of {self.papers_a_block} papers"
+        )
+
+    @property
+    def pool(self) -> ActorPoolStrategy:
+        """The actors that hold the model."""
+        return ActorPoolStrategy(size=self.actors)
+
+
+def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layout:
+    """The layout for the cluster at hand and a corpus of `papers` (None: not known).
+
+    few: papers are asked about some labels only, so that the model hardly works, and the cores are the preparers'.
+
+    Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with, for ever.
+    """
+    on_gpu = gpus() if config.gpus is None else config.gpus
+    each = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
+    if each:
+        actors = config.actors or max(1, int((gpus() or each) / each))
+        threads, wanted = None, int(PREPARING * cores())
+    else:
+        actors = config.actors or max(1, cores() // 4)
+        # Two threads that wait for each other on cores where others prepare are slower than one: with them 4,623
+        # papers took 158 s, with one (and a faster reader, 14 s of it) 126, on 2 cores of an AMD EPYC with AVX2.
+        threads = config.threads or (1 if few else max(1, cores() // actors))
+        # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
+        wanted = cores() if few else min(3 * actors // 2, cores() // 2)
+    preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
+    if actors + preparers + _OTHERS > cpus():
+        raise InputError(
+            f"{actors} model actors, {preparers} that prepare papers, and {_OTHERS} CPUs to read, write and resume "
+            f"with, are more than the cluster's {cpus()} CPUs; give --actors {max(1, cpus() - 1 - _OTHERS)} at most, "
+            "or more CPUs"
+        )
+    return Layout(actors, each, threads, preparers, _block(config, papers, actors))
+
+
+def _block(config: RayConfig, papers: int | None, actors: int) -> int:
+    """Four blocks an actor at least, of 8 to 64 papers."""
+    if config.papers_a_block:
+        return config.papers_a_block
+    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))

@@ -1,0 +1,148 @@
+"""Labelled papers -> a calibrator (and an index): shortlists, out-of-fold priors, model log-odds, the joint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.classify.calibration import (  # fmt: skip
+    Calibrator,
+    Joint,
+    expected_calibration_error,
+    fit_joint,
+    fit_prior,
+    joint_inputs,
+    micro_f1,
+    sigmoid,
+)
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all
+from tdm_ray.classify.index import save_index
+from tdm_ray.training.neighbours import labelled_neighbours, versions
+from tdm_ray.classify.lexicon import Floats, Lexicon
+from tdm_ray.extract.quotes import Quotes, dataset_words
+from tdm_ray.classify.scorer import Decider, Knowledge, prepare
+from tdm_ray.classify.shortlist import Shortlist, Shortlister
+from tdm_ray.parallel import cores, over_chunks
+from tdm_ray.records import Paper, Reading
+from tdm_ray.storage import exists, list_files
+from tdm_ray.gold.annotations import Gold, fold_of, read_gold
+from tdm_ray.arxiv_ids import base_id
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+FOLDS = 5
+# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
+JOINT_PAPERS = 500
+LEAST_PAPERS = 50
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """The shortlists of all labelled papers, none seeing itself or its other versions, and which labels are gold."""
+
+    papers: Sequence[Paper]
+    shortlists: Sequence[Shortlist]
+    truth: Sequence[np.ndarray[Any, np.dtype[np.bool_]]]
+    folds: np.ndarray[Any, np.dtype[np.int64]]
+    gold_pairs: Sequence[int]
+
+
+def index_corpus(papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, out: str) -> dict[str, Any]:
+    """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not empty."""
+    if exists(out) and list_files(out):
+        raise OutputError(f"{out}: not empty; choose another --out, or delete it")
+    return build_index(read_all(papers), read_gold(*annotations), config, out)
+
+
+def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, out: str) -> dict[str, Any]:
+    """Learn from papers and `gold` and write an index folder; returns what stands in its `index.json`.
+
+    Raises `TaxonomyError` where fewer than `LEAST_PAPERS` papers have a label of the taxonomy.
+    """
+    checkpoint, taxonomy = open_checkpoint(config.model), read_taxonomy(config.taxonomy, min_count=config.min_count)
+    gathered = gather(readings, gold, taxonomy, read_taxonomy(config.taxonomy))
+    papers, counts = [labelled.paper for labelled in gathered.papers], gathered.counts
+    if (known := counts["papers"] - counts["unknown"]) < LEAST_PAPERS:
+        raise TaxonomyError(
+            f"only {known} of {len(readings)} papers have a label of the taxonomy; an index needs {LEAST_PAPERS}. "
+            "Check that the annotations' file names are the papers' ids, and that their TDMs are spelled as in the "
+            "taxonomy"
+        )
+    neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy)
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
+    quotes = Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
+    calibrator, figures = fit_calibrator(lesson, Knowledge(config, checkpoint, taxonomy, None))
+    facts = {
+        "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
+        **counts, **figures, "quoted_papers": quotes.papers,
+    }  # fmt: skip
+    save_index(
+        out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator,
+        gold.scores([p.paper_id for p in papers], taxonomy), quotes, facts,
+    )  # fmt: skip
+    return facts
+
+
+def study(gathered: Gathered, shortlister: Shortlister) -> Lesson:
+    """Shortlist every labelled paper as if it were new; labels it may report under another name are left out."""
+    papers = [labelled.paper for labelled in gathered.papers]
+    folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
+    counts = shortlister.neighbours.counts_of_others(folds) if shortlister.neighbours else None
+    items = list(zip(gathered.papers, versions([p.paper_id for p in papers]), folds, strict=True))
+    shortlists = over_chunks(_Student(shortlister, counts), items)
+    truth = [np.isin(s.labels, labelled.known) for s, labelled in zip(shortlists, gathered.papers, strict=True)]
+    return Lesson(papers, shortlists, truth, folds, [len(labelled.known) for labelled in gathered.papers])
+
+
+@dataclass(frozen=True)
+class _Student:
+    shortlister: Shortlister
+    counts: Floats | None
+
+    def __call__(self, items: Sequence[tuple[Labelled, list[int], int]]) -> list[Shortlist]:
+        return [self._one(labelled, same, fold) for labelled, same, fold in items]
+
+    def _one(self, labelled: Labelled, same: list[int], fold: int) -> Shortlist:
+        counts = None if self.counts is None else self.counts[fold]
+        found = self.shortlister.shortlist(labelled.paper, leave_out=same, counts=counts)
+        return found.keep(~np.isin(found.labels, list(labelled.own.difference(labelled.known))))
+
+
+def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, dict[str, Any]]:
+    """The prior from all papers, the joint from those that the model was not trained on; and how well they did."""
+    sizes = [len(found.labels) for found in lesson.shortlists]
+    rows = np.concatenate([found.features for found in lesson.shortlists])
+    trees, log_odds = fit_prior(rows, np.concatenate(lesson.truth), np.repeat(lesson.folds, sizes))
+    priors = np.split(log_odds, np.cumsum(sizes)[:-1])
+    seen = {base_id(paper_id) for paper_id in knowledge.checkpoint.learnt_from}
+    unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in seen]
+    unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
+    decider = Decider(knowledge, threads=cores())
+    inputs, truth = [], []
+    for i in unseen:
+        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
+        inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
+        truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
+    joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))
+    return Calibrator(trees, joint), _figures(joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen)
+
+
+def _figures(
+    joint: Joint, inputs: Floats, truth: np.ndarray[Any, np.dtype[np.bool_]], lesson: Lesson, used: Sequence[int]
+) -> dict[str, Any]:
+    probability = sigmoid(inputs @ np.array(joint.weights, np.float32) + joint.intercept)
+    gold = sum(lesson.gold_pairs[i] for i in used)
+    decided = probability >= joint.threshold
+    return {
+        "joint_papers": len(used),
+        "threshold": joint.threshold,
+        "held_out_micro_f1": round(micro_f1(decided, truth, gold), 4),
+        "held_out_calibration_error": round(expected_calibration_error(probability, truth), 4),
+        "shortlist_recall": round(sum(int(t.sum()) for t in lesson.truth) / max(sum(lesson.gold_pairs), 1), 4),
+    }

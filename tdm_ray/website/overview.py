@@ -1,0 +1,83 @@
+"""Pages about many leaderboards: home, areas, runs; and the index of the search."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tdm_ray.leaderboard.rank import TDM_PARTS
+from tdm_ray.records import TDM
+from tdm_ray.website.areas import OTHER
+from tdm_ray.website.content import Content, Line
+from tdm_ray.website.render import render
+from tdm_ray.website.urls import area_url, board_url, paper_url, run_url
+from tdm_ray.arxiv_ids import base_id
+
+_TASKS = 8
+
+
+def home_page(content: Content) -> tuple[str, str]:
+    """Areas, the newest states of the art, what the last run brought."""
+    areas = [
+        {"name": name, "boards": len(lines), "tasks": Counter(line.tdm.task for line in lines).most_common(_TASKS),
+         "more": len({line.tdm.task for line in lines}) - _TASKS}
+        for name, lines in _by_area(content)
+    ]  # fmt: skip
+    return "index.html", render(
+        "home.html", root="", areas=areas, newest=content.newest, boards=len(content.lines), entries=len(content.table),
+        papers=len(content.papers), left_out=content.left_out,
+        as_of=next((run.row["started_at"] for run in content.runs if run.row["outcome"] != "failed"), None),
+    )  # fmt: skip
+
+
+def area_pages(content: Content) -> Iterator[tuple[str, str]]:
+    """A page an area: its tasks, the largest first, and their leaderboards."""
+    for name, lines in _by_area(content):
+        tasks: dict[str, list[Line]] = defaultdict(list)
+        for line in sorted(lines, key=lambda line: -line.entries):
+            tasks[line.tdm.task].append(line)
+        order = sorted(tasks.items(), key=lambda item: (-len(item[1]), item[0]))
+        yield area_url(name), render("area.html", root="../", area=name, tasks=order, boards=len(lines))
+
+
+def run_pages(content: Content) -> Iterator[tuple[str, str]]:
+    """A list of the runs, and a page for each; what a run brought may since be gone, and has no link then."""
+    yield "runs.html", render("runs.html", root="", runs=content.runs)
+    boards, papers = {line.url for line in content.lines}, {base_id(paper): paper for paper in content.paper_ids}
+    for run in content.runs:
+        entries = [
+            {**row, "board": url if (url := board_url(_tdm(row))) in boards else None,
+             "page": paper_url(found) if (found := papers.get(base_id(row["paper_id"]))) else None}
+            for row in (run.changes.entries if run.changes else ())
+        ]  # fmt: skip
+        told = run.changes and {"count": run.changes.count, "entries": entries}
+        yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=told)
+
+
+def _tdm(row: Mapping[str, Any]) -> TDM:
+    return TDM(*(row[part] for part in TDM_PARTS))
+
+
+def search_index(content: Content) -> tuple[str, str]:
+    """`[task, [[dataset, metric, page, entries], ...]], ...` as a script: pages of a folder may not read other files.
+
+    It is loaded when somebody begins to search.
+    """
+    tasks: dict[str, list[tuple[str, str, str, int]]] = defaultdict(list)
+    for line in content.lines:
+        page = line.url.removeprefix("boards/").removesuffix(".html")
+        tasks[line.tdm.task].append((line.tdm.dataset, line.tdm.metric, page, line.entries))
+    told = json.dumps(list(tasks.items()), ensure_ascii=False, separators=(",", ":"))
+    # Both end a line within a string of older JavaScript.
+    told = told.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return "search-index.js", f"window.tdmIndex={told};\n"
+
+
+def _by_area(content: Content) -> list[tuple[str, list[Line]]]:
+    """Areas, the largest first, what has none last."""
+    areas: dict[str, list[Line]] = defaultdict(list)
+    for line in content.lines:
+        areas[line.area].append(line)
+    return sorted(areas.items(), key=lambda item: (item[0] == OTHER, -len(item[1])))

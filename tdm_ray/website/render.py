@@ -1,0 +1,30 @@
+"""Templates -> HTML. Everything that comes from a paper is escaped; only plots, which hold it escaped, are not."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from tdm_ray import __version__
+from tdm_ray.website.areas import area_of
+from tdm_ray.website.urls import area_url, board_url, paper_url, run_url
+
+
+def render(template: str, **values: Any) -> str:
+    """A page."""
+    return str(_environment().get_template(template).render(version=__version__, **values))
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=PackageLoader("tdm_ray.website"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
+        lstrip_blocks=True, auto_reload=False,
+    )  # fmt: skip
+    found.globals |= {"area_of": area_of, "area_url": area_url, "board_url": board_url, "paper_url": paper_url}
+    found.globals |= {"run_url": run_url}
+    found.filters |= {"thousands": lambda n: f"{n:,}", "svg": Markup, "probability": lambda p: f"{p:.2f}"}
+    return found

@@ -1,0 +1,318 @@
+"""Scores and evidence: what counts as a candidate, tables out of order, a matcher that learns, and what ships."""
+
+import csv
+import random
+from dataclasses import replace
+from importlib import resources
+
+import numpy as np
+import pytest
+
+from tdm_ray.config import ScoreConfig
+from tdm_ray.demo import demo_papers
+from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.classify.scorer import Knowledge, Preparer
+from tdm_ray.text.numbers import numbers, same_number
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.read import read_papers
+from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
+from tdm_ray.extract.associations import Associations, Counts, count_words
+from tdm_ray.training.boost import FOLDS, Stack, boost, out_of_fold
+from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
+from tdm_ray.training.matcher import fit, learn_matcher, tasks_of, with_rare
+from tdm_ray.extract.matcher import Matcher, third_look
+from tdm_ray.extract.extractor import Prover, row_around
+from tdm_ray.extract.features import Signs
+from tdm_ray.gold.annotations import Gold
+from tdm_ray.taxonomy.labels import Label, Taxonomy
+
+
+@pytest.fixture(scope="module")
+def knowledge():
+    return Knowledge.of(ScoreConfig())
+
+
+@pytest.fixture(scope="module")
+def prove(knowledge):
+    preparer, prover = Preparer(knowledge), Prover(knowledge)
+
+    def prove(paper):
+        prepared = preparer(paper)
+        labels = [str(knowledge.taxonomy.labels[n].tdm) for n in prepared.labels]
+        return dict(zip(labels, prover(paper, prepared), strict=True))
+
+    return prove
+
+
+def paper(*tables, text="", title="Squeeze nets"):
+    return Paper("1901.00001", title, "We propose SqueezeNet.", [Section("Experiments", text)], tables)
+
+
+def test_candidates_know_their_place():
+    """Two rows, two columns and a sentence: headers, ranks by value, order, and which numbers count at all."""
+    grid = [["Model", "MNIST", "CIFAR-10"], ["Base", "98.1", "90.0/91.0"], ["Ours", "99.1 ± 0.1", "93.5"]]
+    found = candidates_of(paper(table_of_grid("Table 1. Accuracy.", grid), text="We reach 99.1 % on MNIST in 2019."))
+    assert [n.value for n in found.numbers] == [98.1, 99.1, 93.5, 99.1]
+    assert [found.contexts[c] for c in found.beside] == ["Base", "Ours", "Ours", ""]
+    assert [found.contexts[c] for c in found.above] == ["MNIST", "MNIST", "CIFAR-10", ""]
+    assert found.kinds.tolist() == [CELL, CELL, CELL, TEXT]
+    assert found.printed[1] == "99.1 ± 0.1"
+    in_row, in_column = found.places[:3, 0], found.places[:3, 1]
+    np.testing.assert_allclose(in_column, [0.25, 0.75, np.nan])
+    np.testing.assert_allclose(in_row, [np.nan, 0.75, 0.25])
+
+
+def test_candidates_know_what_comes_after_them():
+    grid = [["Model", "MNIST", "SVHN"], ["Base", "98.1", "90.0"], ["Ours", "99.1", "93.5"], ["Ours+", "99.2", ""]]
+    after = [PLACES.index(name) for name in ("rows_below", "after_in_row", "below_in_column")]
+    places = candidates_of(paper(table_of_grid("", grid))).places[:, after]
+    assert places.tolist() == [[2, 1, 2], [2, 0, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
+
+
+def test_the_deviation_of_a_number_is_no_candidate():
+    """A PDF table parser cuts "79.97 ± 0.60%" in two cells of one row."""
+    cells = [Cell("79.97±", False, ["Ours"]), Cell("0.60%", False, ["Ours"]), Cell("0.5", False, ["Base"])]
+    assert [n.value for n in candidates_of(paper(PaperTable("", cells))).numbers] == [79.97, 0.5]
+    results = [Cell("79.97±", False, ["Ours"]), Cell("80.10±", False, ["Ours"])]
+    assert [n.value for n in candidates_of(paper(PaperTable("", results))).numbers] == [79.97, 80.1]
+
+
+def test_a_caption_comes_before_the_raw_text_that_a_parser_left_with_it():
+    table = PaperTable("Model MNIST Ours 99.1 Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])])
+    found = candidates_of(paper(table))
+    assert found.contexts[found.about[0]] == "Table 3: Accuracy. Model MNIST Ours 99.1"
+
+
+def test_a_paper_without_numbers_has_none():
+    assert len(candidates_of(paper(text="No numbers here."))) == 0
+
+
+ODD = {
+    "ragged rows": table_of_grid(
+        "Accuracy on ImageNet", [["a", "Top 1 Accuracy"], ["b"], ["Ours", "77.1", "3", "4"], []]
+    ),
+    "no header": PaperTable("ImageNet Top 1 Accuracy", [Cell("77.1"), Cell("x"), Cell("")]),
+    "three numbers": PaperTable("ImageNet Top 1 Accuracy", [Cell("77.1 78.2 79.3", True, ["Ours"], ["ImageNet"])]),
+    "not a number": PaperTable("ImageNet Top 1 Accuracy", [Cell("NaN", True, ["Ours"], ["ImageNet"]), Cell("nan")]),
+    "beyond all": PaperTable("ImageNet Top 1 Accuracy", [Cell("1e308", True, ["Ours"], ["ImageNet"])]),
+    "nothing": PaperTable("", []),
+    "10,000 cells": PaperTable(
+        "ImageNet", [Cell(f"{i % 97}.{i % 7}", False, [f"r{i // 100}"], [f"c{i % 100}"]) for i in range(10_000)]
+    ),
+}
+
+
+@pytest.mark.parametrize("table", ODD.values(), ids=ODD)
+def test_odd_tables_end_in_no_false_certainty(prove, table):
+    """No crash, and no score but a number that the table states alone in a cell."""
+    title = "SqueezeNet: Image Classification on ImageNet, Top 1 Accuracy"
+    found = [p for p in prove(paper(table, title=title)).values() if p["score"] is not None]
+    stated = {n[0].value for n in (numbers(c.value) for c in table.cells) if len(n) == 1}
+    assert all(p["score"] in stated for p in found)
+    assert bool(found) == (table is ODD["ragged rows"])  # the one that states a number under a header
+
+
+def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
+    """Every score is a number of its own evidence, and nine of ten are what tdm_ray/demo/expected.tsv says."""
+    with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
+        expected = {tuple(row.values())[:4]: row["score"] for row in csv.DictReader(file, delimiter="\t")}
+    said, right = 0, 0
+    for reading in read_papers(demo_papers()):
+        for label, p in prove(reading.paper).items():
+            if p["score"] is None:
+                continue
+            assert p["score_text"] in p["evidence"]["text"]
+            assert p["score"] == pytest.approx(numbers(p["score_text"])[0].value)
+            assert p["evidence"]["kind"] != "cell" or p["evidence"]["column_headers"]
+            entered = expected.get((reading.paper.paper_id, *label.split("#", 2)))
+            said += entered is not None
+            right += entered is not None and same_number(p["score_text"], entered)
+    assert said > 0.9 * len(expected)
+    assert right > 0.9 * said
+
+
+METRICS, SETS = ("Accuracy", "F1", "BLEU"), ("MNIST", "WMT", "SQuAD")
+
+
+def corpus(count):
+    """Papers with a table of three data sets by three metrics; the row of the paper's own method holds the gold."""
+    chance, papers, results = random.Random(0), [], {}
+    for number in range(count):
+        name = f"Net{number}"
+        heads = [f"{dataset} {metric}" for dataset in SETS for metric in METRICS]
+        rows = [[f"Base [{i}]", *(f"{chance.uniform(40, 80):.1f}" for _ in heads)] for i in range(3)]
+        own = [f"{name} (ours)", *(f"{chance.uniform(60, 95):.1f}" for _ in heads)]
+        rows.insert(chance.randrange(4), own)
+        table = table_of_grid("Table 1. Results.", [["Model", *heads], *rows])
+        chosen = chance.sample(range(len(heads)), 3)
+        found = Paper(f"{number}", f"{name}: a network", f"We present {name}.", [], [table])
+        papers.append(found)
+        results[found.paper_id] = {TDM("T", SETS[i // 3], METRICS[i % 3]): (own[i + 1],) for i in chosen}
+    labels = [Label(TDM("T", dataset, metric), 9, "higher") for dataset in SETS for metric in METRICS]
+    return papers, Gold(results), Taxonomy.of(labels)
+
+
+@pytest.fixture(scope="module")
+def learnt():
+    papers, gold, taxonomy = corpus(90)
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    tasks = tasks_of(papers, gold, taxonomy)
+    return fit(tasks, lexicon, taxonomy.labels, gold.scores(gold.results, taxonomy))
+
+
+def test_a_matcher_learns_what_is_ones_own(learnt):
+    """By chance one of 36 numbers would be right; on papers it did not learn from, most are."""
+    _, figures = learnt
+    assert figures["papers"] == 90
+    assert figures["results"] == 270
+    assert figures["right"] > 0.7
+    assert figures["said_right"] > 0.7
+
+
+def test_labels_too_rare_to_be_asked_teach_all_the_same():
+    """Of nine labels three are asked: as many papers and results are learnt from, the figures are of the three."""
+    papers, gold, taxonomy = corpus(90)
+    common = Taxonomy(tuple(label for label in taxonomy.labels if label.tdm.dataset == "WMT"))
+    every = with_rare(common, gold, gold.results)
+    assert [label.tdm for label in every.labels] == [label.tdm for label in taxonomy.labels]
+    assert {label.direction for label in every.labels} == {"higher"}
+    assert len(with_rare(common, gold, [])) == 3
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(every, checkpoint.document_frequency, checkpoint.documents)
+    asked = [every.index[label.tdm] for label in common.labels]
+    _, figures = fit(tasks_of(papers, gold, every), lexicon, every.labels, {}, asked)
+    of_wmt = sum(tdm.dataset == "WMT" for results in gold.results.values() for tdm in results)
+    assert (figures["papers"], figures["results"], figures["results_asked"]) == (90, 270, of_wmt)
+    assert figures["right"] > 0.6
+
+
+def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
+    rows, ranked = np.arange(8, dtype=np.float32).reshape(4, 2), np.array([1.0, 0.0, 2.0, 5.0], np.float32)
+    best, seen = third_look(rows, ranked, [3, 1])
+    share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
+    assert best.tolist() == [2, 3]
+    np.testing.assert_allclose(seen, [[4, 5, 2, share, 1], [6, 7, 5, 1, 5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("look", ["second", "third"])
+def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(look):
+    """Each paper's rows are told by a number of its own: whoever saw it knows which is right, nobody else does."""
+    chance = np.random.default_rng(0)
+    right = chance.permuted(np.tile([True, False, False, False], (600, 1)), axis=1).ravel()
+    stack = Stack(chance.random((2400, 3)).astype(np.float32), right, np.ones(2400, np.float32),
+                  np.arange(600) % FOLDS, np.zeros(600, np.int64), np.zeros(600, bool), np.full(600, 4))  # fmt: skip
+    first = out_of_fold(stack, look).reshape(600, 4).argmax(axis=1)
+    assert right.reshape(600, 4)[np.arange(600), first].mean() < 0.32
+    known = np.asarray(boost(stack, look).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
+    assert right.reshape(600, 4)[np.arange(600), known].mean() > 0.4
+
+
+def test_others_are_the_common_labels():
+    """A header that names a label too rare to be asked for names no other."""
+    taxonomy = Taxonomy.of([Label(TDM("T", dataset, "M"), 9) for dataset in ("MNIST", "SVHN")])
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    shown = paper(table_of_grid("", [["Model", "SVHN"], ["Ours", "99.1"]]))
+    every, common = (
+        Signs(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked).see(shown).best_of_others[1].max()
+        for asked in (None, [taxonomy.index[TDM("T", "MNIST", "M")]])
+    )
+    assert every > 0.3
+    assert common == 0
+
+
+def test_a_taxonomy_that_nobody_reports(labelled_files, tmp_path):
+    (tmp_path / "taxonomy.tsv").write_text("T#A dataset of nobody#M\t9\n")
+    asked = ([str(labelled_files / "papers.jsonl")], [str(labelled_files / "gold.tsv")])
+    with pytest.raises(TaxonomyError, match="only 0 papers have a score of a label of the taxonomy"):
+        learn_matcher(*asked, str(tmp_path / "taxonomy.tsv"), 5, "embedded", str(tmp_path / "out"))
+
+
+def test_a_matcher_comes_back_as_it_was_saved(learnt, tmp_path):
+    matcher, figures = learnt
+    matcher.save(str(tmp_path), figures)
+    again = Matcher.load(str(tmp_path))
+    assert again.least == matcher.least
+    assert again.associations.table.equals(matcher.associations.table)
+    for trees, saved in zip(vars(matcher.looks).values(), vars(again.looks).values(), strict=True):
+        rows = np.random.default_rng(0).random((20, trees.num_feature()))
+        np.testing.assert_array_equal(saved.predict(rows), trees.predict(rows))
+
+
+def test_words_that_stand_at_right_numbers_gain_weight():
+    """ "top1" heads the right column of Accuracy in three papers; "params" the wrong one."""
+    grid = [["Model", "top1", "params"], ["A", "70.1", "5.5"], ["B", "71.3", "6.5"]]
+    counts = Counts.none()
+    for _ in range(3):
+        found = candidates_of(paper(table_of_grid("", grid)))
+        right = np.array([n.text == "71.3" for n in found.numbers])
+        counts.add(count_words(found, [(TDM("T", "ImageNet", "Accuracy"), right)]))
+    weights = {(r["name"], r["word"]): r["weight"] for r in Associations.of(counts).table.to_pylist()}
+    assert weights["accuracy", "top1"] > 0.2
+    assert weights["accuracy", "params"] < -0.2
+
+
+def test_a_folder_that_is_no_matcher(tmp_path):
+    with pytest.raises(CheckpointError, match=r"not a matcher.*tdm-ray matcher"):
+        Matcher.load(str(tmp_path))
+    for name in ("matcher.json", "first.txt", "second.txt", "third.txt"):
+        (tmp_path / name).write_text("{}")
+    with pytest.raises(CheckpointError, match="damaged"):
+        Matcher.load(str(tmp_path))
+
+
+def test_a_matcher_of_another_version(learnt, tmp_path, monkeypatch):
+    matcher, figures = learnt
+    matcher.save(str(tmp_path), figures)
+    monkeypatch.setattr("tdm_ray.extract.matcher.FORM", "another")
+    with pytest.raises(CheckpointError, match="learnt by a version of tdm_ray that looks at other things; make it"):
+        Matcher.load(str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["matcher.json", "first.txt", "second.txt", "third.txt", "associations.parquet"])
+def test_a_damaged_matcher(learnt, tmp_path, name):
+    learnt[0].save(str(tmp_path), learnt[1])
+    whole = (tmp_path / name).read_bytes()
+    (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(CheckpointError, match="make it again"):
+        Matcher.load(str(tmp_path))
+
+
+def test_papers_without_numbers_teach_nothing():
+    papers, gold, taxonomy = corpus(40)
+    bare = [replace(p, tables=[]) for p in papers]
+    checkpoint = open_checkpoint("embedded")
+    lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
+    with pytest.raises(TaxonomyError, match="none of the 40 papers"):
+        fit(tasks_of(bare, gold, taxonomy), lexicon, taxonomy.labels, {})
+
+
+def test_too_few_papers_or_a_full_folder(labelled_files, tmp_path):
+    asked = ([str(labelled_files / "papers.jsonl")], [str(labelled_files / "gold.tsv")])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="not empty"):
+        learn_matcher(*asked, str(labelled_files / "taxonomy.tsv"), 5, "embedded", str(tmp_path))
+    (tmp_path / "one.jsonl").write_text((labelled_files / "papers.jsonl").read_text().splitlines()[0])
+    with pytest.raises(TaxonomyError, match="a matcher needs 30"):
+        learn_matcher([str(tmp_path / "one.jsonl")], asked[1], str(labelled_files / "taxonomy.tsv"), 5, "embedded",
+                      str(tmp_path / "out"))  # fmt: skip
+
+
+def test_the_row_of_a_cell_is_its_own():
+    def row(values, columns, head=("Ours",)):
+        return [
+            Cell(v, row_headers=head, column_headers=[c] if c else []) for v, c in zip(values, columns, strict=True)
+        ]
+
+    def around(cells, place):
+        return [(c["value"], c["marked"]) for c in row_around(cells, place)]
+
+    twice = [*row("123", "ABC"), *row("456", "ABC")]  # two rows of one header, or of none
+    assert around(twice, 3) == [("4", True), ("5", False), ("6", False)]
+    assert around(twice, 4) == [("4", False), ("5", True), ("6", False)]
+    assert around([*row("123", "ABC"), *row("456", "ABC", ("Theirs",))], 2) == [("1", False), ("2", False), ("3", True)]
+    assert around(row("12", ("", "")), 1) == [("2", True)]
+    assert len(row_around(row(["1"] * 40, [str(n) for n in range(40)]), 20)) == 17
