@@ -17,7 +17,7 @@ import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tdm_ray.leaderboard.aggregate import build_leaderboards
+from tdm_ray.leaderboard.read import build_leaderboards
 from tdm_ray.records import EVIDENCE, PREDICTIONS, ROW_CELL, SCORED, TAXONOMY
 
 LABELS, A_PAPER, CHUNK, CELLS = 10_000, 20, 250_000, 6

@@ -11,18 +11,19 @@ import sys
 import numpy as np
 import scipy.sparse as sp
 
-from tdm_ray.config import ScoreConfig
-from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.classify.calibration import best_threshold, fit_prior, sigmoid
 from tdm_ray.classify.features import LEARNED, LEXICAL
-from tdm_ray.gold.labelled_papers import gather, read_all
-from tdm_ray.training.neighbours import labelled_neighbours
-from tdm_ray.training.index import fit_calibrator, study
 from tdm_ray.classify.lexicon import Lexicon
-from tdm_ray.classify.scorer import Decider, Knowledge, prepare
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, prepare
 from tdm_ray.classify.shortlist import Shortlister
+from tdm_ray.config import ScoreConfig
+from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.gold.annotations import read_gold
+from tdm_ray.gold.labelled_papers import gather, read_all
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.training.index import fit_calibrator, study
+from tdm_ray.training.neighbours import labelled_neighbours
 
 SIBLINGS = {name for name in LEXICAL + LEARNED if "siblings" in name}
 COUNTS = {"label_count", "dataset_count", "label_given_dataset"}
@@ -41,8 +42,8 @@ def main(data: str, latex: str) -> None:
     gold = read_gold(f"{data}/annotations/resultsAnnotation.tsv", f"{data}/annotations/latex.jsonl")
     with open(f"{data}/annotations/latex.jsonl") as file:
         held_out = {v["paper_id"] for v in map(json.loads, file) if v["split"] != "train"}
-    knowledge = Knowledge.of(ScoreConfig(taxonomy=taxonomy_file, min_count=5))
-    lexicon = Lexicon(taxonomy, knowledge.checkpoint.document_frequency, knowledge.checkpoint.documents)
+    resources = Resources.of(ScoreConfig(taxonomy=taxonomy_file, min_count=5))
+    lexicon = Lexicon(taxonomy, resources.checkpoint.document_frequency, resources.checkpoint.documents)
     tei, dev = read_all([f"{data}/tei/train-*.parquet"]), gather(read_all([f"{data}/tei/dev-*.parquet"]), gold, taxonomy, whole)  # fmt: skip  # noqa: E501
     more = [r for r in read_all([latex]) if r.paper and r.paper.paper_id not in held_out]
     print("| | micro F1 | macro F1 |\n|---|---|---|", flush=True)
@@ -53,7 +54,7 @@ def main(data: str, latex: str) -> None:
         lesson, new = study(gathered, shortlister), [shortlister.shortlist(x.paper) for x in dev.papers]
         for step, columns in list(STEPS.items()) if not name else [("all of the above", set(LEXICAL + LEARNED))]:
             report(step + name, *prior_alone(lesson, new, columns), dev, taxonomy)
-    report("+ the cross-encoder", *joined(lesson, new, knowledge), dev, taxonomy)
+    report("+ the cross-encoder", *joined(lesson, new, resources), dev, taxonomy)
 
 
 def prior_alone(lesson, new, columns):
@@ -66,13 +67,13 @@ def prior_alone(lesson, new, columns):
     return [(f.labels, p) for f, p in zip(new, found, strict=True)], best_threshold(sigmoid(out_of_fold), truth, sum(lesson.gold_pairs))  # fmt: skip  # noqa: E501
 
 
-def joined(lesson, new, knowledge):
+def joined(lesson, new, resources):
     """The same from prior and model together."""
-    calibrator, _ = fit_calibrator(lesson, knowledge)
-    decider, decided = Decider(knowledge), []
+    calibrator, _ = fit_calibrator(lesson, resources)
+    decider, decided = Decider(resources), []
     for found in new:
         prior = calibrator.prior(found.features)
-        prepared = prepare(decider.pairs, found, prior, knowledge.config.asked)
+        prepared = prepare(decider.pairs, found, prior, resources.config.max_labels)
         probability = calibrator.probability(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0])
         decided.append((np.array(prepared.labels), probability))
     return decided, calibrator.joint.threshold

@@ -14,9 +14,9 @@ import psutil
 import pyarrow as pa
 
 from tdm_ray.records import LEADERBOARDS
-from tdm_ray.website.build import build_site
 from tdm_ray.storage import write_table
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.website.build import build_site
 
 A_PAPER = 6
 

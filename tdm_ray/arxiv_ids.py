@@ -1,4 +1,9 @@
-"""Ids of papers: arXiv's have versions, and what is said of one version is said of the paper."""
+"""Ids of papers. arXiv's have a month and versions: what is said of one version is said of the paper.
+
+Forms, see https://info.arxiv.org/help/arxiv_identifier.html: `1412.6575`, `1412.6575v4`, and of before April 2007
+`hep-th/9901001`, `math.GT/0309136v1`; in file names the old ones have no slash (`hep-th9901001`). Any other string is an
+id too, without month or version.
+"""
 
 from __future__ import annotations
 
@@ -8,12 +13,19 @@ from datetime import date
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# An arXiv id, new or old ("hep-th/9901001", as a file's name without the slash); only such ids have versions.
-_ARXIV_ID = r"\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/?\d{7}"
-VERSIONED = rf"^(?P<base>{_ARXIV_ID})v(?P<version>\d{{1,4}})$"
+_NEW = r"\d{4}\.\d{4,5}"
+_ARCHIVE = r"[a-z-]+(?:\.[A-Z]{2})?"
+VERSIONED = rf"^(?P<base>{_NEW}|{_ARCHIVE}/?\d{{7}})v(?P<version>\d{{1,4}})$"
 _VERSIONED = re.compile(VERSIONED, re.ASCII)
-_ARCHIVE = r"(?:cs|math|stat|nlin|physics|[a-z]+-[a-z]+)(?:\.[A-Z]{2})?/?"  # seven digits alone are anybody's id
-_MONTH = re.compile(rf"(?:{_ARCHIVE}(?P<old>\d{{4}})\d{{3}}|(?P<new>\d{{4}})\.\d{{4,5}})", re.ASCII)
+# Seven digits alone are anybody's id: without the slash only arXiv's own archives count.
+_ARCHIVES = r"(?:cs|math|stat|nlin|physics|[a-z]+-[a-z]+)(?:\.[A-Z]{2})?"
+_MONTH = (
+    rf"^(?:(?:{_ARCHIVE}/|{_ARCHIVES})(?P<old>\d{{4}})\d{{3}}|(?P<new>\d{{4}})\.\d{{4,5}})(?:v\d{{1,4}})?$"
+)
+_COMPILED_MONTH = re.compile(_MONTH, re.ASCII)
+_ON_ARXIV = re.compile(rf"(?:{_NEW}|{_ARCHIVE}/\d{{7}})(?:v\d+)?", re.ASCII)
+_PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
+_FILE_NAME = re.compile(rf"^({_ARCHIVE})(\d{{7}}(?:v\d+)?)$", re.ASCII)
 
 
 def base_id(paper_id: str) -> str:
@@ -22,15 +34,41 @@ def base_id(paper_id: str) -> str:
     return versioned["base"] if versioned else paper_id
 
 
-def month_number(paper_id: str, published: date | None = None) -> int | None:
-    """The month of an arXiv id, else that of the day: months since the year 0; None where neither is there."""
-    found = _MONTH.fullmatch(base_id(paper_id))
-    year, month = divmod(int(found["old"] or found["new"]), 100) if found else (0, 0)
-    if 1 <= month <= 12:
-        return 12 * (year + (1900 if year > 90 else 2000)) + month  # arXiv began in 1991
-    return 12 * published.year + published.month if published else None
-
-
 def base_ids(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """`base_id` of every id of a column."""
     return pc.replace_substring_regex(paper_ids, VERSIONED, r"\1")
+
+
+def months(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
+    """`YYMM` of arXiv's ids; null for others."""
+    found = pc.extract_regex(paper_ids, _MONTH)
+    old = pc.struct_field(found, "old")
+    new = pc.struct_field(found, "new")
+    month = pc.if_else(pc.equal(pc.coalesce(old, pa.scalar("")), ""), new, old)
+    return pc.if_else(pc.equal(month, ""), pa.scalar(None, pa.string()), month)
+
+
+def month_number(paper_id: str, published: date | None = None) -> int | None:
+    """The month of an arXiv id, else that of the day: months since the year 0; None where neither is there."""
+    found = _COMPILED_MONTH.fullmatch(paper_id)
+    year, month = divmod(int(found["old"] or found["new"]), 100) if found else (0, 0)
+    if 1 <= month <= 12:
+        century = 1900 if year > 90 else 2000  # arXiv began in 1991
+        return 12 * (year + century) + month
+    return 12 * published.year + published.month if published else None
+
+
+def page_of(paper_id: str) -> str | None:
+    """The URL of an arXiv paper's page; None for any other id."""
+    return f"https://arxiv.org/abs/{paper_id}" if _ON_ARXIV.fullmatch(paper_id) else None
+
+
+def id_of_url(url: str) -> str | None:
+    """The id in the URL of an arXiv page or PDF; None for other URLs."""
+    found = _PAPER_URL.search(url)
+    return found["id"] if found else None
+
+
+def id_of_file_name(stem: str) -> str:
+    """The id that a file is named after: old ids get their slash back (`hep-th9901001` -> `hep-th/9901001`)."""
+    return _FILE_NAME.sub(r"\1/\2", stem)

@@ -9,6 +9,8 @@ from importlib import resources
 from tdm_ray.errors import InputError
 
 EMBEDDED = "embedded"
+ENGINES = ("auto", "local", "ray")
+AUTO = "auto"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,10 +21,11 @@ class ScoreConfig:
     taxonomy: `default`, or a file (see README, Taxonomies); `min_count` drops its rarer labels.
     index: a folder made by `tdm-ray index`, or None.
     matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
-    asked: how many labels a paper's model is asked about at most, of the 64 on its shortlist; it is not asked about
-    those whose dataset neither the paper names nor its neighbours report, nor about those that its word, as sure as it
-    was seen to be, would not bring over the threshold.
+    max_labels: how many labels of a paper's shortlist of 64 the model is asked about at most. It is not asked about
+    labels whose dataset neither the paper names nor its neighbours report, nor about those whose prior is too low for
+    the model to lift them above the threshold.
     threshold: the least probability of a prediction; None takes the calibrator's own.
+    precision: `float32`, `bfloat16`, or `auto`: the faster one by a trial.
     """
 
     model: str = EMBEDDED
@@ -30,13 +33,18 @@ class ScoreConfig:
     min_count: int = 0
     index: str | None = None
     matcher: str | None = None
-    asked: int = 32
+    max_labels: int = 32
     threshold: float | None = None
+    precision: str = AUTO
+
+    def __post_init__(self) -> None:
+        if self.precision not in (AUTO, "float32", "bfloat16"):
+            raise InputError(f"--precision {self.precision}: choose auto, float32 or bfloat16")
 
     @property
     def matcher_folder(self) -> str:
         """Where the matcher lies, also the one that ships."""
-        return self.matcher or str(resources.files("tdm_ray") / "results" / "embedded")
+        return self.matcher or str(resources.files("tdm_ray") / "extract" / "embedded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +160,7 @@ class RayConfig:
     threads: CPU threads of an actor without a GPU; None: the cores shared out among them, or one where papers are
     asked about some labels only.
     preparers: actors that prepare papers for the model, a CPU each; None: as many as keep the model busy.
-    papers_a_block: the unit of work, retry and checkpoint; None: 64 (10 s of work on 2 CPU cores), fewer where the
+    papers_a_block: the unit of work and retry; None: 64 (10 s of work on 2 CPU cores), fewer where the
     corpus is too small to keep all actors busy with that.
     """
 

@@ -15,17 +15,20 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from tdm_ray.config import ScoreConfig
-from tdm_ray.errors import InputError
 from tdm_ray.classify.entailment import hypothesis
 from tdm_ray.classify.features import LEARNED, LEXICAL
-from tdm_ray.classify.scorer import Decider, Knowledge, Prepared, Preparer, prepare
+from tdm_ray.classify.precision import fastest_precision
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, Prepared, Preparer, prepare
 from tdm_ray.classify.shortlist import Shortlist
-from tdm_ray.papers.read import read_papers
-from tdm_ray.text.doctaet import doctaet
-from tdm_ray.records import Paper
-from tdm_ray.extract.extractor import Prover
+from tdm_ray.config import AUTO, ScoreConfig
+from tdm_ray.errors import InputError
+from tdm_ray.extract.extractor import Extractor
+from tdm_ray.extract.matcher import check_matcher
 from tdm_ray.extract.show import show_evidence
+from tdm_ray.papers.read import read_papers
+from tdm_ray.records import Paper
+from tdm_ray.text.doctaet import doctaet
 
 _SHOWN = 12
 
@@ -42,58 +45,61 @@ def find_paper(source: str, paper_id: str | None) -> Paper:
 
 
 @dataclass(frozen=True)
-class Look:
+class Trace:
     """One paper and what was made of it, step by step."""
 
     paper: Paper
-    knowledge: Knowledge
+    resources: Resources
     model: str
-    found: Shortlist
+    shortlist: Shortlist
     prepared: Prepared
     log_odds: np.ndarray[Any, Any]
     probability: np.ndarray[Any, Any]
     decisions: Sequence[Mapping[str, Any]]
 
 
-def look(paper: Paper, config: ScoreConfig) -> Look:
+def trace(paper: Paper, config: ScoreConfig) -> Trace:
     """Decide for one paper, keeping every step."""
-    knowledge = Knowledge.of(config)
-    preparer, decider = Preparer(knowledge), Decider(knowledge)
-    found, prior = preparer.shortlist(paper)
+    precision = fastest_precision()[0] if config.precision == AUTO else config.precision
+    resources = Resources.of(config, precision)
+    check_matcher(config.matcher_folder)
+    preparer = Preparer(resources)
+    decider = Decider(resources)
+    shortlist, prior = preparer.shortlist(paper)
     # All worth asking are asked here, also those that would not pass: a person wants to see what the model says.
-    prepared = prepare(preparer.pairs, found, prior, config.asked)
+    prepared = prepare(preparer.pairs, shortlist, prior, config.max_labels)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
     asked = preparer(paper)
-    decisions = decider(asked, log_odds[: len(asked.windows)], Prover(knowledge)(paper, asked))
-    return Look(paper, knowledge, str(decider.model), found, prepared, log_odds, probability, decisions)
+    decisions = decider(asked, log_odds[: len(asked.windows)], Extractor(resources)(paper, asked))
+    return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 
-def as_facts(seen: Look) -> dict[str, Any]:
+def as_facts(trace: Trace) -> dict[str, Any]:
     """The same as `explain` shows, for a script."""
-    labels = [seen.knowledge.taxonomy.labels[at].tdm for at in seen.prepared.labels]
-    columns = zip(labels, seen.prepared.prior, seen.log_odds, seen.probability, strict=True)
+    labels = [trace.resources.taxonomy.labels[at].tdm for at in trace.prepared.labels]
+    columns = zip(labels, trace.prepared.prior, trace.log_odds, trace.probability, strict=True)
     return {
-        "paper_id": seen.paper.paper_id, "title": seen.paper.title, "content_hash": seen.paper.content_hash,
-        "model_id": seen.knowledge.model_id, "threshold": seen.knowledge.threshold, "doctaet": doctaet(seen.paper),
-        "asked": [{**asdict(tdm), "prior": float(prior), "entailment": float(odds), "probability": float(p)}
+        "paper_id": trace.paper.paper_id, "title": trace.paper.title, "content_hash": trace.paper.content_hash,
+        "model_id": trace.resources.model_id, "threshold": trace.resources.threshold, "doctaet": doctaet(trace.paper),
+        "hypotheses": [{**asdict(tdm), "prior": float(prior), "entailment": float(odds), "probability": float(p)}
                   for tdm, prior, odds, p in columns],
-        "decisions": [{**d, "probability": float(d["probability"])} for d in seen.decisions],
+        "decisions": [{**d, "probability": float(d["probability"])} for d in trace.decisions],
     }  # fmt: skip
 
 
-def explain(seen: Look) -> RenderableType:
+def explain(trace: Trace) -> RenderableType:
     """Paper, premise, shortlist, features, entailment and decisions, as tables."""
-    knowledge, found, labels = seen.knowledge, seen.found, seen.prepared.labels
+    resources, found, labels = trace.resources, trace.shortlist, trace.prepared.labels
     return Group(
-        Rule("1. the paper"), *_paper(seen.paper),
-        Rule("2. the premise"), *_premise(seen.paper, Counter(p.field for p in found.passages)),
-        Rule(f"3. the shortlist: {len(found.labels)} of {len(knowledge.taxonomy):,}; {len(labels)} worth asking"),
-        _shortlist(knowledge, labels, seen.prepared.prior, seen.log_odds, seen.probability),
-        Rule(f"4. the best label's pair, as {seen.model} reads it"),
-        *(_best_pair(seen) if labels else [Text("none: no label is named, or reported by neighbours")]),
-        Rule(f"5. decisions: probability at least {knowledge.threshold:.2f}, model {knowledge.model_id}"),
-        *map(_decision, seen.decisions), *([] if seen.decisions else [Text("unknown: no label passes")]),
+        Rule("1. the paper"), *_paper(trace.paper),
+        Rule("2. the premise"), *_premise(trace.paper, Counter(p.field for p in found.passages)),
+        Rule(f"3. the shortlist: {len(found.labels)} of {len(resources.taxonomy):,}; {len(labels)} worth asking"),
+        _shortlist(resources, labels, trace.prepared.prior, trace.log_odds, trace.probability),
+        Rule(f"4. the best label's pair, as {trace.model} reads it"),
+        *(_best_pair(trace) if labels else [Text("none: no label is named, or reported by neighbours")]),
+        Rule(f"5. decisions: probability at least {resources.threshold:.2f}, model {resources.model_id}"),
+        *map(_decision, trace.decisions), *([] if trace.decisions else [Text("unknown: no label passes")]),
     )  # fmt: skip
 
 
@@ -121,26 +127,26 @@ def _premise(paper: Paper, fields: Counter[str]) -> list[RenderableType]:
 
 
 def _shortlist(
-    knowledge: Knowledge, labels: list[int], prior: list[float], log_odds: np.ndarray, probability: np.ndarray
+    resources: Resources, labels: list[int], prior: list[float], log_odds: np.ndarray, probability: np.ndarray
 ) -> Table:
     shown = Table(box=None, pad_edge=False)
     shown.add_column("label")
     for name in ("prior", "entailment", "probability"):
         shown.add_column(name, justify="right")
     for i in np.argsort(-probability, kind="stable")[:_SHOWN]:
-        style = "bold green" if probability[i] >= knowledge.threshold else ""
-        name = escape(hypothesis(knowledge.taxonomy.labels[labels[i]].tdm))
+        style = "bold green" if probability[i] >= resources.threshold else ""
+        name = escape(hypothesis(resources.taxonomy.labels[labels[i]].tdm))
         shown.add_row(name, f"{prior[i]:+.2f}", f"{log_odds[i]:+.2f}", f"{probability[i]:.3f}", style=style)
     return shown
 
 
-def _best_pair(seen: Look) -> list[RenderableType]:
-    label = seen.prepared.labels[int(np.argmax(seen.probability))]
-    row = int(np.flatnonzero(seen.found.labels == label)[0])
+def _best_pair(trace: Trace) -> list[RenderableType]:
+    label = trace.prepared.labels[int(np.argmax(trace.probability))]
+    row = int(np.flatnonzero(trace.shortlist.labels == label)[0])
     return [
-        _labelled("hypothesis", hypothesis(seen.knowledge.taxonomy.labels[label].tdm)),
-        _labelled("premise", seen.found.premises([row])[0]),
-        _labelled("features", _features(seen.found.features[row])),
+        _labelled("hypothesis", hypothesis(trace.resources.taxonomy.labels[label].tdm)),
+        _labelled("premise", trace.shortlist.premises([row])[0]),
+        _labelled("features", _features(trace.shortlist.features[row])),
     ]
 
 

@@ -1,23 +1,52 @@
-"""Progress in papers, read off the rows that staging already holds: so it is right after retries and resumes too."""
+"""Progress of long work, on standard error: a bar on a terminal, else a line now and then."""
 
 from __future__ import annotations
 
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 
-import fsspec
-import pyarrow.parquet as pq
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from tdm_ray.papers.pieces import Piece, count_papers
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 _POLL_S = 1.0
-_LINE_EVERY_S = 30.0  # without a terminal: a line, not a bar
+_FIRST_S = 5.0  # what is done sooner needs no progress
+_LINE_EVERY_S = 30.0
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far some work is; `total` is None where only the end will tell, `note` what else there is to say."""
+
+    done: int
+    total: int | None = None
+    note: str = ""
+
+
+class Counter:
+    """Counts the steps of some work; called by who does it, read by who shows it."""
+
+    def __init__(self, total: int | None = None) -> None:
+        self._total = total
+        self._done = 0
+
+    def add(self, steps: int = 1) -> None:
+        """So many steps more are done."""
+        self._done += steps
+
+    def status(self) -> Status:
+        """Where the work stands."""
+        return Status(self._done, self._total)
 
 
 def say(text: str) -> None:
@@ -26,12 +55,14 @@ def say(text: str) -> None:
 
 
 @contextmanager
-def watch(staging: str, pieces: Sequence[Piece], tell: Callable[[str], None] = say) -> Iterator[None]:
-    """Show the papers done while the body runs: a bar on a terminal, a line (`tell`) every 30 s elsewhere."""
+def watch(what: str, status: Callable[[], Status], tell: Callable[[str], None] = say) -> Iterator[None]:
+    """Show the progress of the body, from five seconds on: `what` is counted, `status` says how far it is.
+
+    A `status` that raises ends the display, never the work.
+    """
     stop = threading.Event()
-    counter, total = Counter(staging), count_papers(pieces)
-    show = partial(_bar, counter, total, stop) if sys.stderr.isatty() else partial(_lines, counter, total, stop, tell)
-    thread = threading.Thread(target=show, daemon=True)
+    show = _bar if sys.stderr.isatty() else _lines
+    thread = threading.Thread(target=show, args=(what, status, tell, stop), daemon=True)
     thread.start()
     try:
         yield
@@ -40,46 +71,58 @@ def watch(staging: str, pieces: Sequence[Piece], tell: Callable[[str], None] = s
         thread.join(timeout=10)
 
 
-class Counter:
-    """Counts the rows of the Parquet files in a folder; reads each file's footer once."""
-
-    def __init__(self, folder: str) -> None:
-        self._folder, self._seen = folder, dict[str, int]()
-
-    def rows(self) -> int:
-        """The rows so far; a file that is still being written counts next time."""
-        fs, inner = fsspec.core.url_to_fs(self._folder)
-        try:
-            files = [f for f in fs.find(inner) if f.endswith(".parquet") and f not in self._seen]
-        except OSError:
-            files = []
-        for name in files:
-            try:
-                with fs.open(name, "rb") as file:
-                    self._seen[name] = pq.ParquetFile(file).metadata.num_rows
-            except Exception:  # noqa: BLE001, S112 - half-written: counted at the next look; progress must not end a run
-                continue
-        return sum(self._seen.values())
+@contextmanager
+def step(what: str, total: int | None = None, tell: Callable[[str], None] = say) -> Iterator[Counter]:
+    """The same for work that counts its own steps: `with step("papers read", 100) as counter: counter.add()`."""
+    counter = Counter(total)
+    with watch(what, counter.status, tell):
+        yield counter
 
 
-def _bar(counter: Counter, total: int | None, stop: threading.Event) -> None:
+def _bar(
+    what: str, status: Callable[[], Status], tell: Callable[[str], None], stop: threading.Event
+) -> None:
+    if stop.wait(_FIRST_S):
+        return
     columns = (
-        TextColumn("[bold]papers"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-        TimeElapsedColumn(), TimeRemainingColumn(),
-    )  # fmt: skip
+        TextColumn("[bold]{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[note]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task("papers", total=total, rate="")
-        first, started = counter.rows(), time.monotonic()
+        task = progress.add_task(what, total=None, note="")
         while True:
-            done = counter.rows()
-            rate = (done - first) / max(time.monotonic() - started, 1e-9)
-            progress.update(task, completed=done, rate=f"{rate:.1f}/s")
+            now = status()
+            progress.update(task, completed=now.done, total=now.total, note=now.note)
             if stop.wait(_POLL_S):
-                break
+                return
 
 
-def _lines(counter: Counter, total: int | None, stop: threading.Event, tell: Callable[[str], None]) -> None:
-    of = f"/{total:,}" if total is not None else ""
-    while not stop.wait(_LINE_EVERY_S):
-        done = counter.rows()
-        tell(f"{done:,}{of} papers" + ("" if done else ": workers start, papers come in blocks"))
+def _lines(
+    what: str, status: Callable[[], Status], tell: Callable[[str], None], stop: threading.Event
+) -> None:
+    started = time.monotonic()
+    first = None
+    wait = _FIRST_S
+    while not stop.wait(wait):
+        now = status()
+        first = now.done if first is None else first
+        tell(_line(what, now, first, time.monotonic() - started))
+        wait = _LINE_EVERY_S
+
+
+def _line(what: str, now: Status, first: int, seconds: float) -> str:
+    of = f"/{now.total:,}" if now.total is not None else ""
+    gained = now.done - first
+    left = ""
+    if now.total and gained and now.done < now.total:
+        left = f", {_duration(seconds / gained * (now.total - now.done))} left"
+    note = f", {now.note}" if now.note else ""
+    return f"{now.done:,}{of} {what}{note}{left}"
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"

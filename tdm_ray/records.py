@@ -62,7 +62,8 @@ READINGS = pa.schema(
         ("tex", pa.string()),
     ]
 )
-TDM_FIELDS = [("task", pa.string()), ("dataset", pa.string()), ("metric", pa.string())]
+TDM_COLUMNS = ["task", "dataset", "metric"]
+TDM_FIELDS = [(name, pa.string()) for name in TDM_COLUMNS]
 # What a prediction knows of itself; the run's columns (ids, hash, time) are added at commit.
 DECISION = pa.struct(
     [

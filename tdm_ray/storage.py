@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import PurePosixPath
 from typing import IO, Any, cast
@@ -55,9 +55,11 @@ def list_files(path: str) -> list[str]:
     Raises `InputError` where there is nothing at `path`.
     """
     fs, inner = fsspec.core.url_to_fs(path)
+    if "file" in fs.protocol:
+        inner = os.path.abspath(inner)  # also without `..`: one file has one name, however it was asked for
     with _reaching(path):
         if fs.isfile(inner):
-            return [path]
+            return [inner if "file" in fs.protocol else path]
         found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
     base = len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1  # of a glob's finds only the name counts
     visible = sorted(f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:]))
@@ -177,6 +179,40 @@ def write_table(table: pa.Table, path: str, *, batch_size: int = 1024) -> None:
     with fs.open(f"{inner}.part", "wb") as file:
         pq.write_table(table, file, compression="zstd", store_schema=as_it_is, write_batch_size=batch_size)
     fs.mv(f"{inner}.part", inner)
+
+
+class RollingWriter:
+    """Writes tables of one schema to Parquet files of about `bytes_a_file`; `next_path` names each new file."""
+
+    def __init__(self, schema: pa.Schema, bytes_a_file: int, next_path: Callable[[], str]) -> None:
+        self._schema = schema
+        self._bytes_a_file = bytes_a_file
+        self._next_path = next_path
+        self._file: IO[bytes] | None = None
+        self._writer: pq.ParquetWriter | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Write the table as one row group."""
+        if self._writer is None:
+            self._file = open_file(self._next_path(), "wb")
+            self._writer = pq.ParquetWriter(self._file, self._schema, compression="zstd")
+        self._writer.write_table(table)
+        if self._file and self._file.tell() > self._bytes_a_file:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file that is being written."""
+        if self._writer and self._file:
+            self._writer.close()
+            self._file.close()
+        self._writer = self._file = None
+
+
+def file_state(path: str) -> str:
+    """What changes when a file does: its size, and its time or tag."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    info = fs.info(inner)
+    return str((info.get("size"), info.get("mtime") or info.get("LastModified") or info.get("etag")))
 
 
 def read_table(path: str, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:

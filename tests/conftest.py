@@ -19,9 +19,9 @@ import pytest
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
 from tdm_ray.demo import demo_papers
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM
-from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -17,10 +17,10 @@ from benchmarks.speed.growth import by_labels
 from benchmarks.speed.machine import describe, matmul_peak
 from benchmarks.speed.report import RATIOS, as_tables, save_plot
 from benchmarks.speed.run import KEYS
+from tdm_ray.classify.entailment import EntailmentModel
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.classify.entailment import EntailmentModel
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.run.estimate import GPU_TFLOPS, Pace, _sample, estimate, measure_pace
 
@@ -60,7 +60,7 @@ def test_taxonomies_of_any_size(material):
 
 def test_the_contenders_decide_alike(material, tiny_model):
     """The library reads the same pairs as our model: the same decisions; exhaustive counts every label."""
-    contest = Contest(labelled(material, 6), ScoreConfig(model=tiny_model, threshold=0.5, asked=6), 2)
+    contest = Contest(labelled(material, 6), ScoreConfig(model=tiny_model, threshold=0.5, max_labels=6), 2)
     found = contest.run()
     rows = {row["name"].split(" ")[0]: row for row in found["contenders"]}
     assert found["papers"] == 6
@@ -77,7 +77,7 @@ def test_the_contenders_decide_alike(material, tiny_model):
 
 
 def test_growth_by_labels(material, tiny_model, tmp_path):
-    found = by_labels(material, ScoreConfig(model=tiny_model, asked=4), tmp_path, 2)
+    found = by_labels(material, ScoreConfig(model=tiny_model, max_labels=4), tmp_path, 2)
     seconds = found["seconds_a_paper"]
     assert list(seconds) == ["300", "1850", "6900"]
     assert all(seconds.values())  # how they compare is the benchmark's to say: two papers are all noise
@@ -145,7 +145,7 @@ from tdm_ray.config import BenchmarkConfig, ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 sizes = BenchmarkConfig(contest_papers=3, wrong_labels=2, label_papers=1, ray_papers=40, actor_papers=24,
                         plan_sample=20, memory_papers=20)
-config = ScoreConfig(model=sys.argv[1], asked=4)
+config = ScoreConfig(model=sys.argv[1], max_labels=4)
 only = ("contest", "labels", "ray", "plan")  # the others take two minutes more: ten Ray starts
 json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes, only=only), open(sys.argv[2], "w"))
 """

@@ -22,10 +22,6 @@ from transformers import (
     RobertaTokenizerFast,
 )
 
-from tdm_ray.config import ScoreConfig
-from tdm_ray.demo import demo_papers
-from tdm_ray.errors import CheckpointError
-from tdm_ray.explain import explain, look
 from tdm_ray.classify.calibration import (
     Calibrator,
     Joint,
@@ -37,20 +33,25 @@ from tdm_ray.classify.calibration import (
 )
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.entailment import EntailmentModel, batches, hypothesis, load_encoder
-from tdm_ray.classify.features import NAMED, against_siblings, rank, worth_asking
+from tdm_ray.classify.features import MIN_NAME_COVERAGE, against_siblings, rank, worth_asking
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.neighbours import Neighbours, new_vectorizer, telling_words
 from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
-from tdm_ray.classify.scorer import Decider, Knowledge, Prepared, Preparer
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.classify.shortlist import Shortlister
+from tdm_ray.config import ScoreConfig
+from tdm_ray.demo import demo_papers
+from tdm_ray.errors import CheckpointError
+from tdm_ray.explain import explain, look
 from tdm_ray.papers.read import read_papers
-from tdm_ray.text.passages import Passage, passages, whole_text
-from tdm_ray.text.tokens import fold, may_stand_in, tokens
-from tdm_ray.text.windows import JOINT
 from tdm_ray.records import TDM, Paper
 from tdm_ray.storage import copy_files, local_copy
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.text.passages import Passage, passages, whole_text
+from tdm_ray.text.tokens import fold, may_stand_in, tokens
+from tdm_ray.text.windows import JOINT
 
 
 @pytest.mark.parametrize(
@@ -193,8 +194,8 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
 
 def test_scores_do_not_depend_on_company(tiny_model, papers):
     """A paper's probabilities are the same, to the last bit, whatever was scored before it."""
-    knowledge = Knowledge.of(ScoreConfig(model=tiny_model))
-    preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
+    resources = Resources.of(ScoreConfig(model=tiny_model))
+    preparer, decider = Preparer(resources), Decider(resources, threads=1)
     first, second = preparer(papers[0]), preparer(papers[1])
     (alone,) = decider.log_odds([first])
     assert (decider.log_odds([second, first])[1] == alone).all()
@@ -202,8 +203,8 @@ def test_scores_do_not_depend_on_company(tiny_model, papers):
 
 def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers):
     """What a GPU does."""
-    knowledge = Knowledge.of(ScoreConfig(model=tiny_model))
-    preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
+    resources = Resources.of(ScoreConfig(model=tiny_model))
+    preparer, decider = Preparer(resources), Decider(resources, threads=1)
     prepared = [preparer(paper) for paper in papers[:4]]
     each = decider.log_odds(prepared)
     decider.together = True
@@ -212,7 +213,7 @@ def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers)
 
 
 def test_a_paper_without_a_likely_label_is_scored_all_the_same(tiny_model, papers):
-    decider = Decider(Knowledge.of(ScoreConfig(model=tiny_model)), threads=1)
+    decider = Decider(Resources.of(ScoreConfig(model=tiny_model)), threads=1)
     nothing = Prepared(labels=[3], prior=[-9.0], parts=[[5]], windows=[])
     for decider.together in (False, True):
         (told,) = decider.log_odds([nothing])
@@ -251,8 +252,8 @@ def test_labels_that_cannot_pass_are_not_asked():
 
 def test_what_is_not_asked_changes_no_decision():
     """The embedded model on the demo papers: asked about every likely label, and only about those that may pass."""
-    knowledge = Knowledge.of(ScoreConfig())
-    preparer, decider = Preparer(knowledge), Decider(knowledge)
+    resources = Resources.of(ScoreConfig())
+    preparer, decider = Preparer(resources), Decider(resources)
     papers = [r.paper for r in read_papers(demo_papers())][::3]
     few = [preparer(paper) for paper in papers]
     preparer.least_prior = -np.inf
@@ -301,11 +302,11 @@ def test_shortlist_includes_what_it_is_told(papers):
 
 def test_a_quick_look_never_misses_a_label_that_is_asked(papers):
     """Asked about one label alone, a paper is asked about it exactly where it is among all."""
-    knowledge = Knowledge.of(ScoreConfig())
-    whole, lexicon, asked = Preparer(knowledge), knowledge.shortlister.lexicon, 0
-    looked, every = [whole(paper) for paper in papers], range(0, len(knowledge.taxonomy), 5)
+    resources = Resources.of(ScoreConfig())
+    whole, lexicon, asked = Preparer(resources), resources.shortlister.lexicon, 0
+    looked, every = [whole(paper) for paper in papers], range(0, len(resources.taxonomy), 5)
     for n in every:
-        alone = Preparer(knowledge, frozenset({knowledge.taxonomy.labels[n].tdm}))
+        alone = Preparer(resources, frozenset({resources.taxonomy.labels[n].tdm}))
         for paper, all_labels in zip(papers, looked, strict=True):
             prepared = alone(paper)
             assert prepared.labels == [n] * (n in all_labels.labels)
@@ -313,16 +314,16 @@ def test_a_quick_look_never_misses_a_label_that_is_asked(papers):
             asked += len(prepared.labels)
     assert asked
     texts = [whole_text(paper) for paper in papers]
-    sieves = [lexicon.sieve(lexicon.label_elements[[n], 1], NAMED) for n in every]
+    sieves = [lexicon.name_filter(lexicon.label_elements[[n], 1], MIN_NAME_COVERAGE) for n in every]
     passed = [sieve(text) for text in texts for sieve in sieves]
     assert sum(passed) < 0.5 * len(passed)  # or looking would be of no use
 
 
 def test_asked_about_labels_that_are_gone_or_about_many(papers):
-    knowledge = Knowledge.of(ScoreConfig())
-    assert Preparer(knowledge, frozenset({TDM("x", "y", "z")}))(papers[0]).labels == []
-    every = frozenset(label.tdm for label in knowledge.taxonomy.labels)
-    assert Preparer(knowledge, every)(papers[0]).labels == Preparer(knowledge)(papers[0]).labels != []
+    resources = Resources.of(ScoreConfig())
+    assert Preparer(resources, frozenset({TDM("x", "y", "z")}))(papers[0]).labels == []
+    every = frozenset(label.tdm for label in resources.taxonomy.labels)
+    assert Preparer(resources, every)(papers[0]).labels == Preparer(resources)(papers[0]).labels != []
 
 
 def test_what_a_neighbour_reports_is_worth_asking_about(papers):
@@ -345,11 +346,11 @@ def test_what_a_neighbour_reports_is_worth_asking_about(papers):
 
 
 def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):
-    knowledge = Knowledge.of(ScoreConfig())
+    resources = Resources.of(ScoreConfig())
     bare = Paper(paper_id="1", title="A note", abstract="We think about learning.")
-    prepared = Preparer(knowledge)(bare)
+    prepared = Preparer(resources)(bare)
     assert (prepared.labels, prepared.windows) == ([], [])
-    assert Decider(knowledge, threads=1).log_odds([prepared])[0].shape == (0,)
+    assert Decider(resources, threads=1).log_odds([prepared])[0].shape == (0,)
     console = Console(record=True, width=120)
     console.print(explain(look(bare, ScoreConfig())))
     assert "unknown: no label passes" in console.export_text()
@@ -408,8 +409,8 @@ def test_without_calibrator_the_model_decides_at_one_half():
     assert probability.tolist() == pytest.approx([0.525, 0.475], abs=1e-3)
 
 
-def decisions(knowledge, paper):
-    decider, prepared = Decider(knowledge, threads=1), Preparer(knowledge)(paper)
+def decisions(resources, paper):
+    decider, prepared = Decider(resources, threads=1), Preparer(resources)(paper)
     return decider(prepared, decider.log_odds([prepared])[0])
 
 
@@ -421,10 +422,10 @@ def test_a_checkpoint_may_lie_in_a_store(tiny_model):
     place = local_copy("memory://models/tiny")
     assert {p.name for p in Path(place).iterdir()} == {p.name for p in Path(tiny_model).iterdir()}
     assert local_copy("memory://models/tiny") == place != local_copy(tiny_model) == tiny_model
-    knowledge = Knowledge.of(ScoreConfig(model="memory://models/tiny"))
-    here = Knowledge.of(ScoreConfig(model=tiny_model))
+    resources = Resources.of(ScoreConfig(model="memory://models/tiny"))
+    here = Resources.of(ScoreConfig(model=tiny_model))
     paper = next(read_papers(demo_papers())).paper
-    assert decisions(knowledge, paper) == decisions(here, paper)
+    assert decisions(resources, paper) == decisions(here, paper)
     with fsspec.open("memory://models/tiny/added.txt", "wb") as file:
         file.write(b"x")
     assert local_copy("memory://models/tiny") != place

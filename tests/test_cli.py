@@ -12,10 +12,10 @@ import pytest
 from typer.testing import CliRunner
 
 from tdm_ray import __version__
+from tdm_ray.classify.checkpoint import embedded_folder
 from tdm_ray.cli import app
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.classify.checkpoint import embedded_folder
 from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import read_table, write_table
 
@@ -31,7 +31,7 @@ def call(*args):
 
 def command(*args):
     """As a process of its own: what a scheduler sees."""
-    return subprocess.run([sys.executable, "-m", "tdm_ray.cli", *map(str, args)], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    return subprocess.run([sys.executable, "-m", "tdm_ray", *map(str, args)], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
 
 
 def test_version():

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+from tdm_ray.arxiv_ids import base_id
 from tdm_ray.config import DatasetConfig
 from tdm_ray.errors import InputError, OutputError, TaxonomyError
-from tdm_ray.arxiv_ids import base_id
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.training.examples import UNKNOWN, clean_context
 

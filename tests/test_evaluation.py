@@ -15,10 +15,10 @@ from tdm_ray.errors import InputError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.report import evaluate, markdown
 from tdm_ray.evaluation.scores import score_figures
-from tdm_ray.training.index import index_corpus
-from tdm_ray.records import PREDICTIONS, TDM, Cell, Paper, PaperTable
 from tdm_ray.gold.annotations import Gold
+from tdm_ray.records import PREDICTIONS, TDM, Cell, Paper, PaperTable
 from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.training.index import index_corpus
 
 
 def matrix(rows):
@@ -98,8 +98,8 @@ def files(labelled_files):
 
 def test_the_whole_taxonomy(ray_session, files, tiny_model, tmp_path):
     papers, annotations, taxonomy = files
-    config = ScoreConfig(model=tiny_model, taxonomy=taxonomy, asked=8, index=str(tmp_path / "index"))
-    index_corpus(papers, annotations, ScoreConfig(model=tiny_model, taxonomy=taxonomy, asked=8), config.index)
+    config = ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8, index=str(tmp_path / "index"))
+    index_corpus(papers, annotations, ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8), config.index)
     held_out = tmp_path / "held-out.tsv"
     held_out.write_text("".join(Path(taxonomy).read_text().splitlines(keepends=True)[::4]))
     text = evaluate(papers, annotations, str(tmp_path / "out"), config, held_out_labels=str(held_out))

@@ -8,40 +8,41 @@ from importlib import resources
 import numpy as np
 import pytest
 
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
-from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.classify.lexicon import Lexicon
-from tdm_ray.classify.scorer import Knowledge, Preparer
-from tdm_ray.text.numbers import numbers, same_number
+from tdm_ray.extract.associations import Associations, Counts, count_words
+from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
+from tdm_ray.extract.extractor import Extractor, row_around
+from tdm_ray.extract.features import Signs
+from tdm_ray.extract.matcher import Matcher, third_look
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
-from tdm_ray.extract.associations import Associations, Counts, count_words
-from tdm_ray.training.boost import FOLDS, Stack, boost, out_of_fold
-from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
-from tdm_ray.training.matcher import fit, learn_matcher, tasks_of, with_rare
-from tdm_ray.extract.matcher import Matcher, third_look
-from tdm_ray.extract.extractor import Prover, row_around
-from tdm_ray.extract.features import Signs
-from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.text.numbers import numbers, same_number
+from tdm_ray.training.boost import FOLDS, Stack, boost, out_of_fold
+from tdm_ray.training.matcher import fit, learn_matcher, tasks_of, with_rare
 
 
 @pytest.fixture(scope="module")
-def knowledge():
-    return Knowledge.of(ScoreConfig())
+def resources():
+    return Resources.of(ScoreConfig())
 
 
 @pytest.fixture(scope="module")
-def prove(knowledge):
-    preparer, prover = Preparer(knowledge), Prover(knowledge)
+def prove(resources):
+    preparer, extractor = Preparer(resources), Extractor(resources)
 
     def prove(paper):
         prepared = preparer(paper)
-        labels = [str(knowledge.taxonomy.labels[n].tdm) for n in prepared.labels]
-        return dict(zip(labels, prover(paper, prepared), strict=True))
+        labels = [str(resources.taxonomy.labels[n].tdm) for n in prepared.labels]
+        return dict(zip(labels, extractor(paper, prepared), strict=True))
 
     return prove
 

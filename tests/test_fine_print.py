@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tdm_ray.papers.grid import table_of_grid
-from tdm_ray.records import TDM, Paper
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.fine_print import FEATURES, FinePrint
+from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.records import TDM, Paper
 
 
 def above(name, *heads, part="dataset"):

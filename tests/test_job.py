@@ -94,7 +94,7 @@ def scraped(url):
 def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
     head, metrics = head
     model, out, store = (
-        ("--model", tiny_model, "--threshold", "0.5", "--asked", "8"),
+        ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8"),
         tmp_path / "out",
         tmp_path / "store",
     )

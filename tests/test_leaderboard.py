@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
+from tdm_ray.leaderboard.read import build_leaderboards, read_leaderboards
 from tdm_ray.leaderboard.export import as_csv, as_json, export
 from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.render import render

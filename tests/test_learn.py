@@ -6,21 +6,22 @@ import shutil
 import numpy as np
 import pytest
 
+from tdm_ray.classify.calibration import best_threshold, micro_f1
+from tdm_ray.classify.checkpoint import open_checkpoint
+from tdm_ray.classify.index import load_index
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, Preparer
+from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
-from tdm_ray.classify.calibration import best_threshold, micro_f1
-from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.gold.labelled_papers import gather
-from tdm_ray.classify.index import load_index
-from tdm_ray.training.index import build_index, index_corpus, study
-from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.extract.quotes import Quotes, dataset_words
-from tdm_ray.classify.scorer import Decider, Knowledge, Preparer
-from tdm_ray.classify.shortlist import Shortlister
-from tdm_ray.records import TDM, Reading
 from tdm_ray.gold.annotations import Gold
+from tdm_ray.gold.labelled_papers import gather
+from tdm_ray.records import TDM, Reading
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.training.index import build_index, index_corpus, study
 
 
 def readings(papers):
@@ -31,7 +32,7 @@ def readings(papers):
 def index(labelled, tiny_model, tmp_path_factory):
     folder = str(tmp_path_factory.mktemp("index"))
     papers, gold = labelled
-    facts = build_index(readings(papers), gold, ScoreConfig(model=tiny_model, asked=8), folder)
+    facts = build_index(readings(papers), gold, ScoreConfig(model=tiny_model, max_labels=8), folder)
     return folder, facts
 
 
@@ -41,9 +42,9 @@ def test_an_index_learns_what_neighbours_report(index, labelled, tiny_model):
     assert facts["unknown"] == 0
     # The copies of a paper report the same, so the held-out figure must be near perfect.
     assert facts["held_out_micro_f1"] > 0.85
-    knowledge = Knowledge.of(ScoreConfig(model=tiny_model, index=folder, asked=8))
+    resources = Resources.of(ScoreConfig(model=tiny_model, index=folder, max_labels=8))
     paper = labelled[0][0]
-    decider, prepared = Decider(knowledge, threads=1), Preparer(knowledge)(paper)
+    decider, prepared = Decider(resources, threads=1), Preparer(resources)(paper)
     decisions = decider(prepared, decider.log_odds([prepared])[0])
     found = {TDM(d["task"], d["dataset"], d["metric"]) for d in decisions}
     gold = set(labelled[1].results[paper.paper_id])
@@ -75,7 +76,7 @@ def test_an_index_knows_what_its_papers_tables_hold(index, labelled, tiny_model,
 
 def test_an_index_is_tied_to_its_model(index):
     with pytest.raises(CheckpointError, match="build the index again with the same --model"):
-        Knowledge.of(ScoreConfig(model="embedded", index=index[0]))
+        Resources.of(ScoreConfig(model="embedded", index=index[0]))
 
 
 def test_too_few_labelled_papers(labelled, tiny_model, tmp_path):

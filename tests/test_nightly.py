@@ -18,19 +18,19 @@ from benchmarks.speed.corpus import write_corpus
 from tdm_ray.cli import app
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import BusyError, InputError, OutputError, TdmRayError
-from tdm_ray.leaderboard.aggregate import build_leaderboards, read_leaderboards
+from tdm_ray.leaderboard.read import build_leaderboards, read_leaderboards
+from tdm_ray.papers.read import piece_tables
+from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
 from tdm_ray.run import attempts
 from tdm_ray.run import night as night_module
 from tdm_ray.run.commit import Commit
-from tdm_ray.run.log import Log
-from tdm_ray.run.run import new_run_id, run_night
-from tdm_ray.run.summary import as_table
-from tdm_ray.papers.read import piece_tables
-from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
-from tdm_ray.scoring import pipeline
-from tdm_ray.run.ray_engine import ingest_corpus
-from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.run.guard import Worker
+from tdm_ray.run.log import Log
+from tdm_ray.run.ray_engine import ingest_corpus
+from tdm_ray.run.run import new_run_id, run_night
+from tdm_ray.run.stages import Decide, Prepare
+from tdm_ray.run.summary import as_table
+from tdm_ray.scoring import pipeline
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -81,7 +81,7 @@ def assert_same(one, other, drop=()):
 @pytest.fixture
 def nights(tmp_path, tiny_model, papers, monkeypatch):
     """The stages are called in this process, as actors would call them: ten seconds a night less."""
-    found = Nights(tmp_path, ScoreConfig(model=tiny_model, asked=8, threshold=0.5))
+    found = Nights(tmp_path, ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5))
     found.add(*papers[:5])
     monkeypatch.setattr(pipeline, "stage_outcomes", in_process)
     monkeypatch.setattr(attempts, "WAIT_S", 0.01)
@@ -414,7 +414,7 @@ def test_another_night_at_work(nights):
 
 
 def test_the_commands_exit_codes_and_history(nights, capsys):
-    command = [sys.executable, "-m", "tdm_ray.cli", "nightly", str(nights.papers), "--store", nights.store]
+    command = [sys.executable, "-m", "tdm_ray", "nightly", str(nights.papers), "--store", nights.store]
     with lease(nights.store, "r1"):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 4

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from tdm_ray.records import Cell, Paper, PaperTable, Section
 from tdm_ray.text.doctaet import MAX_WORDS, doctaet, experiments, tables
 from tdm_ray.text.passages import FIELDS, MAX_PASSAGES, WORDS, passages, split_caption
 from tdm_ray.text.windows import WINDOWS, choose_windows, premise_text
-from tdm_ray.records import Cell, Paper, PaperTable, Section
 
 
 def paper(**change):

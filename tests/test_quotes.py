@@ -8,8 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tdm_ray.arxiv_ids import month_number
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.extract.associations import Associations, Counts
+from tdm_ray.extract.candidates import candidates_of
+from tdm_ray.extract.features import FROM_INDEX, SIGNS, Signs
+from tdm_ray.extract.quote_features import FEATURES, Quoted
 from tdm_ray.extract.quotes import (
     IN_ROW,
     NAME,
@@ -23,16 +28,11 @@ from tdm_ray.extract.quotes import (
     key,
     row_words,
 )
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper
-from tdm_ray.extract.associations import Associations, Counts
-from tdm_ray.extract.candidates import candidates_of
-from tdm_ray.training.matcher import Task, _signs_of, fit, tasks_of
-from tdm_ray.extract.quote_features import FEATURES, Quoted
-from tdm_ray.extract.features import FROM_INDEX, SIGNS, Signs
-from tdm_ray.gold.annotations import Gold
-from tdm_ray.arxiv_ids import month_number
 from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.training.matcher import Task, _signs_of, fit, tasks_of
 
 LABELS = [Label(TDM("T", dataset, "Accuracy"), 9, "higher") for dataset in ("MNIST", "SQuAD", "WMT")]
 TAXONOMY = Taxonomy.of(LABELS)

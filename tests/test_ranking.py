@@ -13,9 +13,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tdm_ray.arxiv_ids import base_id, base_ids
 from tdm_ray.errors import InputError
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.leaderboard import aggregate, parts
-from tdm_ray.leaderboard.aggregate import build_leaderboards, left_out, read_leaderboards
+from tdm_ray.leaderboard.read import build_leaderboards, left_out, read_leaderboards
 from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
 from tdm_ray.leaderboard.export import export
 from tdm_ray.leaderboard.merge import merge_candidates
@@ -24,8 +26,6 @@ from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
 from tdm_ray.storage import scan_table
-from tdm_ray.gold.annotations import read_gold
-from tdm_ray.arxiv_ids import base_id, base_ids
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}

@@ -8,17 +8,17 @@ import pytest
 
 from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.aggregate import build_leaderboards
-from tdm_ray.leaderboard.review import honour, read_marks
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.gold.labelled_papers import gather
+from tdm_ray.gold.marks import differing, find_marks
+from tdm_ray.leaderboard.read import build_leaderboards
+from tdm_ray.leaderboard.apply_marks import apply_marks, read_marks
+from tdm_ray.records import MARKS, PREDICTIONS, TDM, Paper, Reading
 from tdm_ray.run import boards as boards_of_night
 from tdm_ray.run.run import run_night
-from tdm_ray.records import MARKS, PREDICTIONS, TDM, Paper, Reading
 from tdm_ray.storage import read_table
 from tdm_ray.store.tables import Store
-from tdm_ray.gold.annotations import read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
-from tdm_ray.gold.marks import differing, find_marks
 from tdm_ray.training.examples import Pairing, Task
 
 HEADER = "paper_id,task,dataset,metric,verdict,score,note\n"
@@ -44,7 +44,7 @@ def marks_of(folder, text, name="marks.csv"):
 
 
 def test_wrong_goes_right_is_sure_and_a_given_score_stands_with_its_reason(predictions, tmp_path):
-    found = honour(predictions, marks_of(tmp_path, HEADER
+    found = apply_marks(predictions, marks_of(tmp_path, HEADER
         + "1512.03385,Image Classification,CIFAR-10,Error,wrong,,\n"
         + "1608.06993,Image Classification,CIFAR-10,Error,right,3.46,table 2\n"
         + "p,Image Classification,ImageNet,Top-1,right,,\n"
@@ -59,11 +59,11 @@ def test_wrong_goes_right_is_sure_and_a_given_score_stands_with_its_reason(predi
 
 def test_the_same_score_given_keeps_its_evidence(predictions, tmp_path):
     row = "p,Image Classification,ImageNet,Top-1,right,76,\n"
-    assert honour(predictions, marks_of(tmp_path, HEADER + row))["evidence"].to_pylist()[2]["kind"] == "sentence"
+    assert apply_marks(predictions, marks_of(tmp_path, HEADER + row))["evidence"].to_pylist()[2]["kind"] == "sentence"
 
 
 def test_without_marks_nothing_changes(predictions, tmp_path):
-    assert honour(predictions, read_marks(str(tmp_path))) is predictions
+    assert apply_marks(predictions, read_marks(str(tmp_path))) is predictions
     assert read_marks(str(tmp_path)).schema == MARKS
 
 
@@ -97,7 +97,7 @@ def test_what_is_no_mark_is_told(text, told, tmp_path):
 def test_leaderboards_of_a_folder_honour_its_marks(ray_session, jsonl, tiny_model, tmp_path):
     from tdm_ray.run.ray_engine import score_corpus
 
-    score_corpus(str(jsonl), str(tmp_path), ScoreConfig(model=tiny_model, asked=4, threshold=0.5), RayConfig())
+    score_corpus(str(jsonl), str(tmp_path), ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), RayConfig())
     before = build_leaderboards(str(tmp_path)).to_pylist()
     marks_of(tmp_path, HEADER + _line(before[0], "wrong"))
     after = build_leaderboards(str(tmp_path)).to_pylist()
@@ -107,7 +107,7 @@ def test_leaderboards_of_a_folder_honour_its_marks(ray_session, jsonl, tiny_mode
 
 
 def test_a_night_ranks_what_was_marked_and_nothing_else(ray_session, jsonl, tiny_model, tmp_path, monkeypatch):
-    config, store = ScoreConfig(model=tiny_model, asked=4, threshold=0.5), str(tmp_path / "store")
+    config, store = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), str(tmp_path / "store")
     run_night(str(jsonl), store, config)
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "right", "12.5") + _line(rows[-1], "wrong"))
@@ -168,7 +168,7 @@ def test_training_pairs_hold_what_was_marked_wrong_and_of_a_paper_of_marks_nothi
 
 
 def test_marks_of_a_killed_night_are_honoured_by_the_next(ray_session, jsonl, tiny_model, tmp_path, monkeypatch):
-    config, store = ScoreConfig(model=tiny_model, asked=4, threshold=0.5), str(tmp_path / "store")
+    config, store = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), str(tmp_path / "store")
     run_night(str(jsonl), store, config)
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "wrong"))

@@ -25,19 +25,19 @@ from test_store import read_beside_nights, take_together
 
 from benchmarks.chaos.driver import Driver
 from benchmarks.chaos.game import Game, _tables, play
+from tdm_ray.classify.resources import Resources
 from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig, TrainConfig
 from tdm_ray.errors import BusyError, InputError
-from tdm_ray.classify.scorer import Knowledge
-from tdm_ray.run.run import run_night
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import LEADERBOARDS, PAPERS, PREDICTIONS, REJECTS
 from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
-from tdm_ray.website.build import build_site
+from tdm_ray.run.run import run_night
 from tdm_ray.storage import list_files, open_file, read_table, write_table
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import Store
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.training.fit import train_model
+from tdm_ray.website.build import build_site
 
 pytestmark = pytest.mark.slow
 SECRET = "Secret/Of+TheTests"
@@ -184,7 +184,7 @@ def test_the_same_from_s3_as_from_files_while_the_store_fails(own_ray, store, du
 
 
 def test_scores_in_the_store_are_those_of_files(own_ray, store, dump, tiny_model, tmp_path):
-    config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
+    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
     here = score_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
     there = score_corpus(f"{store}/src/arXiv_src_2401_001.tar", f"{store}/scores", config, SMALL)
     assert (here.scored, here.rejected) == (there.scored, there.rejected)
@@ -209,13 +209,13 @@ def test_a_training_goes_to_the_store_and_scores_from_there(
     assert {"model.safetensors", "training.json"} <= set(left)
     assert not [name for name in left if name.startswith("run/")]
     assert train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20)) == facts
-    found = Knowledge.of(ScoreConfig(model=f"{store}/ck"))
+    found = Resources.of(ScoreConfig(model=f"{store}/ck"))
     assert found.checkpoint.learnt_from
 
 
 def test_nights_in_the_store_are_those_of_a_folder(own_ray, direct, jsonl, tiny_model, tmp_path):
     store = direct
-    config = ScoreConfig(model=tiny_model, asked=4, threshold=0.5)
+    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
     here, there = (run_night(str(jsonl), place, config, SMALL).run for place in (str(tmp_path), f"{store}/nights"))
     assert (here["scored"], here["predictions"]) == (there["scored"], there["predictions"])
     assert _tables(str(tmp_path)) == _tables(f"{store}/nights")
@@ -239,7 +239,7 @@ def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
 
 @pytest.mark.long
 def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model, tmp_path, monkeypatch):
-    options = ["--model", tiny_model, "--asked", "4", "--threshold", "0.5"]
+    options = ["--model", tiny_model, "--max-labels", "4", "--threshold", "0.5"]
     calm = Driver([str(jsonl), "--store", str(tmp_path), *options], "")
     assert calm.end(300) == 0, calm.said
     driver = Driver([str(jsonl), "--store", f"{store}/outage", *options], "")
@@ -253,7 +253,7 @@ def test_a_night_bears_half_a_minute_without_the_store(store, jsonl, tiny_model,
 
 @pytest.mark.long
 def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny_model, tmp_path):
-    options = ("--model", tiny_model, "--threshold", "0.5", "--asked", "4")
+    options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "4")
     found = play(f"{direct}/chaos", tmp_path, 3, Game(options=options, papers=18, new=12))
     assert found["kills"] >= 3
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)

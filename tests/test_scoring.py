@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tdm_ray.classify.resources import Resources
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import CheckpointError, InputError, OutputError, TaxonomyError
-from tdm_ray.classify.scorer import Knowledge
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED, readings_table
-from tdm_ray.run.outcomes import exploded
+from tdm_ray.run.outcomes import prediction_rows
 from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
-from tdm_ray.scoring.run import Run
 from tdm_ray.run.stages import Decide, Prepare
+from tdm_ray.scoring.run import Run
 from tdm_ray.storage import read_table
 
 SMALL = RayConfig(papers_a_block=3)
@@ -31,7 +31,7 @@ SMALL = RayConfig(papers_a_block=3)
 @pytest.fixture
 def config(tiny_model):
     # A random model is sure of nothing: a threshold in the middle of its probabilities gives decisions of both kinds.
-    return ScoreConfig(model=tiny_model, asked=8, threshold=0.5)
+    return ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5)
 
 
 def tables(out):
@@ -157,7 +157,7 @@ def test_stages_without_ray(jsonl, config):
     assert other["reason"].to_pylist() == [None, None, "failed"]
     assert other["detail"][2].as_py() == "RuntimeError: out of memory"
     assert other["decisions"][0] == outcomes["decisions"][0]
-    predictions = exploded(
+    predictions = prediction_rows(
         outcomes.filter(pa.compute.is_null(outcomes["reason"])), {"model_id": "m", "taxonomy_id": "t"}
     )
     assert predictions.schema == PREDICTIONS
@@ -171,7 +171,7 @@ def test_an_input_with_rejects_only(ray_session, config, tmp_path):
 
 
 def test_model_id_names_all_that_decides(config):
-    ids = {Knowledge.of(c).model_id for c in (config, replace(config, threshold=0.6), replace(config, asked=9))}
+    ids = {Resources.of(c).model_id for c in (config, replace(config, threshold=0.6), replace(config, max_labels=9))}
     assert len(ids) == 3
 
 
@@ -188,7 +188,7 @@ KILLED = """
 import sys
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.run.ray_engine import score_corpus
-config = ScoreConfig(model=sys.argv[3], asked=8, threshold=0.5)
+config = ScoreConfig(model=sys.argv[3], max_labels=8, threshold=0.5)
 print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)))
 """
 

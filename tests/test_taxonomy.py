@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tdm_ray.arxiv_ids import base_id
 from tdm_ray.errors import TaxonomyError
+from tdm_ray.gold.annotations import fold_of, read_gold
 from tdm_ray.records import TDM
 from tdm_ray.storage import write_table
 from tdm_ray.taxonomy.direction import direction_of, direction_over_time
-from tdm_ray.gold.annotations import fold_of, read_gold
-from tdm_ray.arxiv_ids import base_id
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 

@@ -16,10 +16,11 @@ import pytest
 import torch
 from transformers import AutoTokenizer, BertConfig, BertModel, RobertaConfig, RobertaModel
 
+from tdm_ray.classify.entailment import EntailmentModel
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, Preparer
 from tdm_ray.config import DatasetConfig, ScoreConfig, TrainConfig
 from tdm_ray.errors import CheckpointError, InputError, OutputError
-from tdm_ray.classify.entailment import EntailmentModel
-from tdm_ray.classify.scorer import Decider, Knowledge, Preparer
 from tdm_ray.records import TDM
 from tdm_ray.training.batches import ENCODED, batches, encode, grouped, steps_of, tensors
 from tdm_ray.training.dataset import PAIRS, create_dataset
@@ -82,8 +83,8 @@ def test_a_trained_checkpoint_is_calibrated_and_scores(trained, labelled, labell
     figures = calibrate(out, [files[0]], [files[1]], files[2], 5)
     assert figures["held_out_micro_f1"] > 0.5
     assert figures["joint_papers"] == 108 - len(facts["learnt_from"])
-    knowledge = Knowledge.of(ScoreConfig(model=out))
-    preparer, decider = Preparer(knowledge), Decider(knowledge, threads=1)
+    resources = Resources.of(ScoreConfig(model=out))
+    preparer, decider = Preparer(resources), Decider(resources, threads=1)
     right = wrong = 0
     for paper in labelled[0][:12]:
         prepared = preparer(paper)

@@ -13,13 +13,13 @@ from lxml import html
 
 from tdm_ray.errors import InputError, OutputError
 from tdm_ray.records import LEADERBOARDS, TDM
+from tdm_ray.storage import read_json, write_json, write_table
+from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.website.areas import OTHER, area_of
 from tdm_ray.website.build import build_site
 from tdm_ray.website.plot import plot
 from tdm_ray.website.urls import board_url, paper_url
-from tdm_ray.storage import read_json, write_json, write_table
-from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.sources import read_taxonomy
 
 NASTY = '<script>alert("x")</script>'
 TITLE = f"{NASTY} on <b>graphs</b> & 'more'"
@@ -256,7 +256,7 @@ def test_nothing_serious_for_those_who_cannot_see(site, page, scheme):
 
 
 def test_marks_are_kept_and_saved_as_the_file_that_the_next_run_reads(folder, site, page, tmp_path):
-    from tdm_ray.leaderboard.review import read_marks
+    from tdm_ray.leaderboard.apply_marks import read_marks
 
     page.goto((site / board_url(LABELS[0])).as_uri())
     rows = page.locator("table.board > tbody > tr")

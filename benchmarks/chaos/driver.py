@@ -18,7 +18,7 @@ class Driver:
     def __init__(self, arguments: Sequence[str], address: str) -> None:
         environment = {**os.environ, "RAY_ADDRESS": address, "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "tdm_ray.cli", "nightly", *arguments, "--log-json"],
+            [sys.executable, "-m", "tdm_ray", "nightly", *arguments, "--log-json"],
             env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
         )  # fmt: skip
         self._events: list[dict[str, Any]] = []

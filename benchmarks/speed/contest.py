@@ -25,16 +25,17 @@ from sentence_transformers import CrossEncoder
 
 from benchmarks.speed.entries import NAMES, Entry, dtype_name
 from benchmarks.speed.machine import matmul_peak, peak_mb
-from tdm_ray.config import ScoreConfig
-from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.classify.calibration import Floats
 from tdm_ray.classify.entailment import MAX_TOKENS, batches, hypothesis
-from tdm_ray.classify.scorer import Knowledge, Prepared, asked_rows, prepare
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Prepared, likeliest_rows, prepare
 from tdm_ray.classify.shortlist import Shortlist
+from tdm_ray.config import ScoreConfig
+from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.parallel import cores
-from tdm_ray.text.doctaet import doctaet
 from tdm_ray.records import TDM, Paper, Reading, readings_table
 from tdm_ray.run.stages import Decide, Prepare
+from tdm_ray.text.doctaet import doctaet
 
 Item = tuple[Paper, tuple[int, ...]]  # a paper and its gold, as positions in the taxonomy
 _WHOLE_TOKENS = 512
@@ -46,8 +47,8 @@ class Contest:
 
     def __init__(self, items: Sequence[Item], config: ScoreConfig, wrong_labels: int) -> None:
         self.items, self.config, self.wrong, self.alone = items, config, wrong_labels, False
-        self.knowledge = Knowledge.of(config)
-        self.claims = [hypothesis(label.tdm) for label in self.knowledge.taxonomy.labels]
+        self.resources = Resources.of(config)
+        self.claims = [hypothesis(label.tdm) for label in self.resources.taxonomy.labels]
         self.lengths: list[tuple[int, float]] = []  # words of a paper, seconds it took ours
         self.sampled: list[tuple[float, bool, float]] = []  # exhaustive: logit, gold, labels it stands for
         shape = (len(items), len(self.claims))
@@ -75,7 +76,7 @@ class Contest:
     @lru_cache  # noqa: B019 - one contest a process
     def library(self, max_length: int) -> CrossEncoder:
         """The same checkpoint in the library's hands."""
-        folder = self.knowledge.checkpoint.folder
+        folder = self.resources.checkpoint.folder
         model: CrossEncoder = CrossEncoder(folder, max_length=max_length, model_kwargs={"dtype": self.library_dtype})
         return model
 
@@ -112,11 +113,11 @@ class Contest:
         started = time.perf_counter()
         found = self._shortlists(rows)
         to_shortlist = time.perf_counter() - started  # each of the three needs it
-        orders = [asked_rows(*each, self.config.asked) for each in found]
+        orders = [likeliest_rows(*each, self.config.max_labels) for each in found]
         logits = self._predicted(found, orders)
         parts = np.split(logits, np.cumsum([len(order) for order in orders])[:-1])
         for row, (shortlist, prior), order, part in zip(rows, found, orders, parts, strict=True):
-            passed = self.knowledge.calibrator.probability(prior[order], part) >= self.knowledge.threshold
+            passed = self.resources.calibrator.probability(prior[order], part) >= self.resources.threshold
             self.decided["library"][row, shortlist.labels[order][passed]] = 1
         for name, least in (("all_pairs", -np.inf), ("deciding", self.prepare.preparer.least_prior)):
             with self._timed(name, model=True):
@@ -129,7 +130,7 @@ class Contest:
     def library_alone(self, rows: range) -> None:
         """The library on our shortlists, nothing else."""
         found = self._shortlists(rows)
-        self._predicted(found, [asked_rows(*each, self.config.asked) for each in found])
+        self._predicted(found, [likeliest_rows(*each, self.config.max_labels) for each in found])
 
     def _shortlists(self, rows: range) -> list[tuple[Shortlist, Floats]]:
         return [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]
@@ -144,7 +145,7 @@ class Contest:
         return self._predict(MAX_TOKENS, pairs, "library")
 
     def _answer(self, shortlist: Shortlist, prior: Floats, least: float) -> Prepared:
-        prepared = prepare(self.prepare.preparer.pairs, shortlist, prior, self.config.asked, least)
+        prepared = prepare(self.prepare.preparer.pairs, shortlist, prior, self.config.max_labels, least)
         self.decide.decider.log_odds([prepared])
         return prepared
 
@@ -160,7 +161,7 @@ class Contest:
                 with self._timed("ours", model=True, whole=False):
                     outcome = self.decide(tables[-1])
             self.lengths.append((sum(len(s.text.split()) for s in paper.sections), time.perf_counter() - started))
-            index = self.knowledge.taxonomy.index
+            index = self.resources.taxonomy.index
             for d in outcome["decisions"][0].as_py() or ():
                 self.decided["ours"][row, index[TDM(d["task"], d["dataset"], d["metric"])]] = 1
         self._count("ours", [Prepared(**table["ask"][0].as_py()) for table in tables])

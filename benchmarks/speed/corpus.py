@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import InputError
+from tdm_ray.gold.annotations import Gold, read_gold
 from tdm_ray.gold.labelled_papers import positions, read_all
 from tdm_ray.records import PAPERS, TDM, Paper
-from tdm_ray.gold.annotations import Gold, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 

@@ -23,14 +23,14 @@ from ray.cluster_utils import Cluster
 from ray.data import ActorPoolStrategy
 
 from benchmarks.speed.corpus import evenly, write_corpus
-from tdm_ray.run.cluster import connect, prepare_context
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import converted_table, piece_tables
 from tdm_ray.parallel import cores
-from tdm_ray.records import OUTCOMES, Paper, Reading, readings_table
-from tdm_ray.run.ray_engine import score_corpus
 from tdm_ray.progress import Counter
+from tdm_ray.records import OUTCOMES, Paper, Reading, readings_table
+from tdm_ray.run.cluster import connect, prepare_context
+from tdm_ray.run.ray_engine import score_corpus
 from tdm_ray.run.stages import Decide, Prepare
 
 _BLOCK = 4  # papers, where actors are compared: few, so that the last ones end together

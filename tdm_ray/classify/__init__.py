@@ -1,1 +1,1 @@
-"""From a paper and a taxonomy to probabilities: shortlist, features, entailment, calibration. No Ray here."""
+"""WHICH leaderboards a paper reports: shortlist, features, cross-encoder, calibration, index."""

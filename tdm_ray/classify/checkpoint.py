@@ -9,9 +9,9 @@ from importlib import resources
 
 import pyarrow.parquet as pq
 
+from tdm_ray.classify.calibration import Calibrator
 from tdm_ray.config import EMBEDDED
 from tdm_ray.errors import CheckpointError
-from tdm_ray.classify.calibration import Calibrator
 from tdm_ray.storage import digest, exists, file_bytes, join, list_files, open_file, read_json
 
 _FREQUENCY, _CALIBRATOR, _TRAINING = "document_frequency.parquet", "calibrator", "training.json"
@@ -40,29 +40,60 @@ class Checkpoint:
         path = join(self.folder, _TRAINING)
         return frozenset(read_json(path)["learnt_from"]) if exists(path) else frozenset()
 
+    def check(self) -> None:
+        """Raises `CheckpointError` where the name of a hub leads to no model; a folder was checked when it was opened."""
+        if exists(self.folder):
+            return
+        from transformers import AutoConfig  # two seconds: only for models of a hub
 
-def open_checkpoint(model: str) -> Checkpoint:
-    """The checkpoint `embedded`, or of a folder, or of a hub name.
+        try:
+            AutoConfig.from_pretrained(self.folder)
+        except (OSError, ValueError) as error:
+            raise CheckpointError(
+                f"{self.folder}: neither a folder nor a model of the hub ({str(error).splitlines()[0]}); give a "
+                f"checkpoint folder, the name of a hub's model, or `{EMBEDDED}`"
+            ) from None
+
+
+def open_checkpoint(model: str, known_digest: str | None = None) -> Checkpoint:
+    """The checkpoint `embedded`, or of a folder, or of a hub name; `known_digest` saves reading its files for that.
 
     A model without word counts takes those of the embedded checkpoint; one without a calibrator is decided by its
     own log-odds at one half. Raises `CheckpointError` for a folder that is no checkpoint.
     """
-    folder = embedded_folder() if model == EMBEDDED else model
+    found = known_digest or checkpoint_digest(model)
+    folder = _folder(model)
+    if not exists(folder):
+        return Checkpoint(folder, model, *_frequency(embedded_folder()), Calibrator.none(), found)
+    own = folder if exists(join(folder, _FREQUENCY)) else embedded_folder()
+    has_calibrator = exists(join(folder, _CALIBRATOR, "joint.json"))
+    calibrator = Calibrator.load(join(folder, _CALIBRATOR)) if has_calibrator else Calibrator.none()
+    name = EMBEDDED if model == EMBEDDED else os.path.basename(folder.rstrip("/"))
+    return Checkpoint(folder, name, *_frequency(own), calibrator, found)
+
+
+def checkpoint_digest(model: str) -> str:
+    """The digest of all files of a checkpoint that decide; of a hub's model, of its name.
+
+    Raises `CheckpointError` for a folder that is no checkpoint.
+    """
+    folder = _folder(model)
     if not exists(folder):
         if os.sep in model and model.count("/") != 1:
-            raise CheckpointError(f"{model}: no such folder; give a checkpoint folder, a hub name, or `{EMBEDDED}`")
-        return Checkpoint(folder, model, *_frequency(embedded_folder()), Calibrator.none(), digest([model.encode()]))
+            raise CheckpointError(
+                f"{model}: no such folder; give a checkpoint folder, a hub name, or `{EMBEDDED}`"
+            )
+        return digest([model.encode()])
     if not exists(join(folder, "config.json")) or not _weights(folder):
         raise CheckpointError(
             f"{model}: not a checkpoint: it must hold config.json, model.safetensors and the tokenizer's files "
             "(what `save_pretrained` of a Hugging Face model and tokenizer write)"
         )
-    own = folder if exists(join(folder, _FREQUENCY)) else embedded_folder()
-    has_calibrator = exists(join(folder, _CALIBRATOR, "joint.json"))
-    calibrator = Calibrator.load(join(folder, _CALIBRATOR)) if has_calibrator else Calibrator.none()
-    name = "embedded" if model == EMBEDDED else os.path.basename(folder.rstrip("/"))
-    files = [f for f in list_files(folder) if f.endswith(_DECIDING)]
-    return Checkpoint(folder, name, *_frequency(own), calibrator, digest(file_bytes(files)))
+    return digest(file_bytes(f for f in list_files(folder) if f.endswith(_DECIDING)))
+
+
+def _folder(model: str) -> str:
+    return embedded_folder() if model == EMBEDDED else model
 
 
 def embedded_folder() -> str:

@@ -20,8 +20,10 @@ from transformers import (
 )
 from transformers.utils import logging
 
+from tdm_ray.arrays import Ints
+from tdm_ray.classify.pairs import Pairs
+from tdm_ray.classify.precision import FLOAT32
 from tdm_ray.errors import CheckpointError
-from tdm_ray.classify.pairs import Ints, Pairs
 from tdm_ray.records import TDM
 from tdm_ray.storage import local_copy
 
@@ -77,31 +79,17 @@ def _without_dropout(name: str) -> dict[str, float]:
     return {k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)}
 
 
-def has_fast_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 matrices in hardware (AVX-512 BF16 or AMX); read from /proc/cpuinfo."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            flags = next((line for line in file if line.startswith("flags")), "").split()
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
-
-
 class EntailmentModel:
-    """The model, ready to score, on the best device at hand.
+    """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see `precision`)."""
 
-    bfloat16 where the GPU or CPU multiplies it in hardware (1.7x on a CPU with AVX-512 BF16), else float32.
-    """
-
-    def __init__(self, folder: str, *, threads: int | None = None) -> None:
+    def __init__(self, folder: str, *, precision: str = FLOAT32, threads: int | None = None) -> None:
         if threads:
             torch.set_num_threads(threads)
         model, self.tokenizer = load_encoder(folder)
         module: torch.nn.Module = model
         self.config = model.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        fast = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_fast_bfloat16()
-        self.dtype = torch.bfloat16 if fast else torch.float32
+        self.dtype: torch.dtype = getattr(torch, precision)
         self.model = module.to(self.device, self.dtype).eval()
         self.tokens_a_batch = _TOKENS[self.device.type]
         self._padding = self.tokenizer.pad_token_id or 0

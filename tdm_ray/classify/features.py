@@ -15,8 +15,8 @@ from tdm_ray.text.passages import FIELDS
 # A label that no neighbour reports and whose dataset no passage names by so much, by weight, is not asked about. None
 # of 2,944 predictions for the dev papers was of such a label; without an index 5 of 838 for 156 papers, 3 of them
 # right. (By names alone, at 0.2, 87 of the 2,944 would go, 30 of them right, and paper F1 fall from 0.637 to 0.625.)
-NAMED = 0.15
-FULL = 0.99  # a name counts as named where this share of it, by weight, is there
+MIN_NAME_COVERAGE = 0.15
+FULL_COVERAGE = 0.99  # a name counts as named where this share of it, by weight, is there
 # How much a field speaks for a label; the order is that of FIELDS. Tables and titles say what was measured.
 _FIELD_WEIGHT = np.array([1.0, 1.0, 0.8, 0.9, 0.7, 1.0, 0.9, 0.8, 0.8], np.float32)
 _PART_WEIGHT = np.array([0.3, 1.0, 0.5], np.float32)
@@ -52,7 +52,7 @@ def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     """Best coverage by field and by table, counts of full mentions, and a lexical score for every label."""
     found, count = coverage.found, coverage.found.shape[0]
     elements = np.repeat(np.arange(count), np.diff(found.indptr))
-    full = found.data >= FULL
+    full = found.data >= FULL_COVERAGE
     in_tables = full & (coverage.tables[found.indices] >= 0)
     named, named_in_tables = (np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
                               for rows in (full, in_tables))  # fmt: skip
@@ -95,8 +95,8 @@ def lexical_features(chosen: Ints, coverage: Coverage, paper: Paperwise, lexicon
 
 
 def worth_asking(features: Floats) -> NDArray[np.bool_]:
-    """Which labels, by their features, have a dataset that some passage names by `NAMED`, or a neighbour's vote."""
-    named = features[:, _DATASET].max(axis=1, initial=0) >= NAMED
+    """Which labels, by their features, have a dataset that some passage names by `MIN_NAME_COVERAGE`, or a neighbour's vote."""
+    named = features[:, _DATASET].max(axis=1, initial=0) >= MIN_NAME_COVERAGE
     return np.asarray(named if features.shape[1] == len(LEXICAL) else named | (features[:, _VOTES] > 0), bool)
 
 

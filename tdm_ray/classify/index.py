@@ -6,7 +6,7 @@ papers.parquet       the ids of the labelled papers, in the order of the rows
 vocabulary.parquet   word, idf
 vectors.npz, labels.npz    sparse matrices (scipy's form)
 scores.parquet       what each of the labelled papers (their ids without versions) reports of which label
-quotes.parquet, quoted_words.parquet    what stands in the labelled papers' tables, and when (see `quotes`)
+quotes.parquet, quoted_words.parquet    what stands in the labelled papers' tables (see `extract.quotes`)
 calibrator/          prior.txt, joint.json
 """
 
@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,10 +23,9 @@ import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
-from tdm_ray.errors import CheckpointError
 from tdm_ray.classify.calibration import Calibrator
 from tdm_ray.classify.neighbours import Neighbours, vectorizer_of
-from tdm_ray.extract.quotes import Quotes
+from tdm_ray.errors import CheckpointError
 from tdm_ray.records import TAXONOMY
 from tdm_ray.storage import (  # fmt: skip
     digest,
@@ -42,22 +42,74 @@ from tdm_ray.storage import (  # fmt: skip
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])
-_QUOTES, _WORDS = pa.schema([("entry", pa.uint64())]), pa.schema([("word", pa.string())])
 _SCORES = pa.schema([("paper_id", pa.string()), ("label", pa.int32()), ("score", pa.float64())])
 
 
 @dataclass(frozen=True)
 class Index:
-    """A loaded index, its labels brought into the order of the taxonomy in use."""
+    """An index folder, its labels brought into the order of `taxonomy`; each part is read when it is first used.
 
-    neighbours: Neighbours
-    vectorizer: TfidfVectorizer
-    calibrator: Calibrator
-    scores: dict[int, list[tuple[str, float]]]
-    """By label: the papers (ids without versions) that report it, and their scores."""
-    quotes: Quotes | None
-    """None of an index built before there were any."""
-    digest: str
+    Labels that it does not know have no neighbours.
+    """
+
+    folder: str
+    taxonomy: Taxonomy
+
+    def check(self, model_digest: str) -> None:
+        """Raises `CheckpointError` where the index was calibrated for another model than the one of this digest."""
+        facts = self.facts
+        if facts.get("model_digest") != model_digest:
+            raise CheckpointError(
+                f"{self.folder}: calibrated for the model {facts.get('model')} ({facts.get('model_digest')}), not for "
+                f"this one ({model_digest}); build the index again with the same --model"
+            )
+
+    @cached_property
+    def facts(self) -> Mapping[str, Any]:
+        """What stands in `index.json`. Raises `CheckpointError` where the folder is no index."""
+        path = join(self.folder, "index.json")
+        if not exists(path):
+            raise CheckpointError(f"{self.folder}: not an index (no index.json); build one with `tdm-ray index`")
+        return dict(read_json(path))
+
+    @cached_property
+    def neighbours(self) -> Neighbours:
+        """The labelled papers."""
+        labels = _load_matrix(join(self.folder, "labels.npz")) @ _projection(self._known, self.taxonomy)
+        return Neighbours(_load_matrix(join(self.folder, "vectors.npz")), sp.csr_matrix(labels))
+
+    @cached_property
+    def vectorizer(self) -> TfidfVectorizer:
+        """What turns a paper's words into a row like those of `neighbours`."""
+        vocabulary = read_table(join(self.folder, "vocabulary.parquet"), _VOCABULARY)
+        return vectorizer_of(vocabulary["word"].to_pylist(), vocabulary["idf"].to_numpy())
+
+    @cached_property
+    def calibrator(self) -> Calibrator:
+        """The calibrator for scoring with these neighbours."""
+        return Calibrator.load(join(self.folder, "calibrator"))
+
+    @cached_property
+    def scores(self) -> dict[int, list[tuple[str, float]]]:
+        """By label: the papers (ids without versions) that report it, and their scores."""
+        known = self._known
+        scores: dict[int, list[tuple[str, float]]] = {}
+        for row in read_table(join(self.folder, "scores.parquet"), _SCORES).to_pylist():
+            position = self.taxonomy.index.get(known.labels[row["label"]].tdm)
+            if position is not None:
+                scores.setdefault(position, []).append((row["paper_id"], row["score"]))
+        return scores
+
+    @cached_property
+    def _known(self) -> Taxonomy:
+        return Taxonomy.from_table(read_table(join(self.folder, "taxonomy.parquet"), TAXONOMY))
+
+
+def index_digest(folder: str) -> str:
+    """The digest of an index's files. Raises `CheckpointError` where the folder is no index."""
+    if not exists(join(folder, "index.json")):
+        raise CheckpointError(f"{folder}: not an index (no index.json); build one with `tdm-ray index`")
+    return digest(file_bytes(f for f in list_files(folder) if not f.endswith("index.json")))
 
 
 def save_index(
@@ -68,58 +120,24 @@ def save_index(
     vectorizer: TfidfVectorizer,
     calibrator: Calibrator,
     scores: Mapping[int, Sequence[tuple[str, float]]],
-    quotes: Quotes,
     facts: Mapping[str, Any],
 ) -> None:
     """Write an index folder; `index.json` comes last, so that a folder without it is known to be unfinished."""
     words = vectorizer.get_feature_names_out()
+    vocabulary = pa.table({"word": words, "idf": vectorizer.idf_}).cast(_VOCABULARY)
+    reported = [
+        {"paper_id": paper, "label": label, "score": score}
+        for label, results in sorted(scores.items())
+        for paper, score in results
+    ]
     write_table(taxonomy.table(), join(folder, "taxonomy.parquet"))
     write_table(pa.table({"paper_id": list(paper_ids)}), join(folder, "papers.parquet"))
-    write_table(pa.table({"word": words, "idf": vectorizer.idf_}).cast(_VOCABULARY), join(folder, "vocabulary.parquet"))
+    write_table(vocabulary, join(folder, "vocabulary.parquet"))
     _save_matrix(join(folder, "vectors.npz"), neighbours.vectors)
     _save_matrix(join(folder, "labels.npz"), neighbours.labels)
-    rows = [{"paper_id": p, "label": label, "score": s} for label, found in sorted(scores.items()) for p, s in found]
-    write_table(pa.Table.from_pylist(rows, schema=_SCORES), join(folder, "scores.parquet"))
-    write_table(pa.table([quotes.entries], schema=_QUOTES), join(folder, "quotes.parquet"))
-    write_table(pa.table([sorted(quotes.told)], schema=_WORDS), join(folder, "quoted_words.parquet"))
+    write_table(pa.Table.from_pylist(reported, schema=_SCORES), join(folder, "scores.parquet"))
     calibrator.save(join(folder, "calibrator"))
     write_json(join(folder, "index.json"), dict(facts))
-
-
-def load_index(folder: str, taxonomy: Taxonomy, model_digest: str) -> Index:
-    """The index at `folder` for `taxonomy`; labels it does not know have no neighbours.
-
-    Raises `CheckpointError` where the folder is no index, or was calibrated for another model.
-    """
-    if not exists(join(folder, "index.json")):
-        raise CheckpointError(f"{folder}: not an index (no index.json); build one with `tdm-ray index`")
-    facts = read_json(join(folder, "index.json"))
-    if facts.get("model_digest") != model_digest:
-        raise CheckpointError(
-            f"{folder}: calibrated for the model {facts.get('model')} ({facts.get('model_digest')}), not for this one "
-            f"({model_digest}); build the index again with the same --model"
-        )
-    known = Taxonomy.from_table(read_table(join(folder, "taxonomy.parquet"), TAXONOMY))
-    labels = _load_matrix(join(folder, "labels.npz")) @ _projection(known, taxonomy)
-    scores: dict[int, list[tuple[str, float]]] = {}
-    for row in read_table(join(folder, "scores.parquet"), _SCORES).to_pylist():
-        position = taxonomy.index.get(known.labels[row["label"]].tdm)
-        if position is not None:
-            scores.setdefault(position, []).append((row["paper_id"], row["score"]))
-    vocabulary = read_table(join(folder, "vocabulary.parquet"), _VOCABULARY)
-    vectorizer = vectorizer_of(vocabulary["word"].to_pylist(), vocabulary["idf"].to_numpy())
-    neighbours = Neighbours(_load_matrix(join(folder, "vectors.npz")), sp.csr_matrix(labels))
-    files = [f for f in list_files(folder) if not f.endswith("index.json")]
-    calibrator = Calibrator.load(join(folder, "calibrator"))
-    return Index(neighbours, vectorizer, calibrator, scores, _quotes(folder, facts), digest(file_bytes(files)))
-
-
-def _quotes(folder: str, facts: Mapping[str, Any]) -> Quotes | None:
-    if "quoted_papers" not in facts:
-        return None
-    entries = read_table(join(folder, "quotes.parquet"), _QUOTES)["entry"].to_numpy()
-    told = read_table(join(folder, "quoted_words.parquet"), _WORDS)["word"].to_pylist()
-    return Quotes(entries, facts["quoted_papers"], frozenset(told))
 
 
 def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:

@@ -14,13 +14,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.text.passages import FIELDS, Passage
 from tdm_ray.text.tokens import fold, may_stand_in, tokens
-from tdm_ray.taxonomy.labels import Taxonomy
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
-PARTS = ("task", "dataset", "metric")
+PARTS = tuple(TDM_COLUMNS)
 _ROUNDING = 1e-4  # of sums of single-precision weights
 
 
@@ -45,7 +46,7 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Sieve:
+class NameFilter:
     """Names as weights of words, shape (names, words), and how much of one of them a passage must hold."""
 
     words: Sequence[str]
@@ -97,11 +98,11 @@ class Lexicon:
         values = [idf[w] / sum(idf[v] for v in ws) for ws in bags for w in ws]
         return sp.csr_matrix((values, (rows, columns)), (len(bags), len(self._vocabulary)), dtype=np.float32)
 
-    def sieve(self, elements: Ints, least: float) -> Sieve:
+    def name_filter(self, elements: Ints, least: float) -> NameFilter:
         """What tells the texts of which no passage covers one of these elements by `least`."""
         names = sp.vstack([names[np.unique(elements)] for names in self._names]).tocsr()
         used, words = np.unique(names.indices), list(self._vocabulary)
-        return Sieve([words[column] for column in used], names[:, used], least)
+        return NameFilter([words[column] for column in used], names[:, used], least)
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""

@@ -13,10 +13,10 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from tdm_ray.classify.features import largest, learned_features, lexical_features, rank, reduce_coverage
 from tdm_ray.classify.lexicon import Coverage, Floats, Ints, Lexicon
 from tdm_ray.classify.neighbours import TELLING, Neighbours, telling_words
+from tdm_ray.records import Paper
 from tdm_ray.text.passages import Passage, passages
 from tdm_ray.text.tokens import tokens
 from tdm_ray.text.windows import choose_windows, premise_text
-from tdm_ray.records import Paper
 
 SIZE = 64  # holds 97.7 % of the dev papers' gold labels with neighbours; 91.9 % by names alone
 _SMOOTHING = 10  # of the reciprocal-rank fusion (Cormack et al., SIGIR 2009, use 60 for lists of 1,000)

@@ -1,14 +1,15 @@
-"""The command `tdm-ray`. Exit codes: see `tdm_ray.errors`."""
+"""The command `tdm-ray`. Exit codes: see `tdm_ray.errors`; 130 where it was interrupted."""
 
 from __future__ import annotations
 
 import sys
 from typing import Annotated
 
+import click
 import typer
 
 from tdm_ray import __version__
-from tdm_ray.cli import commands, learning, nights, show
+from tdm_ray.cli import commands, learning, show
 from tdm_ray.errors import TdmRayError
 
 # Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
@@ -17,14 +18,27 @@ app = typer.Typer(
     help="Turn papers into leaderboards: which task, dataset and metric does each paper report?",
     no_args_is_help=True,
     rich_markup_mode="markdown",
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    commands.ingest, commands.score, commands.leaderboard, commands.inspect, commands.plan, commands.demo,
-    commands.taxonomy, nights.nightly, nights.runs, show.show, show.site,
-    learning.index, learning.matcher, learning.dataset, learning.train, learning.evaluate,
-):  # fmt: skip
+    commands.ingest,
+    commands.score,
+    commands.nightly,
+    show.leaderboard,
+    show.show,
+    show.site,
+    show.runs,
+    commands.inspect,
+    commands.plan,
+    commands.demo,
+    commands.taxonomy,
+    learning.index,
+    learning.matcher,
+    learning.dataset,
+    learning.train,
+    learning.evaluate,
+):
     app.command()(command)
 
 
@@ -46,11 +60,14 @@ def _root(
 def main() -> None:
     """Run the command; an error raised on purpose is one line and its exit code."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False) or 0)
     except TdmRayError as error:
         print(f"tdm-ray: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        print("tdm-ray: interrupted; the same command goes on where it stopped", file=sys.stderr)
+        sys.exit(130)
 
-
-if __name__ == "__main__":
-    main()

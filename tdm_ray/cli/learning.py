@@ -9,20 +9,22 @@ import typer
 from rich.console import Console
 
 from tdm_ray.cli.options import (
-    Asked,
     Gold,
     IndexFolder,
     Json,
     MatcherFolder,
+    MaxLabels,
     MinCount,
     Model,
     Out,
     Papers,
     Seed,
     TaxonomyFile,
+    picked,
+    score_config,
     show_facts,
 )
-from tdm_ray.config import EMBEDDED, ScoreConfig
+from tdm_ray.config import EMBEDDED
 
 
 def index(
@@ -41,7 +43,7 @@ def index(
     """
     from tdm_ray.training.index import index_corpus
 
-    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count)
+    config = score_config(locals())
     show_facts(index_corpus(papers, annotations, config, out), json)
 
 
@@ -98,15 +100,12 @@ def dataset(
 
     Example: `tdm-ray dataset train/ --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --out pairs`
     """
+    options = locals()
     from tdm_ray.config import DatasetConfig
     from tdm_ray.training.dataset import create_dataset
     from tdm_ray.training.show import show_dataset
 
-    config = DatasetConfig(
-        leaderboard_threshold=leaderboard_threshold, negatives=negatives, context=context, folds=folds, seed=seed,
-        num_negative_instances=num_negative_instances, allowed_unknown=allowed_unknown, tsv=tsv,
-        held_out_papers=held_out_papers, held_out_labels=held_out_labels,
-    )  # fmt: skip
+    config = DatasetConfig(**picked(DatasetConfig, options))
     facts = create_dataset(papers, annotations, taxonomy, out, config)
     show_facts(facts) if json else Console().print(show_dataset(facts))
 
@@ -124,7 +123,7 @@ def train(
         int, typer.Option("--checkpoint-steps", min=1, help="How often the state is kept, besides after each epoch.")
     ] = 500,
     workers: Annotated[
-        int | None, typer.Option("--workers", min=1, help="One a GPU without it, or one on all cores.")
+        int | None, typer.Option("--workers", min=1, help="Workers (default: one a GPU, or one on all cores).")
     ] = None,
     seed: Seed = 0,
     json: Json = False,
@@ -135,14 +134,12 @@ def train(
 
     Example: `tdm-ray train pairs --base allenai/scibert_scivocab_uncased --out checkpoint`
     """
+    options = locals()
     from tdm_ray.config import TrainConfig
     from tdm_ray.training.fit import train_model
     from tdm_ray.training.show import show_training
 
-    config = TrainConfig(
-        epochs=epochs, learning_rate=learning_rate, pairs_a_step=pairs_a_step, accumulate=accumulate, workers=workers,
-        checkpoint_steps=checkpoint_steps, seed=seed,
-    )  # fmt: skip
+    config = TrainConfig(**picked(TrainConfig, options))
     facts = train_model(folder, base, out, config, fold=fold)
     show_facts(facts) if json else Console().print(show_training(facts))
 
@@ -156,7 +153,7 @@ def evaluate(
     index: IndexFolder = None,
     model: Model = EMBEDDED,
     matcher: MatcherFolder = None,
-    asked: Asked = 32,
+    max_labels: MaxLabels = 32,
     held_out_labels: Annotated[
         str | None, typer.Option("--held-out-labels", help="A taxonomy file of labels kept from training.")
     ] = None,
@@ -176,7 +173,7 @@ def evaluate(
     from tdm_ray.evaluation.report import evaluate as measured
     from tdm_ray.storage import join, read_json
 
-    config = ScoreConfig(model=model, taxonomy=taxonomy, min_count=min_count, index=index, matcher=matcher, asked=asked)
+    config = score_config(locals())
     text = measured(
         papers, annotations, out, config, protocol=protocol, held_out_labels=held_out_labels, negatives=negatives
     )

@@ -1,13 +1,71 @@
-"""The commands that show what was found: to a person in a terminal, and as pages."""
+"""The commands that show what a store holds: to a person in a terminal, as files, as pages."""
 
 from __future__ import annotations
 
+import dataclasses
+import json as json_module
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from tdm_ray.cli.options import Json, Results, show_facts
+from tdm_ray.cli.options import Json, Results, StoreFolder, show_facts
+
+
+def leaderboard(
+    store: StoreFolder,
+    formats: Annotated[
+        list[str] | None, typer.Option("--format", help="csv, json or evaluation-tables; may be repeated.")
+    ] = None,
+    boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 20,
+    entries: Annotated[int, typer.Option("--entries", min=1, help="How many entries of each.")] = 10,
+    of_paper: Annotated[
+        str | None, typer.Option("--model-index", help="Print the results of this paper as a model card's YAML.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print the largest leaderboards of a store; with --format, write all of them to STORE/exports.
+
+    Example: `tdm-ray leaderboard results --format csv --format json --boards 5`
+    """
+    from tdm_ray.gold.marks import differing, find_marks
+    from tdm_ray.leaderboard.export import as_json, check_formats, export_store
+    from tdm_ray.leaderboard.model_index import model_index
+    from tdm_ray.leaderboard.read import left_out, read_leaderboards
+    from tdm_ray.leaderboard.render import largest_boards, render
+
+    check_formats(formats or [])
+    for line in differing(find_marks(store)):
+        typer.echo(line, err=True)
+    table = read_leaderboards(store)
+    export_store(store, table, formats or [])
+    if missing := left_out(store, table):
+        typer.echo(missing, err=True)
+    if of_paper:
+        typer.echo(model_index(read_leaderboards(store, paper_id=of_paper), of_paper), nl=False)
+    elif json:
+        typer.echo(as_json(largest_boards(table, boards)), nl=False)
+    else:
+        Console().print(render(table, boards=boards, entries=entries))
+
+
+def runs(
+    store: StoreFolder,
+    count: Annotated[int, typer.Option("--last", min=1, help="How many.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the runs of a store, the newest first.
+
+    Example: `tdm-ray runs store`
+    """
+    from tdm_ray.run.summary import as_table
+    from tdm_ray.store.tables import Store
+
+    found = Store(store).history()[:count]
+    if json:
+        typer.echo("".join(json_module.dumps(run, default=str) + "\n" for run in found), nl=False)
+    else:
+        Console().print(as_table(found))
 
 
 def show(
@@ -23,12 +81,12 @@ def show(
 
     Example: `tdm-ray show "image classification" imagenet`
     """
-    from tdm_ray.leaderboard.aggregate import read_leaderboards
     from tdm_ray.leaderboard.export import as_json
-    from tdm_ray.leaderboard.find import find_boards, find_paper, results_here
+    from tdm_ray.leaderboard.find import find_boards, find_paper, store_here
+    from tdm_ray.leaderboard.read import read_leaderboards
     from tdm_ray.leaderboard.render import render, render_paper
 
-    table = read_leaderboards(results or results_here())
+    table = read_leaderboards(results or store_here())
     paper = find_paper(table, words)
     found = paper if len(paper) else find_boards(table, words)
     if json:
@@ -40,9 +98,7 @@ def show(
 
 
 def site(
-    results: Annotated[
-        str, typer.Argument(metavar="DIR", help="A store, or a folder of `leaderboard`.", show_default=False)
-    ],
+    store: StoreFolder,
     out: Annotated[str, typer.Option("--out", help="The folder or URL to write the pages to.")] = "site",
     json: Json = False,
 ) -> None:
@@ -52,11 +108,9 @@ def site(
 
     Example: `tdm-ray site store --out site`
     """
-    import dataclasses
-
     from tdm_ray.website.build import build_site
 
-    built = build_site(results, out)
+    built = build_site(store, out)
     if built.left_out:
         typer.echo(built.left_out, err=True)
     if json:

@@ -8,10 +8,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.text.numbers import in_header_unit, numbers, same_number
-from tdm_ray.records import TDM, Paper
 from tdm_ray.gold.annotations import Gold
+from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.text.numbers import in_header_unit, numbers, same_number
 
 
 def score_figures(

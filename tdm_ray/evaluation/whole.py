@@ -11,21 +11,22 @@ import numpy as np
 import pyarrow as pa
 import scipy.sparse as sp
 
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.scores import score_figures
-from tdm_ray.gold.labelled_papers import Gathered, gather, read_all
-from tdm_ray.training.neighbours import label_matrix
-from tdm_ray.classify.scorer import Knowledge
-from tdm_ray.classify.shortlist import Shortlister
-from tdm_ray.parallel import over_chunks
-from tdm_ray.records import PREDICTIONS, TDM, Paper
-from tdm_ray.run.ray_engine import score_corpus
-from tdm_ray.storage import join, read_table
 from tdm_ray.gold.annotations import read_gold
+from tdm_ray.gold.labelled_papers import Gathered, gather, read_all
+from tdm_ray.parallel import over_chunks
+from tdm_ray.records import PREDICTIONS, TDM, TDM_COLUMNS, Paper
+from tdm_ray.run.run import score_corpus
+from tdm_ray.storage import join
+from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.training.neighbours import label_matrix
 
 CUTS = (16, 32, 64, 128)
 
@@ -34,38 +35,38 @@ def evaluate_whole(
     papers: Sequence[str], annotations: Sequence[str], out: str, config: ScoreConfig,
     ray_config: RayConfig | None = None, *, held_out_labels: str | None = None,
 ) -> dict[str, Any]:  # fmt: skip
-    """Score `papers` (into `out/scored`, every probability kept) and hold the decisions against the annotations.
+    """Score `papers` (into the store `out/store`, every probability kept) and hold the decisions against the annotations.
 
     `held_out_labels` is a taxonomy file of labels that were kept from training; their figures are given apart.
     Raises `TaxonomyError` where no paper is annotated.
     """
-    knowledge, gold = Knowledge.of(config), read_gold(*annotations)
-    summary = score_corpus(papers, join(out, "scored"), replace(config, threshold=0.0), ray_config)
-    gathered = gather(read_all(papers), gold, knowledge.taxonomy, read_taxonomy(config.taxonomy))
+    resources, gold = Resources.of(config), read_gold(*annotations)
+    summary = score_corpus(papers, join(out, "store"), replace(config, threshold=0.0), ray_config)
+    gathered = gather(read_all(papers), gold, resources.taxonomy, read_taxonomy(config.taxonomy))
     if not gathered.papers:
         raise TaxonomyError("no paper is annotated; check that the annotations' file names are the papers' ids")
     ids = [labelled.paper.paper_id for labelled in gathered.papers]
-    predictions = read_table(join(out, "scored", "predictions"), PREDICTIONS)
-    probability = probabilities(predictions, ids, knowledge.taxonomy)
-    truth = label_matrix(ids, gold, knowledge.taxonomy)
+    predictions = Store(join(out, "store")).snapshot().read("predictions", PREDICTIONS.names)
+    probability = probabilities(predictions, ids, resources.taxonomy)
+    truth = label_matrix(ids, gold, resources.taxonomy)
     unseen = set(read_taxonomy(held_out_labels).index) if held_out_labels else set()
     return {
         "protocol": "whole taxonomy: every paper against every label; what the shortlist leaves out is a decision too",
-        "papers": len(ids), "labels": len(knowledge.taxonomy), "gold_pairs": int(truth.sum()),
-        "counts": gathered.counts, "scoring": str(summary), "model_id": knowledge.model_id,
-        "threshold": knowledge.threshold,
-        **decision_figures(probability, truth, knowledge.threshold, knowledge.taxonomy, unseen),
+        "papers": len(ids), "labels": len(resources.taxonomy), "gold_pairs": int(truth.sum()),
+        "counts": gathered.counts, "scoring": str(summary), "model_id": resources.model_id,
+        "threshold": resources.threshold,
+        **decision_figures(probability, truth, resources.threshold, resources.taxonomy, unseen),
         "scores": score_figures(
-            predictions, knowledge.threshold, [labelled.paper for labelled in gathered.papers], gold, knowledge.taxonomy
+            predictions, resources.threshold, [labelled.paper for labelled in gathered.papers], gold, resources.taxonomy
         ),
-        "shortlist": shortlist_recall(gathered, knowledge.shortlister),
+        "shortlist": shortlist_recall(gathered, resources.shortlister),
     }  # fmt: skip
 
 
 def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Taxonomy) -> sp.csr_matrix:
     """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in it."""
     row = {paper_id: i for i, paper_id in enumerate(paper_ids)}
-    tdms = map(TDM, *(predictions[part].to_pylist() for part in ("task", "dataset", "metric")))
+    tdms = map(TDM, *(predictions[part].to_pylist() for part in TDM_COLUMNS))
     found = [
         (row[paper_id], taxonomy.index[tdm], p)
         for paper_id, tdm, p in zip(

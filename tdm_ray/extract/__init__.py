@@ -1,1 +1,1 @@
-"""The score of a predicted TDM and the cell or sentence that proves it. No Ray, no torch."""
+"""WHICH number is the result: candidates, scorer, reranker, confidence, evidence. No Ray, no torch."""

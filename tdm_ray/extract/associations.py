@@ -15,10 +15,10 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.text.tokens import tokens
-from tdm_ray.records import TDM
 from tdm_ray.extract.candidates import Candidates, Floats
+from tdm_ray.records import TDM
 from tdm_ray.storage import read_table, write_table
+from tdm_ray.text.tokens import tokens
 
 PARTS = ("dataset", "metric")
 PLACES = ("header", "about")

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import Number, numbers, the_number
 from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences, split_caption
-from tdm_ray.records import Cell, Paper
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]

@@ -7,37 +7,40 @@ from typing import Any
 
 import numpy as np
 
-from tdm_ray.classify.scorer import Knowledge, Prepared
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Prepared
+from tdm_ray.extract.candidates import Candidates
+from tdm_ray.extract.features import Signs
+from tdm_ray.extract.matcher import Match, Matcher
+from tdm_ray.extract.quotes import Quotes
+from tdm_ray.gold.annotations import of_others
+from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import in_header_unit
 from tdm_ray.text.passages import Passage, column_headers, row_headers, split_caption
-from tdm_ray.records import Cell, Paper
-from tdm_ray.extract.candidates import Candidates
-from tdm_ray.extract.matcher import Match, Matcher
-from tdm_ray.extract.features import Signs
-from tdm_ray.gold.annotations import of_others
 
 _HEADERS = 12  # as many headers as a person reads at a glance
 _TO_EACH_SIDE = 8
 # Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones with a
 # prior of 0.05 or more, 8 of a paper at least.
 _LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
-Proof = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
+Extraction = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
 
 
-class Prover:
+class Extractor:
     """Holds the matcher and what labelled papers report."""
 
-    def __init__(self, knowledge: Knowledge) -> None:
-        self.matcher = Matcher.load(knowledge.config.matcher_folder)
-        index, labels = knowledge.index, knowledge.taxonomy.labels
-        quotes = index.quotes if index else None
-        self.signs = Signs(knowledge.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
+    def __init__(self, resources: Resources) -> None:
+        self.matcher = Matcher.load(resources.config.matcher_folder)
+        index = resources.index
+        labels = resources.taxonomy.labels
+        quotes = Quotes.load(index.folder, index.facts) if index else None
+        self.signs = Signs(resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
         self.known = index.scores if index else {}
         # The calibrator's, not the run's: which numbers are found must not hang on how many predictions are wanted.
-        self.threshold = knowledge.calibrator.joint.threshold
+        self.threshold = resources.calibrator.joint.threshold
 
-    def __call__(self, paper: Paper, prepared: Prepared) -> list[Proof]:
-        """A proof for each label of `prepared`, in its order."""
+    def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
+        """A extraction for each label of `prepared`, in its order."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
         asked = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
         labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
@@ -47,26 +50,26 @@ class Prover:
         matches = self.matcher.match(self.signs, seen, labels, likely, known)
         matches += [None] * (len(prepared.labels) - len(labels))
         return [
-            self._proof(paper, seen.found, match, passage)
+            self._extraction(paper, seen.found, match, passage)
             for match, passage in zip(matches, prepared.passages, strict=True)
         ]
 
-    def _proof(self, paper: Paper, found: Candidates, match: Match | None, passage: Passage | None) -> Proof:
+    def _extraction(self, paper: Paper, found: Candidates, match: Match | None, passage: Passage | None) -> Extraction:
         # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one at 0.29.
         cut = match is not None and found.cut is not None and found.tables[match.candidate] == found.cut
         if match is None or cut or match.confidence < self.matcher.least:
             return {"score": None, "score_text": None, "score_confidence": None, "evidence": _named(paper, passage)}
         number, table = found.numbers[match.candidate], int(found.tables[match.candidate])
-        proof = {"score_text": found.printed[match.candidate], "score_confidence": match.confidence}
+        extraction = {"score_text": found.printed[match.candidate], "score_confidence": match.confidence}
         if table < 0:
             sentence = found.contexts[found.about[match.candidate]]
-            return {**proof, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
+            return {**extraction, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
         cell = paper.tables[table].cells[found.cells[match.candidate]]
         evidence = _evidence(
             "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
             cell.value, row_around(paper.tables[table].cells, found.cells[match.candidate]),
         )  # fmt: skip
-        return {**proof, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
+        return {**extraction, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
 
 
 def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:

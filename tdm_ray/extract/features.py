@@ -16,10 +16,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from tdm_ray.classify.lexicon import Lexicon
-from tdm_ray.extract.quotes import Quotes
-from tdm_ray.text.passages import Passage
-from tdm_ray.text.tokens import tokens
-from tdm_ray.records import Paper
 from tdm_ray.extract.associations import FEATURES as ASSOCIATED
 from tdm_ray.extract.associations import Associations, ContextWords
 from tdm_ray.extract.candidates import ABSTRACT, PLACES, TEXT, Candidates, Floats, candidates_of
@@ -27,7 +23,11 @@ from tdm_ray.extract.fine_print import FEATURES as FINE
 from tdm_ray.extract.fine_print import FinePrint
 from tdm_ray.extract.quote_features import FEATURES as QUOTED
 from tdm_ray.extract.quote_features import Quoted
+from tdm_ray.extract.quotes import Quotes
+from tdm_ray.records import TDM_COLUMNS, Paper
 from tdm_ray.taxonomy.labels import Label
+from tdm_ray.text.passages import Passage
+from tdm_ray.text.tokens import tokens
 
 _SAID = {
     "ours": r"\bours?\b|\bproposed\b|\bthis (?:work|paper)\b|\bour (?:model|method|approach)",
@@ -57,7 +57,7 @@ COMMON = (
     "negative", "fraction", "up_to_100", "whole", "year",
 )  # fmt: skip
 SIGNS = (
-    *(f"{part}_{name}" for part in ("task", "dataset", "metric") for name in _PART),
+    *(f"{part}_{name}" for part in TDM_COLUMNS for name in _PART),
     "dataset_and_metric", "dataset_and_metric_in_paper", "dataset_and_metric_against_paper",
     "signed_rank_in_row", "signed_rank_in_column", "goodness_in_row", "goodness_in_column",
     "direction", "label_says_dev", "label_says_test", "task_weight", "dataset_weight", "metric_weight",

@@ -12,9 +12,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from tdm_ray.text.tokens import fold
-from tdm_ray.records import TDM
 from tdm_ray.extract.candidates import Candidates, Floats
+from tdm_ray.records import TDM
+from tdm_ray.text.tokens import fold
 
 _WORD = re.compile(r"\d+|[^\W\d_]+")
 _SMALL = frozenset(("of", "the", "and", "on", "for", "in", "to", "a"))

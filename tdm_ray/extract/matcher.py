@@ -17,12 +17,12 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.classify.calibration import read_trees, write_trees
+from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.extract.associations import Associations
 from tdm_ray.extract.candidates import Floats, Ints
-from tdm_ray.extract.rerank_features import RIVALS, Board
 from tdm_ray.extract.features import SIGNS, Known, Seen, Signs
+from tdm_ray.extract.rerank_features import RIVALS, Board
 from tdm_ray.storage import digest, exists, join, read_json, write_json
 
 FORM = digest([" ".join((*SIGNS, *RIVALS)).encode()])  # of what the trees were taught to see, in which order
@@ -80,21 +80,24 @@ class Matcher:
     @classmethod
     def load(cls, place: str) -> Matcher:
         """The matcher of a folder. Raises `CheckpointError` where it is none, or damaged."""
-        if not exists(join(place, "matcher.json")):
-            raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
+        check_matcher(place)
         try:
             looks = Looks(*(read_trees(join(place, f"{look.name}.txt")) for look in fields(Looks)))
             associations = Associations.load(join(place, "associations.parquet"))
             facts = read_json(join(place, "matcher.json"))
-            matcher = cls(looks, associations, facts["least_confidence"])
+            return cls(looks, associations, facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
-        if facts.get("form") != FORM:
-            raise CheckpointError(
-                f"{place}: learnt by a version of tdm_ray that looks at other things; make it again with "
-                "`tdm-ray matcher`"
-            )
-        return matcher
+
+
+def check_matcher(place: str) -> None:
+    """Raises `CheckpointError` where the folder is no matcher of this version; reads no trees."""
+    if not exists(join(place, "matcher.json")):
+        raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
+    if read_json(join(place, "matcher.json")).get("form") != FORM:
+        raise CheckpointError(
+            f"{place}: learnt by a version of tdm_ray with other features; make it again with `tdm-ray matcher`"
+        )
 
 
 def first_look(trees: lightgbm.Booster, looks: Sequence[Floats], threads: int = 1) -> Floats:

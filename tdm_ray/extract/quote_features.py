@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.arxiv_ids import month_number
+from tdm_ray.extract.candidates import Candidates, Floats
 from tdm_ray.extract.quotes import (  # fmt: skip
     IN_ROW,
     NAME,
@@ -18,10 +20,8 @@ from tdm_ray.extract.quotes import (  # fmt: skip
     key,
     row_words,
 )
-from tdm_ray.text.tokens import tokens
 from tdm_ray.records import TDM, Paper
-from tdm_ray.extract.candidates import Candidates, Floats
-from tdm_ray.arxiv_ids import month_number
+from tdm_ray.text.tokens import tokens
 
 _WHEN = ("before", "after")
 FEATURES = (

@@ -10,25 +10,30 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
+from tdm_ray.arxiv_ids import base_id, month_number
 from tdm_ray.classify.lexicon import Lexicon
-from tdm_ray.text.numbers import the_number
 from tdm_ray.parallel import over_chunks
+from tdm_ray.records import Paper
+from tdm_ray.storage import join, read_table, write_table
+from tdm_ray.taxonomy.labels import Label
+from tdm_ray.text.numbers import the_number
 from tdm_ray.text.passages import header_text, split_caption
 from tdm_ray.text.tokens import tokens
-from tdm_ray.records import Paper
-from tdm_ray.arxiv_ids import base_id, month_number
-from tdm_ray.taxonomy.labels import Label
 
 Keys = NDArray[np.uint64]
 Counts = NDArray[np.int64]
 NUMBER, IN_ROW, TOLD, NAME, WORD = range(5)  # kinds of entries
+_ENTRIES = pa.schema([("entry", pa.uint64())])
+_WORDS = pa.schema([("word", pa.string())])
 _LEAST_DIGITS, _LEAST_LETTERS = 3, 3  # shorter numbers and words stand everywhere
 _LEAST_IDF = 2.0
 _NOTHING = np.uint64(0)
@@ -43,6 +48,21 @@ class Quotes:
     entries: Keys
     papers: int
     told: frozenset[str] = frozenset()
+
+    def save(self, folder: str) -> dict[str, int]:
+        """Write the entries into an index folder; returns what belongs into its `index.json`."""
+        write_table(pa.table([self.entries], schema=_ENTRIES), join(folder, "quotes.parquet"))
+        write_table(pa.table([sorted(self.told)], schema=_WORDS), join(folder, "quoted_words.parquet"))
+        return {"quoted_papers": self.papers}
+
+    @classmethod
+    def load(cls, folder: str, facts: Mapping[str, Any]) -> Quotes | None:
+        """The entries of an index folder with these `facts`; None of an index built before there were any."""
+        if "quoted_papers" not in facts:
+            return None
+        entries = read_table(join(folder, "quotes.parquet"), _ENTRIES)["entry"].to_numpy()
+        told = read_table(join(folder, "quoted_words.parquet"), _WORDS)["word"].to_pylist()
+        return cls(entries, facts["quoted_papers"], frozenset(told))
 
     @classmethod
     def of(cls, papers: Sequence[Paper], told: Set[str]) -> Quotes:

@@ -6,7 +6,6 @@ import csv
 import hashlib
 import io
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,16 +14,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from tdm_ray.arxiv_ids import base_id, id_of_url
 from tdm_ray.errors import TaxonomyError
-from tdm_ray.text.numbers import numbers
-from tdm_ray.records import ANNOTATIONS, TDM
-from tdm_ray.storage import open_file
-from tdm_ray.arxiv_ids import base_id
-from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.gold.marks import is_marks, latest
+from tdm_ray.records import ANNOTATIONS, TDM, TDM_COLUMNS
+from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
-
-_PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
+from tdm_ray.text.numbers import numbers
 
 
 @dataclass(frozen=True)
@@ -150,7 +147,7 @@ def _of_columns(text: str) -> Gold:
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     broken = []
     for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
-        if not all(row[name] for name in ("paper_id", "task", "dataset", "metric")):
+        if not all(row[name] for name in ("paper_id", *TDM_COLUMNS)):
             broken.append(f"line {number}: paper_id, task, dataset or metric is missing")
             continue
         tdm, paper = TDM(row["task"], row["dataset"], row["metric"]), results[row["paper_id"]]
@@ -177,7 +174,7 @@ def _of_jsonl(text: str) -> Gold:
         value = json.loads(line)
         paper = results.setdefault(str(value["paper_id"]), {})
         for r in value["results"]:
-            tdm = TDM(*(str(r[part]).strip() for part in ("task", "dataset", "metric")))
+            tdm = TDM(*(str(r[part]).strip() for part in TDM_COLUMNS))
             paper[tdm] = (*paper.get(tdm, ()), str(r.get("score", "")))
     return Gold(results)
 
@@ -192,8 +189,8 @@ def _of_tables(text: str) -> Gold:
 
 def paper_of(row: dict[str, Any]) -> str:
     """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its title."""
-    found = _PAPER_URL.search(str(row.get("paper_url") or ""))
-    return str(row.get("paper_id") or (found and found["id"]) or row.get("paper_title") or row.get("model_name") or "")
+    url = str(row.get("paper_url") or "")
+    return str(row.get("paper_id") or id_of_url(url) or row.get("paper_title") or row.get("model_name") or "")
 
 
 def of_others(scores: Sequence[tuple[str, float]], paper_id: str) -> list[float]:

@@ -6,13 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tdm_ray.training.neighbours import versions
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.pieces import Piece, find_pieces
 from tdm_ray.papers.read import converted, read_piece
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import TDM, Paper, Reading
-from tdm_ray.gold.annotations import Gold
 from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.training.neighbours import versions
 
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 

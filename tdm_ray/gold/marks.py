@@ -13,12 +13,13 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tdm_ray.errors import InputError
-from tdm_ray.text.numbers import the_number
-from tdm_ray.storage import exists, join, list_files, open_file
 from tdm_ray.arxiv_ids import base_id
+from tdm_ray.errors import InputError
+from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.storage import exists, join, list_files, open_file
+from tdm_ray.text.numbers import the_number
 
-HEADER = ["paper_id", "task", "dataset", "metric", "verdict", "score", "note"]
+HEADER = ["paper_id", *TDM_COLUMNS, "verdict", "score", "note"]
 _NEEDED = HEADER[:4]
 
 

@@ -1,1 +1,1 @@
-"""Predictions -> ranked leaderboards, exports, a table to look at. No Ray, no torch."""
+"""Ranking, units, marks, exports, the printed table. No Ray, no torch."""

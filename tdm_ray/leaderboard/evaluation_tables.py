@@ -9,7 +9,6 @@ ignore: ids that are no arXiv ids come back by it.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
@@ -17,16 +16,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from tdm_ray.records import LEADERBOARDS
+from tdm_ray.arxiv_ids import page_of
 from tdm_ray.gold.annotations import paper_of
+from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
 from tdm_ray.taxonomy.sources import evaluation_rows
-
-_URL = re.compile(r"(?:\d{4}\.\d{4,5}|[a-z-]+(?:\.[A-Z]{2})?/\d{7})(?:v\d+)?")
-
-
-def url_of(paper_id: str) -> str | None:
-    """The page of an arXiv paper; None for any other id."""
-    return f"https://arxiv.org/abs/{paper_id}" if _URL.fullmatch(paper_id) else None
 
 
 def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
@@ -50,11 +43,12 @@ def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-_READ = ["task", "dataset", "metric", "paper_id", "title", "published", "score", "score_text"]
+_READ = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text"]
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
-    day, url = entry["published"].isoformat() if entry["published"] else None, url_of(entry["paper_id"])
+    day = entry["published"].isoformat() if entry["published"] else None
+    url = page_of(entry["paper_id"])
     return {"model_name": entry["title"] or entry["paper_id"], "paper_id": entry["paper_id"],
             "paper_title": entry["title"] or "", "paper_url": url, "paper_date": day, "metrics": {}}  # fmt: skip
 

@@ -12,16 +12,18 @@ import pyarrow as pa
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
-from tdm_ray.leaderboard.rank import TDM_PARTS
-from tdm_ray.storage import join, open_file
+from tdm_ray.leaderboard.read import labels_alike
+from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.storage import join, open_file, write_table
+from tdm_ray.store.tables import Store
 
-_FLAT = ["task", "dataset", "metric", "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
+_FLAT = [*TDM_COLUMNS, "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
 
 
 def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
     """Write `leaderboards.FORMAT` into `folder` for each format of `FORMATS`; returns the paths.
 
-    "evaluation-tables" is written as `evaluation-tables.json`; Parquet is what the folder holds already.
+    "evaluation-tables" is written as `evaluation-tables.json`.
     """
     check_formats(formats)
     paths = []
@@ -33,10 +35,23 @@ def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
     return paths
 
 
+def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
+    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them the labels that look alike.
+
+    Nothing is written where no format is given. Returns the paths.
+    """
+    if not formats:
+        return []
+    folder = join(store, "exports")
+    alike = join(folder, "merge_candidates.parquet")
+    write_table(labels_alike(Store(store).snapshot()), alike)
+    return [*export(table, folder, formats), alike]
+
+
 def check_formats(formats: list[str]) -> None:
     """Raises `InputError` for a format that is none."""
     if unknown := [name for name in formats if name not in FORMATS]:
-        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; Parquet is always written")
+        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; the store itself is Parquet")
 
 
 def as_csv(table: pa.Table) -> str:
@@ -65,9 +80,9 @@ def json_of(rows: list[dict[str, Any]], *, indent: int | None = None) -> str:
     """The same of rows; without indent it is written ten times as fast, by the encoder in C."""
     boards: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
-        key = tuple(row[part] for part in TDM_PARTS)
-        entry = {name: value for name, value in row.items() if name not in (*TDM_PARTS, "direction")}
-        board = {**dict(zip(TDM_PARTS, key, strict=True)), "direction": row["direction"], "entries": []}
+        key = tuple(row[part] for part in TDM_COLUMNS)
+        entry = {name: value for name, value in row.items() if name not in (*TDM_COLUMNS, "direction")}
+        board = {**dict(zip(TDM_COLUMNS, key, strict=True)), "direction": row["direction"], "entries": []}
         entry["probability"] = round(row["probability"], 4)
         boards.setdefault(key, board)["entries"].append(entry)
     return json.dumps(list(boards.values()), indent=indent, ensure_ascii=False, default=str) + "\n"

@@ -8,21 +8,22 @@ from collections.abc import Iterable, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.rank import TDM_PARTS, key
-from tdm_ray.storage import exists, join
-from tdm_ray.store.tables import is_store
 from tdm_ray.arxiv_ids import base_id, base_ids
+from tdm_ray.errors import InputError
+from tdm_ray.keys import label_keys
+from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.storage import exists, join
+from tdm_ray.store.tables import Store
 
 _USUAL = ("store", "results", "out/results", "out/demo")
 
 
-def results_here() -> str:
-    """The first of the usual folders that holds leaderboards. Raises `InputError` where none does."""
+def store_here() -> str:
+    """The first of the usual folders that is a store with leaderboards. Raises `InputError` where none is."""
     for folder in _USUAL:
-        if is_store(folder) or exists(join(folder, "leaderboards")):
+        if exists(join(folder, "leaderboards")) and Store(folder).last():
             return folder
-    raise InputError(f"no leaderboards in {', '.join(_USUAL)}: say where they are with --from DIR")
+    raise InputError(f"no leaderboards in {', '.join(_USUAL)}: say where they are with --from STORE")
 
 
 def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
@@ -31,7 +32,7 @@ def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
     Those in which more of the words stand as whole words come first, then those of more entries. Raises `InputError`
     where none fits, and says how many fit each word alone.
     """
-    labels = key(table).value_counts()
+    labels = label_keys(table).value_counts()
     names, sizes = labels.field("values"), labels.field("counts")
     wanted = [word for given in words for word in given.split()]
     hits = [pc.match_substring(names, word, ignore_case=True) for word in wanted]
@@ -40,13 +41,13 @@ def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
         alone = ", ".join(f"{word} {pc.sum(hit).as_py()}" for word, hit in zip(wanted, hits, strict=True))
         raise InputError(f"no leaderboard has all of these words (each alone: {alone or 'none given'})")
     whole = _sum((pc.match_substring_regex(names, rf"(?i)\b{re.escape(word)}\b") for word in wanted), len(names))
-    at = pc.index_in(key(table), value_set=names.filter(fits))
+    at = pc.index_in(label_keys(table), value_set=names.filter(fits))
     columns = {"whole": whole.filter(fits).take(at), "size": sizes.filter(fits).take(at)}
     for name, values in columns.items():
         table = table.append_column(name, values)
     best = [("whole", "descending"), ("size", "descending")]
     found = table.filter(pc.is_valid(at)).sort_by(
-        [*best, *((p, "ascending") for p in TDM_PARTS), ("rank", "ascending")]
+        [*best, *((p, "ascending") for p in TDM_COLUMNS), ("rank", "ascending")]
     )
     return found.drop_columns(list(columns))
 

@@ -11,10 +11,13 @@ from itertools import combinations
 
 import pyarrow as pa
 
+from tdm_ray.records import TDM_COLUMNS
+
 CANDIDATES = pa.schema([(name, pa.string()) for name in ("part", "task", "name", "other", "reason")])
 _LIKE = 0.9  # of difflib's ratio: "Pearson Corelation" and "Pearson Correlation" have 0.97
 _SHORT = 5  # shorter names differ by one letter and mean another thing: R1 and R2
 _FILLER = {"the", "dataset", "data", "set", "score", "corpus", "benchmark", "task"}
+
 
 
 def merge_candidates(labels: pa.Table) -> pa.Table:
@@ -23,7 +26,7 @@ def merge_candidates(labels: pa.Table) -> pa.Table:
     `labels` has the columns task, dataset, metric. Numbers are never taken as spelling: CIFAR-10 is not CIFAR-100.
     """
     datasets, metrics = defaultdict(set), defaultdict(set)
-    for task, dataset, metric in zip(*(labels[p].to_pylist() for p in ("task", "dataset", "metric")), strict=True):
+    for task, dataset, metric in zip(*(labels[p].to_pylist() for p in TDM_COLUMNS), strict=True):
         datasets[task].add(dataset)
         metrics[task, dataset].add(metric)
     rows = [("dataset", task, *pair) for task, names in sorted(datasets.items()) for pair in _pairs(names)]

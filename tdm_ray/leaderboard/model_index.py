@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from huggingface_hub import EvalResult, ModelCardData
 
+from tdm_ray.arxiv_ids import page_of
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.evaluation_tables import url_of
 from tdm_ray.storage import digest
 
 
@@ -21,7 +21,7 @@ def model_index(table: pa.Table, paper_id: str) -> str:
     found = table.filter(pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))).to_pylist()
     if not found:
         raise InputError(f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version")
-    url = url_of(paper_id)
+    url = page_of(paper_id)
     results = [
         EvalResult(
             task_type=_slug(row["task"]), task_name=row["task"], dataset_type=_slug(row["dataset"]),

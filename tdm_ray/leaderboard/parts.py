@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from tdm_ray.leaderboard.rank import key
+from tdm_ray.keys import label_keys
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS
 from tdm_ray.storage import join, make_folder, open_file
 
@@ -97,7 +97,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
     """The parts that have rows of the table, and these."""
-    labels = key(table).combine_chunks().dictionary_encode()
+    labels = label_keys(table).combine_chunks().dictionary_encode()
     part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
     parts = part_of[labels.indices.to_numpy()].astype(np.int64)
     (rows,) = table.combine_chunks().take(np.argsort(parts, kind="stable")).to_batches()

@@ -8,12 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tdm_ray.arxiv_ids import VERSIONED
+from tdm_ray.keys import label_keys
 from tdm_ray.leaderboard.units import one_unit, outliers
-from tdm_ray.records import LEADERBOARDS, TDM
-from tdm_ray.arxiv_ids import VERSIONED, base_ids
-
-TDM_PARTS = ["task", "dataset", "metric"]
-SEPARATOR = "\x1f"
+from tdm_ray.records import LEADERBOARDS
 
 
 def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
@@ -30,24 +28,9 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
     places = places.filter(kept)
     for column in ("title", "published"):
         table = table.append_column(column, papers[column].take(places))
-    at = pc.index_in(key(table), value_set=key(taxonomy).combine_chunks())
+    at = pc.index_in(label_keys(table), value_set=label_keys(taxonomy).combine_chunks())
     table = table.append_column("direction", taxonomy["direction"].take(at))
     return _ranked(table)
-
-
-def key(table: pa.Table) -> pa.ChunkedArray:
-    """Task, dataset and metric as one string."""
-    return pc.binary_join_element_wise(*(table[part] for part in TDM_PARTS), SEPARATOR)
-
-
-def entry_keys(table: pa.Table) -> pa.ChunkedArray:
-    """A label and a paper, of whatever version, as one string."""
-    return pc.binary_join_element_wise(key(table), base_ids(table["paper_id"]), SEPARATOR)
-
-
-def key_of(tdm: TDM) -> str:
-    """The same of one label."""
-    return SEPARATOR.join((tdm.task, tdm.dataset, tdm.metric))
 
 
 def with_newest(scored: pa.Table) -> pa.Table:
@@ -69,7 +52,7 @@ def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 
 def _ranked(table: pa.Table) -> pa.Table:
-    boards = pc.rank(key(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
+    boards = pc.rank(label_keys(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
     lower = np.asarray(table["direction"].to_pandas() == "lower", bool)
     scores, sign = one_unit(table["score"].to_numpy().astype(np.float64), boards, lower), np.where(lower, 1.0, -1.0)
     probability = -table["probability"].to_numpy().astype(np.float64)

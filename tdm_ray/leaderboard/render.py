@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tdm_ray.extract.show import marked
+from tdm_ray.records import TDM_COLUMNS
 
 _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 
@@ -20,7 +21,7 @@ _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: bool = True) -> RenderableType:
     """The `boards` leaderboards with most entries, the surest first entries first (or as they are), `entries` rows of
     each, and a line that says what was left out."""
-    found = sorted(_boards(table), key=lambda b: (-len(b), -b["probability"][0].as_py()) if by_size else (0, 0))
+    found = _by_size(table) if by_size else list(_boards(table))
     shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
     if len(found) > boards:
         shown.append(Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim"))
@@ -31,6 +32,16 @@ def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: boo
     return Group(*shown)
 
 
+def largest_boards(table: pa.Table, count: int) -> pa.Table:
+    """The entries of the `count` leaderboards with most entries, in the order in which `render` shows them."""
+    boards = _by_size(table)[:count]
+    return pa.concat_tables([table.slice(0, 0), *boards])
+
+
+def _by_size(table: pa.Table) -> list[pa.Table]:
+    return sorted(_boards(table), key=lambda board: (-len(board), -board["probability"][0].as_py()))
+
+
 def render_paper(table: pa.Table) -> RenderableType:
     """What one paper reports: its rows of `LEADERBOARDS`, each with the evidence of its score."""
     rows = table.to_pylist()
@@ -39,8 +50,8 @@ def render_paper(table: pa.Table) -> RenderableType:
         shown.add_column(name, style=style, justify=justify)  # type: ignore[arg-type]
     for row in rows:
         name = f"{escape(row['dataset'])} · {escape(row['metric'])}\n[dim]{escape(row['task'])}[/]"
-        score, proof = row["score_text"], marked(row["evidence"], row["score_text"])
-        shown.add_row(name, str(row["rank"]), escape(score or ""), f"{row['probability']:.2f}", proof)
+        score, extraction = row["score_text"], marked(row["evidence"], row["score_text"])
+        shown.add_row(name, str(row["rank"]), escape(score or ""), f"{row['probability']:.2f}", extraction)
     return shown
 
 
@@ -58,7 +69,7 @@ def _boards(table: pa.Table) -> Iterator[pa.Table]:
 
 def _board(board: pa.Table, entries: int) -> Table:
     rows = board.slice(0, entries).to_pylist()
-    title = " · ".join(escape(rows[0][part]) for part in ("task", "dataset", "metric"))
+    title = " · ".join(escape(rows[0][part]) for part in TDM_COLUMNS)
     arrow = _ARROW.get(rows[0]["direction"] or "", "")
     shown = Table(title=f"[bold]{title}[/]" + (f"  [dim]({arrow})[/]" if arrow else ""), title_justify="left", expand=False)  # fmt: skip  # noqa: E501
     for name, style, justify in (("#", "dim", "right"), ("paper", "cyan", "left"), ("title", "", "left")):

@@ -18,10 +18,10 @@ from typing import Any
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.parsed_json import is_parsed, read_parsed
 from tdm_ray.records import Cell, Paper, PaperTable, Section
+from tdm_ray.text.clean import clean
 
 _FORM = (
     'a paper is an object with "paper_id", "title", "abstract", "sections" (objects with "heading" and "text") and '

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 
 from tdm_ray.config import Selection
 from tdm_ray.errors import InputError
-from tdm_ray.text.clean import clean
 from tdm_ray.records import READINGS, STRINGS
 from tdm_ray.storage import open_file, scan_table
+from tdm_ray.text.clean import clean
 
 METADATA = pa.schema(
     [

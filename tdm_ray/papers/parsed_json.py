@@ -20,9 +20,9 @@ from typing import Any
 
 from lxml import html
 
-from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
+from tdm_ray.text.clean import clean
 
 _MANY_COLUMNS = 100
 

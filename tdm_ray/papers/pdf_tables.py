@@ -13,8 +13,8 @@ from collections.abc import Set
 from typing import Any
 
 from tdm_ray.errors import PaperError
-from tdm_ray.text.clean import clean
 from tdm_ray.records import Cell, PaperTable
+from tdm_ray.text.clean import clean
 
 _BROKEN = re.compile(r"\b([^\W\d_]+)- ([^\W\d_]+)")  # letters alone: "85.2- 3.1" are two numbers
 

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from tdm_ray.errors import InputError
 from tdm_ray.papers.latex.manifest import Expected, read_manifest
 from tdm_ray.records import PAPERS
-from tdm_ray.storage import exists, join, list_files, open_file
+from tdm_ray.storage import digest, exists, file_state, join, list_files, open_file
 
 FILES_A_PIECE = 64
 
@@ -22,7 +22,7 @@ _SUFFIXES = {
     ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".parquet": "parquet",
     ".tar": "dump", ".tgz": "eprint", ".tex": "eprint", ".ltx": "eprint", ".pdf": "eprint",
 }  # fmt: skip
-_A_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
+ONE_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
 _TEI_COLUMNS = {"paper_id", "tei"}
 _PAPERS_COLUMNS = set(PAPERS.names) - {"conversion"}  # what tables had from the start
@@ -68,6 +68,12 @@ def count_papers(pieces: Iterable[Piece]) -> int | None:
     return None if None in counts else sum(n for n in counts if n)
 
 
+def fingerprint(pieces: Iterable[Piece]) -> str:
+    """The digest of the input files' names, sizes and times: it changes when the input does."""
+    paths = dict.fromkeys(path for piece in pieces for path in piece.paths)
+    return digest(f"{path}\t{file_state(path)}\n".encode("utf-8", "backslashreplace") for path in paths)
+
+
 def paper_id_of_path(path: str) -> str:
     """The id of a paper that has a file of its own: `a/1412.6575v4.tei.xml` -> `1412.6575v4`.
 
@@ -99,7 +105,7 @@ def _pieces(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Piec
         raise InputError(
             f"{path}: no papers found; readable are {', '.join(sorted(_SUFFIXES))}, also with .gz (see README, Inputs)"
         )
-    single = [(kind, f) for kind, f in known if kind in _A_PAPER_A_FILE]
+    single = [(kind, f) for kind, f in known if kind in ONE_PAPER_A_FILE]
     if manifest is None:
         manifest = next((read_manifest(f) for f in _manifests(root, files) if exists(f)), {})
     for kind in dict.fromkeys(kind for kind, _ in single):

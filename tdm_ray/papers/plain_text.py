@@ -15,9 +15,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tdm_ray.errors import PaperError
-from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
+from tdm_ray.text.clean import clean
 
 _NUMBERED = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,4}\.)\s+(?P<name>[A-Z][^.!?]{0,80})$")
 _USUAL = re.compile(

@@ -54,7 +54,7 @@ def read_piece(piece: Piece) -> Iterator[Reading]:
             yield _unreadable(piece, path, error)
 
 
-def piece_tables(piece: Piece, *, hashed: bool = False) -> Iterator[pa.Table]:
+def piece_tables(piece: Piece, *, hashed: bool = False, skip: Any = None, begin: Any = None) -> Iterator[pa.Table]:
     """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
 
     hashed: papers tables are read as columns, their content hashes taken as they stand (see `rows.papers_tables`).

@@ -12,8 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from tdm_ray.text.numbers import SPACED_POINT
 from tdm_ray.records import Cell, PaperTable
+from tdm_ray.text.numbers import SPACED_POINT
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*|\.\d+")
 _WORD = re.compile(r"\w+")

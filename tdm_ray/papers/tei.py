@@ -8,11 +8,11 @@ from datetime import date
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.text.clean import clean
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
+from tdm_ray.text.clean import clean
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
 _WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}

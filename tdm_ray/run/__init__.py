@@ -1,1 +1,1 @@
-"""Every night: what is new is scored, what changed is refreshed, and nothing else is touched."""
+"""A run: read, classify, extract, commit; by this process or by a Ray cluster."""

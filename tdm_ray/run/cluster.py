@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 # Before ray is imported: its Parquet reader starts 32 actors a read, which starves a small machine.
 os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
@@ -16,15 +17,15 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 import ray
 from ray.data import DataContext
 
-# A paper takes half a second of two CPU cores at worst; half an hour without a block is a hang, say so earlier.
-_NO_PROGRESS_S = 900
+T = TypeVar("T")
+_NO_PROGRESS_S = 900.0  # without a block in that time something hangs
 
 
 def connect() -> None:
     """Join the cluster named by RAY_ADDRESS (a job finds its own), else start one on this machine.
 
-    A local one has at least five logical CPUs: two model actors, one that prepares, one that resumes and a task that
-    reads or writes hold one each, and Ray Data waits for ever where actors hold them all.
+    A local one has at least five logical CPUs: two model actors, one that prepares, and tasks that read and write hold
+    one each, and Ray Data waits for ever where actors hold them all.
     """
     if ray.is_initialized():
         return
@@ -55,17 +56,18 @@ def _without_note_on_its_log_level() -> Iterator[None]:
             os.write(2, b"".join(line for line in said if b"RAY_BACKEND_LOG_LEVEL" not in line))
 
 
-def prepare_context() -> None:
+def prepare_context(slowest_block_s: float = 0.0) -> None:
     """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence.
 
-    To be called before a dataset is made, which takes a copy.
+    slowest_block_s: how long a block of slow papers may take, each within its own limit; that is no hang. To be called
+    before a dataset is made, which takes a copy.
     """
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that its bars are off
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = _NO_PROGRESS_S
+    context.execution_no_progress_timeout_s = max(_NO_PROGRESS_S, 1.25 * slowest_block_s)
 
 
 def over_cluster(work: Callable[[Sequence[str]], list[int]], parts: list[str]) -> list[int]:
@@ -97,3 +99,10 @@ def cpus() -> int:
 def gpus() -> float:
     """The GPUs of all nodes."""
     return float(ray.cluster_resources().get("GPU", 0))  # type: ignore[no-untyped-call]
+
+
+def on_a_worker(do: Callable[[], T], *, gpu: bool = False) -> T:
+    """What `do` returns on some node of the cluster, with a GPU where asked for."""
+    task = ray.remote(num_cpus=1, num_gpus=1 if gpu else 0)(do)
+    result: T = ray.get(task.remote())
+    return result

@@ -10,15 +10,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.leaderboard.aggregate import counts_of
-from tdm_ray.leaderboard.rank import TDM_PARTS, key, key_of
-from tdm_ray.store.staging import Staging
-from tdm_ray.run.todo import Todo, paper_keys
-from tdm_ray.records import REJECTS
-from tdm_ray.run.outcomes import exploded, rejects_of, scored_rows
-from tdm_ray.store.schemas import FORMS, with_month
-from tdm_ray.store.tables import Store
 from tdm_ray.arxiv_ids import base_ids
+from tdm_ray.keys import PAPER_COLUMNS, label_key, label_keys, paper_keys
+from tdm_ray.leaderboard.read import row_counts
+from tdm_ray.records import REJECTS, TDM_COLUMNS
+from tdm_ray.run.outcomes import good_rows, prediction_rows, reject_rows, scored_rows
+from tdm_ray.run.todo import Todo
+from tdm_ray.store.schemas import FORMS, with_month
+from tdm_ray.store.staging import Staging
+from tdm_ray.store.tables import Store
 
 _ROWS = 1_000_000  # predictions a merge: about 1 GB; more are merged one after the other
 _REASONED = ["reason", "source", "location", "detail", "seen_at"]
@@ -46,8 +46,8 @@ class Commit:
     def predictions(self) -> None:
         """New rows in; rows of papers that changed or failed, and of labels that are gone or respelt, out."""
         kinds = self.todo.kinds if not self.todo.anew else ("whole",)
-        staged = (table for kind in kinds for table in self.staging.outcomes(kind, self.todo.corpus))
-        rows = (self._touch(with_month(exploded(_good(table), self.ids))) for table in staged)
+        staged = (table for kind in kinds for table in self.staging.outcomes(kind, self.todo.corpus.keys))
+        rows = (self._touch(with_month(prediction_rows(good_rows(table), self.ids))) for table in staged)
         if self.todo.anew:
             self.versions["predictions"] = self.store.overwrite("predictions", rows, self.run_id)
             return
@@ -60,13 +60,13 @@ class Commit:
     def _outdated(self) -> pa.Table:
         columns = list(FORMS["predictions"].key)
         found = [self.store.read("predictions", columns, _of(self._remade))]
-        removed, respelt = (pa.array(sorted(map(key_of, tdms)), pa.string()) for tdms in
+        removed, respelt = (pa.array(sorted(map(label_key, tdms)), pa.string()) for tdms in
                             (self.todo.labels.removed, self.todo.labels.added))  # fmt: skip
         if not len(removed) and not len(respelt):
             return found[0]
         for batch in self.store.scan("predictions").to_batches(columns=columns):
             table = pa.Table.from_batches([batch])
-            mine, again = key(table), pc.is_in(table["paper_id"], value_set=self._asked)
+            mine, again = label_keys(table), pc.is_in(table["paper_id"], value_set=self._asked)
             out = pc.or_(pc.is_in(mine, value_set=removed), pc.and_(again, pc.is_in(mine, value_set=respelt)))
             found.append(table.filter(out))
         return pa.concat_tables(found).group_by(columns).aggregate([])
@@ -74,7 +74,7 @@ class Commit:
     @cached_property
     def _remade(self) -> pa.Array:
         """Papers whose old rows do not count any more: those scored whole, well or not, and those lost."""
-        tables = self.staging.outcomes("whole", self.todo.corpus, ())
+        tables = self.staging.outcomes("whole", self.todo.corpus.keys, ())
         ids = [table["paper_id"].combine_chunks() for table in tables]
         return pa.concat_arrays([self.lost["paper_id"].combine_chunks(), *ids])
 
@@ -84,7 +84,7 @@ class Commit:
         taxonomy that it was scored with: so the next night scores it whole."""
         columns = ["hypotheses", "seen_at", "reason"]
         kinds = [kind for kind in self.todo.kinds if kind != "whole"]
-        tables = [_good(t) for kind in kinds for t in self.staging.outcomes(kind, self.todo.corpus, columns)]
+        tables = [good_rows(t) for kind in kinds for t in self.staging.outcomes(kind, self.todo.corpus.keys, columns)]
         empty = pa.table({"paper_id": pa.array([], pa.string()), "hypotheses": pa.array([], pa.int32())})
         return pa.concat_tables([empty, *(t.select(["paper_id", "hypotheses", "seen_at"]) for t in tables)],
                                 promote_options="default")  # fmt: skip
@@ -95,7 +95,7 @@ class Commit:
 
     def scored(self) -> None:
         """A row a paper; of papers asked about some labels only, the old row with the new counts."""
-        whole = (with_month(scored_rows(_good(t), self.ids)) for t in self.staging.outcomes("whole", self.todo.corpus))
+        whole = (with_month(scored_rows(good_rows(t), self.ids)) for t in self.staging.outcomes("whole", self.todo.corpus.keys))
         if self.todo.anew:
             self.versions["scored"] = self.store.overwrite("scored", whole, self.run_id)
             return
@@ -104,7 +104,7 @@ class Commit:
         if last and last["taxonomy_id"] != self.ids["taxonomy_id"]:
             tables.append(self._restamped(last["versions"]["scored"]))
         failed = [t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
-                  for t in self.staging.outcomes("whole", self.todo.corpus, ["reason"])]  # fmt: skip
+                  for t in self.staging.outcomes("whole", self.todo.corpus.keys, ["reason"])]  # fmt: skip
         gone = with_month(pa.concat_tables([*failed, self.lost.select(["paper_id"])]))
         self._note("scored", self.store.upsert("scored", pa.concat_tables(tables), self.run_id, gone))
 
@@ -113,7 +113,7 @@ class Commit:
         old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._remade), version=version)
         if self.todo.labels.added:
             old = old.filter(pc.is_in(old["paper_id"], value_set=self._asked))
-        counted = counts_of(self.store.scan("predictions"), ["paper_id"])
+        counted = row_counts(self.store.scan("predictions"), ["paper_id"])
         places = pc.index_in(old["paper_id"], value_set=counted["paper_id"].combine_chunks())
         count = pc.cast(pc.fill_null(counted["rows"].take(places), 0), pa.int32())
         places = pc.index_in(old["paper_id"], value_set=self._asked)
@@ -131,7 +131,7 @@ class Commit:
     def rejects(self, unread: pa.Table) -> None:
         """Papers that failed or were lost; and `unread`, what could not be read (schema `REJECTS`)."""
         form = FORMS["rejects"]
-        failed = [self._failed(t) for t in self.staging.outcomes("whole", self.todo.corpus, _REASONED)]
+        failed = [self._failed(t) for t in self.staging.outcomes("whole", self.todo.corpus.keys, _REASONED)]
         tables = (self._numbered(_unread(unread)), *failed, self._numbered(self.lost.drop_columns("nights")))
         rows = pa.concat_tables(table.select(form.schema.names) for table in tables)
         rows = rows.take(_first_of(rows, form.key))
@@ -146,13 +146,13 @@ class Commit:
 
     def _failed(self, table: pa.Table) -> pa.Table:
         bad = table.filter(pc.is_valid(table["reason"]))
-        told: dict[str, Any] = {name: rejects_of(table)[name] for name in REJECTS.names}
+        told: dict[str, Any] = {name: reject_rows(table)[name] for name in REJECTS.names}
         told |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
         return self._numbered(pa.table({**told, "content_hash": bad["content_hash"]}))
 
     def _numbered(self, rows: pa.Table) -> pa.Table:
         """With the number of nights in which the paper, as it is now, was tried."""
-        old = self.store.read("rejects", ["paper_id", "content_hash", "nights"])
+        old = self.store.read("rejects", [*PAPER_COLUMNS, "nights"])
         keys = (paper_keys(table).combine_chunks() for table in (rows, old))
         at = pc.index_in(next(keys), value_set=next(keys), skip_nulls=True)  # null: could not even be read
         before = pc.fill_null(old["nights"].take(at), 0)
@@ -172,17 +172,17 @@ class Commit:
 
     def touch_versions(self) -> None:
         """Leaderboards show a paper's newest version only: those of its other versions change with it."""
-        self.touched.update(map(key_of, self.todo.labels.turned))
+        self.touched.update(map(label_key, self.todo.labels.turned))
         if self.todo.anew:
             return  # all are ranked
         bases = base_ids(pa.chunked_array([self._remade])).unique()
         ids = self.store.read("scored", ["paper_id"])["paper_id"]
         others = pc.and_(pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._remade)))
         if pc.any(others).as_py():
-            self._touch(self.store.read("predictions", TDM_PARTS, _of(ids.filter(others).combine_chunks())))
+            self._touch(self.store.read("predictions", TDM_COLUMNS, _of(ids.filter(others).combine_chunks())))
 
     def _touch(self, rows: pa.Table) -> pa.Table:
-        self.touched.update(key(rows).unique().to_pylist())
+        self.touched.update(label_keys(rows).unique().to_pylist())
         return rows
 
     def _note(self, name: str, version: int | None) -> None:
@@ -194,10 +194,6 @@ def _of(ids: pa.Array) -> pc.Expression:
     """Rows of these papers; the month lets whole files be left out."""
     months = with_month(pa.table({"paper_id": ids}))["month"].unique()
     return pc.field("month").isin(months) & pc.field("paper_id").isin(ids)
-
-
-def _good(outcomes: pa.Table) -> pa.Table:
-    return outcomes.filter(pc.is_null(outcomes["reason"]))
 
 
 def _unread(rejects: pa.Table) -> pa.Table:

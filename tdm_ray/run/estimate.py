@@ -6,6 +6,7 @@ the stages included. Each stage by itself tells what GPUs would need: core secon
 
 from __future__ import annotations
 
+import io
 import os
 import tempfile
 import time
@@ -17,15 +18,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tdm_ray.run.cluster import connect, cores, gpus
+from tdm_ray.classify.precision import fastest_precision
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Prepared
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import InputError
-from tdm_ray.classify.scorer import Prepared
 from tdm_ray.papers.pieces import Piece, find_pieces
 from tdm_ray.papers.read import converted_table, piece_tables
 from tdm_ray.records import PAPERS
+from tdm_ray.run.cluster import connect, cores, gpus
 from tdm_ray.run.layout import PREPARING
-from tdm_ray.run.ray_engine import score_corpus
+from tdm_ray.run.log import Log
+from tdm_ray.run.run import new_run_id, score_corpus
 from tdm_ray.run.stages import Decide, Prepare
 
 _FEW, _A_PIECE = 8, 8  # papers of the short run; papers that are taken of a piece at least
@@ -170,18 +174,20 @@ def _run(readings: pa.Table, config: ScoreConfig, out: str) -> float:
     corpus = f"{out}.parquet"
     pq.write_table(readings.select(PAPERS.names), corpus, row_group_size=64)
     started = time.perf_counter()
-    score_corpus(corpus, out, config)
+    score_corpus(corpus, out, config, engine="ray", log=Log(new_run_id(), file=io.StringIO()))
     return time.perf_counter() - started
 
 
 def _stages(readings: pa.Table, config: ScoreConfig) -> tuple[float, float, float]:
     """Of a paper: core seconds to prepare it, and to hand it to the model; FLOPs of the model."""
-    prepare, decide = Prepare(config), Decide(config)
+    resources = Resources.of(config, fastest_precision()[0])
+    prepare = Prepare(config, resources.fingerprints)
+    decide = Decide(config, resources.fingerprints)
     decide(prepare(readings.slice(0, 2)))
     started = time.process_time()
     prepared = prepare(readings)
     prepare_s = time.process_time() - started
-    asked = [Prepared(**ask) for ask in prepared["ask"].to_pylist() if ask]
+    asked = [Prepared(**given) for given in prepared["hypotheses"].to_pylist() if given]
     told = decide.decider.log_odds(asked)
     decide.decider.log_odds = lambda papers: told  # type: ignore[method-assign]
     started = time.perf_counter()

@@ -1,93 +1,145 @@
-"""A stage as an actor holds it: what it does is counted, and a paper that ends the process is not tried for ever."""
+"""A paper that kills the process which works on it is given up after some attempts, and the papers beside it are kept.
+
+Ray starts a dead worker again and gives it the same block, for ever; a run that was killed is begun again by hand. So
+before a block is begun a note in a folder says so, and it is removed when the block is done. Where the note is still
+there, somebody died of this block: then its papers are taken one by one, each with a note of its own, and a paper that
+was being worked on in `MAX_ATTEMPTS` deaths becomes a reject `crashed`. Costs two file operations a block.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import fsspec
 import pyarrow as pa
-import pyarrow.compute as pc
-from ray.util.metrics import Counter
 
 from tdm_ray.storage import digest, join
 
-TRIES = 3
-_Stage = Callable[[pa.Table], pa.Table]
+MAX_ATTEMPTS = 3
+Stage = Callable[[pa.Table], pa.Table]
 
 
-class Worker:
-    """Arrow in, Arrow out, as the stage it holds.
+class Notes:
+    """How often some work was begun and not ended, by key; files in a folder or a bucket."""
 
-    Ray starts a dead actor again and gives it the same block, for ever. So before a block is begun a file in the folder
-    `tries` says so, and it goes when the block is done. Where it is still there, somebody died of this block: then its
-    papers are taken one by one, each with a file of its own, and one that was there `TRIES` times becomes a reject.
-    Twice a file operation a block of ten seconds.
-    """
-
-    def __init__(self, make: Callable[[], _Stage], name: str, schema: pa.Schema, tries: str) -> None:
-        self._stage, self._schema, self._counts = make(), schema, _Counts(name)
-        self._folder = join(tries, name)
-        self._fs, self._inner = fsspec.core.url_to_fs(self._folder)
+    def __init__(self, folder: str) -> None:
+        self._fs, self._inner = fsspec.core.url_to_fs(folder)
         self._fs.makedirs(self._inner, exist_ok=True)
 
-    def __call__(self, rows: pa.Table) -> pa.Table:
-        """The stage's rows for these; each row of `rows` makes one."""
-        note = self._note(rows["location"].to_pylist())
-        if self._begun(note):
-            parts = [self._one(rows.slice(number, 1)) for number in range(len(rows))]
-            done = pa.concat_tables([self._schema.empty_table(), *parts])
-        else:
-            self._write(note, 1)
-            done = self._stage(rows)
-        self._remove(note)
-        self._counts(done)
-        return done
-
-    def _one(self, row: pa.Table) -> pa.Table:
-        place = row["location"][0].as_py()
-        note = self._note([place, "alone"])
-        tries = 1 + self._begun(note)  # the block's death was one
-        if tries >= TRIES:
-            kept = {n: row[n] for n in self._schema.names if n in row.column_names}
-            kept |= {"reason": ["crashed"], "detail": [f"{place}: tried {tries} times"], "seen_at": [datetime.now(UTC)]}
-            return pa.table([kept.get(f.name, pa.nulls(1, f.type)) for f in self._schema], schema=self._schema)
-        self._write(note, tries)
-        done = self._stage(row)
-        self._remove(note)
-        return done
-
-    def _note(self, places: Sequence[str]) -> str:
-        return join(self._inner, digest(f"{place}\n".encode() for place in places))
-
-    def _begun(self, note: str) -> int:
+    def begun(self, key: str) -> int:
+        """In how many attempts this work was begun and not ended."""
         try:
-            return int(self._fs.cat_file(note) or b"1")  # an empty one was cut short
+            return int(self._fs.cat_file(self._path(key)) or b"1")  # an empty note was cut short
         except FileNotFoundError:
             return 0
 
-    def _remove(self, note: str) -> None:
+    def write(self, key: str, attempts: int) -> None:
+        """Note that this work is begun."""
+        self._fs.pipe_file(self._path(key), str(attempts).encode())
+
+    def remove(self, key: str) -> None:
+        """Note that this work has ended."""
         with suppress(FileNotFoundError):  # a worker that outlived its driver was here too
-            self._fs.rm_file(note)
+            self._fs.rm_file(self._path(key))
 
-    def _write(self, note: str, tries: int) -> None:
-        self._fs.pipe_file(note, str(tries).encode())
+    def _path(self, key: str) -> str:
+        return join(self._inner, key)
 
 
-class _Counts:
-    """Ray's metrics (Prometheus): `ray_tdm_ray_papers_total` and its like, by stage."""
+class Guard:
+    """A stage (rows in, as many rows out) under the rule above; `schema` is that of its rows."""
 
-    def __init__(self, stage: str) -> None:
-        self._tags = {"stage": stage}
-        self._papers = Counter("tdm_ray_papers", "Papers that went through.", ("stage",))
-        self._pairs = Counter("tdm_ray_pairs", "Pairs of paper and label that the model was asked about.", ("stage",))
-        self._rejects = Counter("tdm_ray_rejects", "Papers rejected, by reason.", ("stage", "reason"))
+    def __init__(self, stage: Stage, name: str, schema: pa.Schema, notes: str) -> None:
+        self._stage = stage
+        self._schema = schema
+        self._notes = Notes(join(notes, name))
 
-    def __call__(self, rows: pa.Table) -> None:
-        if len(rows):
-            self._papers.inc(len(rows), self._tags)
-        if "hypotheses" in rows.column_names and (pairs := pc.sum(rows["hypotheses"]).as_py()):
-            self._pairs.inc(pairs, self._tags)
-        for found in rows["reason"].drop_null().value_counts().to_pylist():
-            self._rejects.inc(found["counts"], {**self._tags, "reason": found["values"]})
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """The stage's rows for these."""
+        key = _key(rows["location"].to_pylist())
+        if self._notes.begun(key):
+            done = [self._alone(rows.slice(number, 1)) for number in range(len(rows))]
+            result = pa.concat_tables([self._schema.empty_table(), *done])
+        else:
+            self._notes.write(key, 1)
+            result = self._stage(rows)
+        self._notes.remove(key)
+        return result
+
+    def _alone(self, row: pa.Table) -> pa.Table:
+        location = row["location"][0].as_py()
+        key = _key([location, "alone"])
+        attempts = 1 + self._notes.begun(key)  # the block's death was one
+        if attempts >= MAX_ATTEMPTS:
+            return self._crashed(row, location, attempts)
+        self._notes.write(key, attempts)
+        result = self._stage(row)
+        self._notes.remove(key)
+        return result
+
+    def _crashed(self, row: pa.Table, location: str, attempts: int) -> pa.Table:
+        columns = {name: row[name] for name in self._schema.names if name in row.column_names}
+        columns |= {
+            "reason": pa.array(["crashed"]),
+            "detail": pa.array([f"{location}: tried {attempts} times"]),
+            "seen_at": pa.array([datetime.now(UTC)]),
+            "tex": pa.nulls(1, pa.string()),
+        }
+        arrays = [columns.get(field.name, pa.nulls(1, field.type)) for field in self._schema]
+        return pa.table(arrays, names=self._schema.names).cast(self._schema)
+
+
+Skip = Callable[[str], bool]
+Begin = Callable[[str], None]
+
+
+def guarded_read(
+    read: Callable[[Skip | None, Begin | None], Iterator[pa.Table]], name: str, notes: str
+) -> Iterator[pa.Table]:
+    """The tables that `read` makes of an input split named `name`, under the same rule.
+
+    `read(skip, begin)` asks `skip(location)` before it reads an item, and calls `begin(location)` when it does; both
+    are None at the first attempt.
+    """
+    book = Notes(join(notes, "read"))
+    key = _key([name])
+    died = book.begun(key)
+    book.write(key, 1)
+    items = _Items(book)
+    try:
+        yield from read(items.skip, items.begin) if died else read(None, None)
+    finally:  # also where the reader of this generator has had enough: only a death leaves notes
+        items.end()
+        book.remove(key)
+
+
+class _Items:
+    """The notes on the items of one split, while they are read one by one."""
+
+    def __init__(self, book: Notes) -> None:
+        self._book = book
+        self._current: str | None = None
+
+    def skip(self, location: str) -> bool:
+        """Whether this item has ended too many processes; what was read before is done."""
+        self.end()
+        return 1 + self._book.begun(_key([location, "alone"])) >= MAX_ATTEMPTS
+
+    def begin(self, location: str) -> None:
+        """This item is read next."""
+        self.end()
+        key = _key([location, "alone"])
+        self._book.write(key, 1 + self._book.begun(key))
+        self._current = key
+
+    def end(self) -> None:
+        """The item that was read last is done."""
+        if self._current is not None:
+            self._book.remove(self._current)
+            self._current = None
+
+
+def _key(names: Sequence[str]) -> str:
+    return digest(f"{name}\n".encode("utf-8", "backslashreplace") for name in names)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from ray.data import ActorPoolStrategy
 
-from tdm_ray.run.cluster import cores, cpus, gpus
 from tdm_ray.config import RayConfig
 from tdm_ray.errors import InputError
+from tdm_ray.run.cluster import cores, cpus, gpus
 
 _BLOCK = 64
 PREPARING = 0.75  # of the cores, beside GPUs, which wait for their papers: a core prepares a dozen a second
-_OTHERS = 2  # CPUs: one to read and write with, one for the actor that knows what a killed run has done
+_OTHERS = 2  # CPUs: to read, convert and write with
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,8 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
     preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
     if actors + preparers + _OTHERS > cpus():
         raise InputError(
-            f"{actors} model actors, {preparers} that prepare papers, and {_OTHERS} CPUs to read, write and resume "
-            f"with, are more than the cluster's {cpus()} CPUs; give --actors {max(1, cpus() - 1 - _OTHERS)} at most, "
+            f"{actors} model actors, {preparers} that prepare papers, and {_OTHERS} CPUs to read and write with, are "
+            f"more than the cluster's {cpus()} CPUs; give --actors {max(1, cpus() - 1 - _OTHERS)} at most, "
             "or more CPUs"
         )
     return Layout(actors, each, threads, preparers, _block(config, papers, actors))

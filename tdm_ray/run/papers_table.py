@@ -1,168 +1,125 @@
-"""Staging -> the papers table, by month; what an earlier run put there stays, what was read again is replaced.
+"""The papers table of an ingested folder, by month; what an earlier ingestion put there stays.
 
     papers/month=2203/part-*.parquet    rejects/part-*.parquet    files.parquet
 
 All files of a commit change places together: they are listed in a journal before the first one moves, and a commit
-that was cut short is finished when the folder is next opened.
+that was cut short is finished when the folder is next opened (`storage.replace_files`).
 """
 
 from __future__ import annotations
 
 import uuid
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from datetime import UTC, datetime
-from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tdm_ray.papers.pieces import Piece
-from tdm_ray.records import PAPERS, READINGS, REJECTS
-from tdm_ray.run.outcomes import LOCATION, duplicates_of, marked, rejects_of, staged
-from tdm_ray.scoring.run import Run, Summary, state_of
-from tdm_ray.storage import exists, join, list_files, open_file, read_table, replace_files, scan_table
-from tdm_ray.store.schemas import month_of
+from tdm_ray.arxiv_ids import months
+from tdm_ray.records import PAPERS, REJECTS
+from tdm_ray.storage import (
+    RollingWriter,
+    exists,
+    join,
+    list_files,
+    open_file,
+    read_table,
+    replace_files,
+    scan_table,
+)
 
-FILES = pa.schema([("path", pa.string()), ("state", pa.string()), ("items", pa.int64()), ("ingested_at", pa.string())])
-_ROWS_A_GROUP = 256
+FILES = pa.schema(
+    [("path", pa.string()), ("state", pa.string()), ("items", pa.int64()), ("ingested_at", pa.string())]
+)
+ROWS_A_GROUP = 256
 _OPEN = 48  # months written at a time; a dump comes month by month
 
 
-def new_pieces(out: str, pieces: list[Piece]) -> tuple[list[Piece], dict[str, str]]:
-    """The pieces of files that are new or have changed since they were read into `out`, and those files' states."""
-    states = {path: state_of(path) for path in dict.fromkeys(p for piece in pieces for p in piece.paths)}
-    known = _known(out)
-    fresh = {path: state for path, state in states.items() if known.get(path) != state}
-    return [kept for piece in pieces if (kept := piece.only(fresh))], fresh
-
-
-def unread(run: Run, pieces: list[Piece]) -> list[Piece]:
-    """The pieces that an interrupted run has not staged whole; of tars only, whose items the manifest counts."""
-    done: Counter[str] = Counter()
-    for batch in staged(run, LOCATION, rows=100_000):
-        done.update(place.partition("#")[0] for place in batch["location"].to_pylist())
-    return [p for p in pieces if p.kind != "dump" or p.papers is None or done[p.paths[0]] < p.papers] or pieces[:1]
-
-
-def _known(out: str) -> dict[str, str]:
-    ledger = join(out, "files.parquet")
+def known_states(folder: str) -> dict[str, str]:
+    """The files that were read into the folder, and their states then."""
+    ledger = join(folder, "files.parquet")
     table = read_table(ledger, FILES) if exists(ledger) else FILES.empty_table()
     return dict(zip(table["path"].to_pylist(), table["state"].to_pylist(), strict=True))
 
 
-def commit_papers(run: Run, states: Mapping[str, str], shard_mb: int) -> Summary:
-    """READINGS in staging -> `papers`, `rejects` and the ledger of files, together with what was there before."""
-    new = _Commit(run.out, shard_mb << 20)
-    duplicates = duplicates_of(run, READINGS)
-    counts = _Counts()
-    ids: list[pa.Array] = []
-    for rows in staged(run, READINGS, rows=_ROWS_A_GROUP):
-        batch = marked(rows, duplicates)
-        good = batch.filter(pc.is_null(batch["reason"]))
-        new.papers(good.select(PAPERS.names))
-        ids.append(good["paper_id"].combine_chunks())
-        counts.add(good, rejects := rejects_of(batch))
-        new.rejects.append(rejects)
-        counts.files.update(p.partition("#")[0] for p in batch["location"].to_pylist())
-    new.keep_others(pa.concat_arrays(ids) if ids else pa.array([], pa.string()), set(states))
-    new.ledger(states, counts.files)
-    new.done()
-    return counts.summary()
+def months_of(papers: pa.Table) -> pa.ChunkedArray:
+    """`YYMM` of each paper, from its arXiv id, else from its date; `other` where neither tells."""
+    dated = pc.strftime(papers["published"], format="%y%m")
+    return pc.coalesce(months(papers["paper_id"]), dated, pa.scalar("other"))
 
 
-class _Counts:
-    """What was read, for the summary."""
+class PapersCommit:
+    """The new files of one commit; they wait beside the old ones until `done`."""
 
-    def __init__(self) -> None:
-        self.files: Counter[str] = Counter()
-        self._rejected: Counter[str] = Counter()
-        self._conversions: Counter[str] = Counter()
-        self._papers = self._tables = self._abstracts = self._cells = 0
-
-    def add(self, good: pa.Table, rejects: pa.Table) -> None:
-        self._papers += len(good)
-        self._rejected.update(rejects["reason"].to_pylist())
-        self._tables += pc.sum(pc.list_value_length(good["tables"])).as_py() or 0
-        self._abstracts += pc.sum(pc.greater(pc.utf8_length(good["abstract"]), 0)).as_py() or 0
-        self._conversions.update("tolerant" if ";" in c else c for c in good["conversion"].drop_null().to_pylist())
-
-    def summary(self) -> Summary:
-        n = max(1, self._papers)
-        facts: dict[str, Any] = {
-            "tables a paper": round(self._tables / n, 1),
-            "with abstract": f"{self._abstracts / n:.0%}",
-        }
-        if self._conversions:
-            facts["converted"] = ", ".join(f"{n:,} {kind}" for kind, n in self._conversions.most_common())
-        return Summary(self._papers + sum(self._rejected.values()), self._papers, dict(self._rejected), facts=facts)
-
-
-class _Commit:
-    """The new files of one commit, beside the old ones until `done`."""
-
-    def __init__(self, out: str, shard_bytes: int) -> None:
-        self._out, self._shard = out, shard_bytes
-        self._name, self._parts = uuid.uuid4().hex[:8], 0
+    def __init__(self, folder: str, bytes_a_file: int) -> None:
+        self._folder = folder
+        self._bytes_a_file = bytes_a_file
+        self._name = uuid.uuid4().hex[:8]
         self._waiting: dict[str, list[pa.Table]] = {}
-        self._open: dict[str, tuple[IO[bytes], pq.ParquetWriter]] = {}
+        self._writers: dict[str, RollingWriter] = {}
         self._new: dict[str, str] = {}
         self._old: list[str] = []
-        self.rejects: list[pa.Table] = []
+        self._rejects: list[pa.Table] = [REJECTS.empty_table()]
+        self._parts = 0
 
-    def papers(self, papers: pa.Table) -> None:
+    def add_papers(self, papers: pa.Table) -> None:
         """Rows for the papers table, each to its month."""
-        months = months_of(papers)
-        for month in months.unique().to_pylist():
-            self._add(month, papers.filter(pc.equal(months, month)))
+        in_month = months_of(papers)
+        for month in in_month.unique().to_pylist():
+            self._add(month, papers.filter(pc.equal(in_month, month)))
 
-    def keep_others(self, ids: pa.Array, files: set[str]) -> None:
-        """Rows of earlier commits: months that hold none of the new ids stay as they are, others are written anew."""
-        folder = join(self._out, "papers")
-        for path in list_files(folder) if exists(folder) else ():
+    def add_rejects(self, rejects: pa.Table) -> None:
+        """Rows for the rejects table."""
+        self._rejects.append(rejects)
+
+    def keep_others(self, ids: pa.Array, files: Container[str]) -> None:
+        """Keep the rows of earlier commits, but papers of these ids and rejects of these files.
+
+        Months that hold none of the ids stay as they are, others are written anew.
+        """
+        papers = join(self._folder, "papers")
+        for path in list_files(papers) if exists(papers) else ():
             old = scan_table(path, PAPERS)
-            again = pc.is_in(old.to_table(columns=["paper_id"])["paper_id"], ids)
-            if pc.any(again).as_py():
+            if pc.any(pc.is_in(old.to_table(columns=["paper_id"])["paper_id"], ids)).as_py():
                 self._old.append(path)
-                for batch in old.to_batches(batch_size=_ROWS_A_GROUP):
+                for batch in old.to_batches(batch_size=ROWS_A_GROUP):
                     table = pa.Table.from_batches([batch], PAPERS)
-                    self.papers(table.filter(pc.invert(pc.is_in(table["paper_id"], ids))))
-        self._keep_rejects(files)
-
-    def _keep_rejects(self, files: set[str]) -> None:
-        folder = join(self._out, "rejects")
-        for path in list_files(folder) if exists(folder) else ():
+                    self.add_papers(table.filter(pc.invert(pc.is_in(table["paper_id"], ids))))
+        rejects = join(self._folder, "rejects")
+        for path in list_files(rejects) if exists(rejects) else ():
             self._old.append(path)
             table = read_table(path, REJECTS)
-            file = pc.list_element(pc.split_pattern(table["location"], "#", max_splits=1), 0)
-            self.rejects.append(table.filter(pc.invert(pc.is_in(file, pa.array(sorted(files), pa.string())))))
+            stays = [not is_of(location, files) for location in table["location"].to_pylist()]
+            self.add_rejects(table.filter(pa.array(stays, pa.bool_())))
 
-    def ledger(self, states: Mapping[str, str], items: Mapping[str, int]) -> None:
-        """The files read so far."""
-        now, path = datetime.now(UTC).isoformat(timespec="seconds"), join(self._out, "files.parquet")
-        rows = [{"path": p, "state": s, "items": items.get(p, 0), "ingested_at": now} for p, s in states.items()]
-        table = pa.Table.from_pylist(rows, schema=FILES)
-        if exists(path):
-            before = read_table(path, FILES)
-            table = pa.concat_tables([before.filter(pc.invert(pc.is_in(before["path"], table["path"].combine_chunks()))), table])  # fmt: skip  # noqa: E501
-        self._write("files.parquet", table)
-
-    def done(self) -> None:
-        """Close all files and put them in their places."""
+    def done(self, states: Mapping[str, str], items: Mapping[str, int]) -> None:
+        """Write the rest and the ledger of files (their `states`, and how many `items` each has); put all in place."""
         for month in list(self._waiting):
             self._flush(month)
-        for month in list(self._open):
+        for month in list(self._writers):
             self._close(month)
-        self._write(f"rejects/part-{self._name}.parquet", pa.concat_tables([REJECTS.empty_table(), *self.rejects]))
-        if not exists(join(self._out, "papers")) and not self._parts:
+        self._write(f"rejects/part-{self._name}.parquet", pa.concat_tables(self._rejects))
+        if not exists(join(self._folder, "papers")) and not self._parts:
             self._write(f"papers/part-{self._name}.parquet", PAPERS.empty_table())
-        replace_files(self._out, self._new, self._old)
+        self._write("files.parquet", self._ledger(states, items))
+        replace_files(self._folder, self._new, self._old)
+
+    def _ledger(self, states: Mapping[str, str], items: Mapping[str, int]) -> pa.Table:
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        rows = [
+            {"path": path, "state": state, "items": items.get(path, 0), "ingested_at": now}
+            for path, state in states.items()
+        ]
+        new = pa.Table.from_pylist(rows, schema=FILES)
+        path = join(self._folder, "files.parquet")
+        before = read_table(path, FILES) if exists(path) else FILES.empty_table()
+        return pa.concat_tables([before.filter(pc.invert(pc.is_in(before["path"], new["path"].combine_chunks()))), new])
 
     def _add(self, month: str, papers: pa.Table) -> None:
         waiting = self._waiting.setdefault(month, [])
         waiting.append(papers)
-        if sum(map(len, waiting)) >= _ROWS_A_GROUP:
+        if sum(map(len, waiting)) >= ROWS_A_GROUP:
             self._flush(month)
         elif len(self._waiting) > _OPEN:
             self._flush(max(self._waiting, key=lambda m: sum(map(len, self._waiting[m]))))
@@ -171,25 +128,18 @@ class _Commit:
         tables = self._waiting.pop(month, [])
         if not tables:
             return
-        if month not in self._open:
-            if len(self._open) >= _OPEN:
-                self._close(next(iter(self._open)))
-            self._open[month] = self._begin(month)
-        file, writer = self._open[month]
-        writer.write_table(pa.concat_tables(tables))
-        if file.tell() > self._shard:
-            self._close(month)
+        if month not in self._writers:
+            if len(self._writers) >= _OPEN:
+                self._close(next(iter(self._writers)))
+            self._writers[month] = RollingWriter(PAPERS, self._bytes_a_file, lambda: self._part(month))
+        self._writers[month].write(pa.concat_tables(tables))
 
-    def _begin(self, month: str) -> tuple[IO[bytes], pq.ParquetWriter]:
-        path = self._place(f"papers/month={month}/part-{self._name}-{self._parts:05d}.parquet")
+    def _part(self, month: str) -> str:
         self._parts += 1
-        file = open_file(path, "wb")
-        return file, pq.ParquetWriter(file, PAPERS, compression="zstd")
+        return self._place(f"papers/month={month}/part-{self._name}-{self._parts:05d}.parquet")
 
     def _close(self, month: str) -> None:
-        file, writer = self._open.pop(month)
-        writer.close()
-        file.close()
+        self._writers.pop(month).close()
 
     def _write(self, name: str, table: pa.Table) -> None:
         with open_file(self._place(name), "wb") as file:
@@ -197,12 +147,28 @@ class _Commit:
 
     def _place(self, name: str) -> str:
         """Where a file waits until `done`."""
-        waits = join(self._out, "_commit", name)
-        self._new[waits] = join(self._out, name)
+        waits = join(self._folder, "_commit", name)
+        self._new[waits] = join(self._folder, name)
         return waits
 
 
-def months_of(papers: pa.Table) -> pa.ChunkedArray:
-    """`YYMM` of each paper, from its arXiv id, else from its date; `other` where neither tells."""
-    dated = pc.strftime(papers["published"], format="%y%m")
-    return pc.coalesce(month_of(papers["paper_id"]), dated, pa.scalar("other"))
+def is_of(location: str, files: Container[str]) -> bool:
+    """Whether a location (a file, or `file#item`) lies in one of these files; paths may hold a `#` themselves."""
+    return file_of(location, files) is not None
+
+
+def file_of(location: str, files: Container[str]) -> str | None:
+    """The file of these that a location lies in."""
+    if location in files:
+        return location
+    path = location.rpartition("#")[0]
+    return path if path in files else None
+
+
+def count_items(locations: Iterable[str], files: Container[str]) -> dict[str, int]:
+    """How many of the locations lie in each file."""
+    counts: dict[str, int] = {}
+    for location in locations:
+        if path := file_of(location, files):
+            counts[path] = counts.get(path, 0) + 1
+    return counts

@@ -1,159 +1,172 @@
-"""A corpus's way from shards to predictions, on one screen.
+"""The stages on Ray Data, on one screen: papers stream from read tasks through CPU stages into the model's actors.
 
-    pieces -> readings -> converted (TeX, CPU tasks) -> Prepare (CPU) -> Decide (model actors) -> staging -> commit
+    splits -> readings -> select -> converted (CPU tasks) -> staging
+    splits -> readings -> Prepare (CPU actors) -> Decide (model actors) -> staging
 
-Staging is checkpointed by location (file and row): after a kill the same call goes on where it stopped, and every
-paper is there once. The commit turns staging into the tables `predictions`, `scored` and `rejects`.
+A row is a paper, a block the unit of work, of retry and of what a kill loses; a block's file is whole or of no account.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
+from typing import Any
 
+import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray
 from ray.data import ActorPoolStrategy, Dataset
 
-from tdm_ray.run.cluster import connect, prepare_context
-from tdm_ray.config import IngestConfig, RayConfig, ScoreConfig, Selection
-from tdm_ray.classify.scorer import Knowledge
-from tdm_ray.papers.metadata import Select, write_metadata
-from tdm_ray.papers.pieces import Piece, count_papers, find_pieces
+from tdm_ray.config import RayConfig
+from tdm_ray.papers.limits import PAPER_S
+from tdm_ray.papers.pieces import Piece, count_papers
 from tdm_ray.papers.read import converted_table
-from tdm_ray.records import OUTCOMES, TDM
-from tdm_ray.run.outcomes import commit_scores
-from tdm_ray.run.papers_table import commit_papers, new_pieces, unread
+from tdm_ray.progress import Status, watch
+from tdm_ray.records import OUTCOMES, READINGS
+from tdm_ray.run.cluster import connect, prepare_context
+from tdm_ray.run.guard import Guard
 from tdm_ray.run.layout import Layout, layout
-from tdm_ray.progress import say, watch
-from tdm_ray.scoring.run import Run, Summary, fingerprint, state_of
-from tdm_ray.run.ray_source import read_corpus
+from tdm_ray.run.local_engine import without
+from tdm_ray.run.ray_metrics import Counted
+from tdm_ray.run.ray_source import readings_of
 from tdm_ray.run.stages import PREPARED, Decide, Prepare
-from tdm_ray.run.guard import Worker
-from tdm_ray.storage import digest, exists, finish_replacing, join, make_folder, write_table
+from tdm_ray.run.work import ReadWork, ScoreWork, Tell
 
 
-def score_corpus(
-    papers: str | Sequence[str], out: str, config: ScoreConfig | None = None, ray_config: RayConfig | None = None
-) -> Summary:
-    """Score every paper of `papers` (files, folders, globs) against a taxonomy; write the tables to the folder `out`.
+class RayEngine:
+    """Runs the stages on the cluster of RAY_ADDRESS, or on one that it starts on this machine."""
 
-    Run twice, pay once: a finished run is only reported, an interrupted one goes on. Raises `InputError`,
-    `TaxonomyError`, `CheckpointError` before any work starts, `OutputError` where `out` holds another run's results.
-    """
-    config, ray_config = config or ScoreConfig(), ray_config or RayConfig()
-    knowledge, pieces = Knowledge.of(config), find_pieces([papers] if isinstance(papers, str) else papers)
-    identity = {
-        "kind": "score",
-        "model_id": knowledge.model_id,
-        "taxonomy_id": knowledge.taxonomy.taxonomy_id,
-        "papers": fingerprint(pieces),
-    }
-    run = Run.open(out, identity)
-    if run.finished:
-        return run.finished
-    write_table(knowledge.taxonomy.table(), join(out, "taxonomy.parquet"))
-    plan = start(ray_config, pieces)
-    say(f"{len(knowledge.taxonomy)} labels, model {knowledge.model_id}; {plan}")
-    with watch(run.staging, pieces):
-        write_staging(scored(converted(read_corpus(pieces, hashed=True), plan), config, plan, tries=run.tries), run)
-    return run.finish(commit_scores(run, model_id=knowledge.model_id, taxonomy_id=knowledge.taxonomy.taxonomy_id))
+    name = "ray"
+
+    def __init__(self, config: RayConfig | None = None) -> None:
+        self._config = config or RayConfig()
+
+    def read(self, work: ReadWork, tell: Tell) -> None:
+        """Read and convert; see `work.Engine`."""
+        plan = self._plan(work.splits, tell)
+        folder = work.staging.new_folder("readings")
+        blocks = _blocks(readings_of(work.splits, work.staging.notes), plan)
+        if len(work.done):
+            blocks = _tasks(blocks, partial(_without, ray.put(work.done)))
+        if work.select is not None:
+            blocks = _tasks(blocks, work.select)
+        converted = _tasks(blocks, partial(_guarded_conversion, work.staging.notes))
+        with _watched("papers read", folder, work.splits, tell):
+            converted.write_parquet(folder)
+
+    def score(self, work: ScoreWork, tell: Tell) -> None:
+        """Classify and extract; see `work.Engine`."""
+        plan = self._plan(work.splits, tell, few=work.only is not None)
+        folder = work.staging.new_folder(work.kind)
+        readings = _blocks(readings_of(work.splits, work.staging.notes, hashed=True), plan)
+        with _watched("papers scored", folder, work.splits, tell):
+            scored(readings, work, plan).write_parquet(folder)
+
+    def _plan(self, splits: Sequence[Piece], tell: Tell, *, few: bool = False) -> Layout:
+        """A cluster, its settings, and the layout of the work there; `few`: see `layout`."""
+        connect()
+        plan = layout(self._config, count_papers(splits), few=few)
+        prepare_context(plan.papers_a_block * PAPER_S)
+        tell(f"{plan}")
+        return plan
 
 
-def scored(
-    readings: Dataset, config: ScoreConfig, plan: Layout, *, tries: str, only: frozenset[TDM] | None = None
+def scored(readings: Dataset, work: ScoreWork, plan: Layout) -> Dataset:
+    """The chain: readings in, one outcome a paper out."""
+    prepare = partial(Prepare, work.config, work.fingerprints, work.only)
+    decide = partial(Decide, work.config, work.fingerprints, plan.threads)
+    prepared = _actors(readings, prepare, "prepare", PREPARED, work, plan, ActorPoolStrategy(size=plan.preparers))
+    return _actors(prepared, decide, "decide", OUTCOMES, work, plan, plan.pool, gpus=plan.gpus)
+
+
+def _actors(
+    rows: Dataset,
+    make: Callable[[], Callable[[pa.Table], pa.Table]],
+    name: str,
+    schema: pa.Schema,
+    work: ScoreWork,
+    plan: Layout,
+    pool: ActorPoolStrategy,
+    *,
+    gpus: float = 0,
 ) -> Dataset:
-    """The chain: readings in, one outcome a paper out.
-
-    tries: where the actors note what they hold (see `worker`). only: the labels to ask about; None: all.
-    """
-    prepare, decide = partial(Prepare, config, only), partial(Decide, config, plan.threads)
-    return readings.map_batches(
-        Worker,
-        fn_constructor_kwargs={"make": prepare, "name": "prepare", "schema": PREPARED, "tries": tries},
+    """Actors that hold a stage each, under the guard against papers that kill their process."""
+    given = {"make": make, "name": name, "schema": schema, "notes": work.staging.notes}
+    return rows.map_batches(
+        StageActor,
+        fn_constructor_kwargs=given,
         batch_size=plan.papers_a_block,
         batch_format="pyarrow",
-        compute=ActorPoolStrategy(size=plan.preparers),
+        compute=pool,
         num_cpus=1,
-    ).map_batches(
-        Worker,
-        fn_constructor_kwargs={"make": decide, "name": "decide", "schema": OUTCOMES, "tries": tries},
-        batch_size=plan.papers_a_block,
-        batch_format="pyarrow",
-        compute=plan.pool,
-        num_cpus=1,
-        num_gpus=plan.gpus or None,
+        num_gpus=gpus or None,
     )
 
 
-def stage_outcomes(
-    pieces: Sequence[Piece],
-    folder: str,
-    config: ScoreConfig,
-    ray_config: RayConfig,
-    *,
-    tries: str,
-    only: frozenset[TDM] | None = None,
-    tell: Callable[[str], None] = say,
-) -> None:
-    """Score the papers of `pieces` and write their outcomes to `folder`, a file a block; no commit, no resume."""
-    plan = start(ray_config, pieces, few=only is not None)
-    tell(f"{plan}")
-    with watch(folder, pieces, tell):
-        readings = converted(read_corpus(pieces, hashed=True), plan)
-        scored(readings, config, plan, tries=tries, only=only).write_parquet(folder)
+class StageActor:
+    """A stage as an actor holds it: guarded and counted."""
+
+    def __init__(
+        self, make: Callable[[], Callable[[pa.Table], pa.Table]], name: str, schema: pa.Schema, notes: str
+    ) -> None:
+        self._guard = Guard(make(), name, schema, notes)
+        self._counted = Counted(name)
+
+    def __call__(self, rows: pa.Table) -> pa.Table:
+        """The stage's rows for these; each row makes one."""
+        done = self._guard(rows)
+        self._counted(done)
+        return done
 
 
-def ingest_corpus(
-    papers: str | Sequence[str], out: str, config: IngestConfig | None = None, ray_config: RayConfig | None = None
-) -> Summary:
-    """Read every paper of `papers` into the table `out/papers`, and what cannot be read into `out/rejects`.
-
-    A folder grows: called again, only new and changed files are read, and their papers replace those of the same id.
-    Raises `InputError` where nothing can be read, `OutputError` where `out` was made with another selection.
-    """
-    config = config or IngestConfig()
-    found = find_pieces([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
-    finish_replacing(out)
-    pieces, states = new_pieces(out, found)
-    part = fingerprint(pieces) if pieces else ""
-    run = Run.open(out, {"kind": "ingest", "selection": str(config.selection)}, part=part)
-    if run.finished or not pieces:
-        run.clear()
-        return run.finished or Summary(0, 0, already_done=True)
-    plan = start(ray_config or RayConfig(), pieces)
-    select = _selection(run, config)
-    with watch(run.staging, pieces):
-        write_staging(converted(read_corpus(unread(run, pieces)), plan, select), run)
-    return run.finish(commit_papers(run, states, config.shard_mb))
+def _blocks(readings: Dataset, plan: Layout) -> Dataset:
+    return readings.repartition(target_num_rows_per_block=plan.papers_a_block)
 
 
-def converted(readings: Dataset, plan: Layout, select: Select | None = None) -> Dataset:
-    """Readings whose TeX sources have become papers: by tasks, as many as there are cores."""
-    blocks = readings.repartition(target_num_rows_per_block=plan.papers_a_block)
-    if select is not None:
-        blocks = blocks.map_batches(select, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
-    return blocks.map_batches(converted_table, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
+def _tasks(blocks: Dataset, do: Callable[[pa.Table], pa.Table]) -> Dataset:
+    """`do` for each block, by tasks, as many as there are cores."""
+    return blocks.map_batches(do, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
 
 
-def _selection(run: Run, config: IngestConfig) -> Select | None:
-    """What joins the metadata snapshot and leaves papers out; None where neither is asked for."""
-    if config.metadata is None:
-        return Select(config.selection) if config.selection != Selection() else None
-    table = join(run.out, "_metadata", f"{digest([state_of(config.metadata).encode()])}.parquet")
-    if not exists(table):
-        say(f"metadata of {write_metadata(config.metadata, table):,} papers")
-    return Select(config.selection, table)
+def _without(done: Any, readings: pa.Table) -> pa.Table:
+    return without(readings, ray.get(done))
 
 
-def start(config: RayConfig, pieces: Sequence[Piece], *, few: bool = False) -> Layout:
-    """A cluster, its settings, and the layout of the work there; `few`: see `layout`."""
-    connect()
-    prepare_context()
-    return layout(config, count_papers(pieces), few=few)
+def _guarded_conversion(notes: str, readings: pa.Table) -> pa.Table:
+    if readings["tex"].null_count == len(readings):
+        return readings
+    return Guard(converted_table, "convert", READINGS, notes)(readings)
 
 
-def write_staging(rows: Dataset, run: Run) -> None:
-    """Write rows as they are made; those of an interrupted run are kept and not made again."""
-    make_folder(run.staging)
-    run.settle()
-    rows.context.checkpoint_config = run.checkpoint
-    rows.write_parquet(run.staging)
+@contextmanager
+def _watched(what: str, folder: str, splits: Sequence[Piece], tell: Tell) -> Iterator[None]:
+    """Progress in papers, read off the rows that are staged: so it is right after retries too."""
+    counter = StagedRows(folder)
+    total = count_papers(splits)
+    with watch(what, lambda: Status(counter.rows(), total), tell):
+        yield
+
+
+class StagedRows:
+    """Counts the rows of the Parquet files in a folder; reads each file's footer once."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._seen: dict[str, int] = {}
+
+    def rows(self) -> int:
+        """The rows so far; a file that is still being written counts next time."""
+        fs, inner = fsspec.core.url_to_fs(self._folder)
+        try:
+            new = [path for path in fs.find(inner) if path.endswith(".parquet") and path not in self._seen]
+        except OSError:
+            new = []
+        for path in new:
+            try:
+                with fs.open(path, "rb") as file:
+                    self._seen[path] = pq.ParquetFile(file).metadata.num_rows
+            except Exception:  # noqa: BLE001, S112 - half-written: counted at the next look
+                continue
+        return sum(self._seen.values())

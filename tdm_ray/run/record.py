@@ -8,17 +8,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.errors import TdmRayError
+from tdm_ray.keys import PAPER_COLUMNS, paper_keys
 from tdm_ray.run.boards import News
-from tdm_ray.run.todo import KEYS, Todo, paper_keys
+from tdm_ray.run.todo import Todo
 from tdm_ray.store.tables import Store
 
 
 def counts(store: Store, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int]) -> dict[str, Any]:
     """The columns of `runs` that count. Raises `TdmRayError` where papers in are not scored + rejected: then nothing
     of the night is published."""
-    keys = paper_keys(todo.corpus.papers).combine_chunks()
-    scored = store.read("scored", KEYS, version=versions["scored"])
-    rejects = store.read("rejects", [*KEYS, "reason"], version=versions["rejects"])
+    keys = todo.corpus.keys.combine_chunks()
+    scored = store.read("scored", PAPER_COLUMNS, version=versions["scored"])
+    rejects = store.read("rejects", [*PAPER_COLUMNS, "reason"], version=versions["rejects"])
     here = pc.is_in(paper_keys(rejects), value_set=keys)  # those of papers that have left the corpus stay too
     rejects = rejects.filter(pc.or_(here, pc.is_null(rejects["content_hash"])))
     reasons = {v["values"]: v["counts"] for v in rejects["reason"].value_counts().to_pylist()}
@@ -40,7 +41,7 @@ def _new(store: Store, todo: Todo) -> dict[str, int]:
     if last is None:
         return {"new_papers": len(wanted), "changed_papers": 0}
     versions = last["versions"]
-    before = pa.concat_tables(store.read(name, KEYS, version=versions[name]) for name in ("scored", "rejects"))
+    before = pa.concat_tables(store.read(name, PAPER_COLUMNS, version=versions[name]) for name in ("scored", "rejects"))
     there = pc.is_in(wanted["paper_id"], value_set=before["paper_id"].combine_chunks())
     same = pc.is_in(paper_keys(wanted), value_set=paper_keys(before).combine_chunks())
     changed = pc.sum(pc.and_(there, pc.invert(same))).as_py() or 0

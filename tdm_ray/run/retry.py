@@ -11,17 +11,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
-from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.classify.resources import Resources
+from tdm_ray.config import RayConfig
 from tdm_ray.errors import TdmRayError, UnreachableError
+from tdm_ray.run.engine import choose_engine
 from tdm_ray.run.log import Log
-from tdm_ray.store.staging import Staging
 from tdm_ray.run.todo import Todo, without
+from tdm_ray.run.work import ScoreWork
+from tdm_ray.store.staging import Staging
 
-ATTEMPTS, WAIT_S = 4, 15.0
+ATTEMPTS = 4
+WAIT_S = 15.0
 T = TypeVar("T")
 
 
-def patiently(step: Callable[[], T], log: Log) -> T:
+def with_retries(step: Callable[[], T], log: Log) -> T:
     """What `step` returns; it must be one that may be done twice."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -40,11 +44,12 @@ def is_full(error: Exception) -> bool:
 
 @dataclass(frozen=True)
 class Stager:
-    """Makes the outcomes of a night that are not staged yet."""
+    """Makes the outcomes of a run that are not staged yet; engine: see `engine.choose_engine`."""
 
     todo: Todo
     staging: Staging
-    config: ScoreConfig
+    resources: Resources
+    engine: str
     ray_config: RayConfig
     log: Log
 
@@ -53,19 +58,20 @@ class Stager:
 
         In as many attempts as it takes while each gets further. Raises `TdmRayError` where nothing came at all.
         """
-        attempts, left = 0, -1
+        attempts = 0
+        left = -1
         while True:
             try:
-                count = pc.sum(missing := self._missing(kind)).as_py() or 0
+                missing = self._missing(kind)
+                count = pc.sum(missing).as_py() or 0
                 if not count:
                     return missing
-                attempts, left = (attempts + 1 if count == left else 1), count
+                attempts = attempts + 1 if count == left else 1
+                left = count
                 self._score(kind, missing, attempts)
                 lost = self._missing(kind)
             except Exception as error:
-                if (isinstance(error, TdmRayError) and not isinstance(error, UnreachableError)) or is_full(error):
-                    raise
-                if attempts >= ATTEMPTS:
+                if attempts >= ATTEMPTS or not _may_pass(error):
                     raise
                 _wait(self.log, error)
                 continue
@@ -74,16 +80,23 @@ class Stager:
             return lost
 
     def _missing(self, kind: str) -> pa.ChunkedArray:
-        return without(self.todo.kinds[kind][0], self.todo.corpus, self.staging.keys(kind))
+        return without(self.todo.kinds[kind][0], self.todo.corpus, self.staging.paper_keys(kind))
 
     def _score(self, kind: str, missing: pa.ChunkedArray, attempt: int) -> None:
-        from tdm_ray.run.ray_engine import stage_outcomes
-
-        self.log("scoring", papers=pc.sum(missing).as_py(), kind=kind.partition("-")[0], attempt=attempt)
-        stage_outcomes(
-            self.todo.corpus.of_rows(missing), self.staging.attempt(kind), self.config, self.ray_config,
-            tries=self.staging.tries, only=self.todo.kinds[kind][1], tell=self.log.line,
+        splits = self.todo.corpus.of_rows(missing)
+        engine, reason = choose_engine(self.engine, splits, self.ray_config)
+        self.log(
+            "scoring", papers=pc.sum(missing).as_py(), kind=kind.partition("-")[0], attempt=attempt,
+            engine=engine.name, reason=reason,
         )  # fmt: skip
+        only = self.todo.kinds[kind][1]
+        work = ScoreWork(splits, self.staging, kind, self.resources.config, self.resources.fingerprints, only)
+        engine.score(work, self.log.line)
+
+
+def _may_pass(error: Exception) -> bool:
+    meant = isinstance(error, TdmRayError) and not isinstance(error, UnreachableError)
+    return not meant and not is_full(error)
 
 
 def _wait(log: Log, error: Exception) -> None:

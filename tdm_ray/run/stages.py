@@ -1,9 +1,9 @@
 """The two stages of scoring as Arrow in, Arrow out. They do not know Ray: call them on a table and look.
 
-    Prepare: READINGS -> PREPARED     Decide: PREPARED -> OUTCOMES
+    Prepare: READINGS -> PREPARED     shortlist, and the scores of the likely labels (CPU)
+    Decide:  PREPARED -> OUTCOMES     the model's word on each hypothesis (GPU or CPU)
 
-A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost, and a
-checkpoint of rows is a checkpoint of papers.
+A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost.
 """
 
 from __future__ import annotations
@@ -13,15 +13,17 @@ from typing import Any
 
 import pyarrow as pa
 
+from tdm_ray.arrays import Floats
+from tdm_ray.classify.resources import Fingerprints, Resources
+from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
-from tdm_ray.classify.calibration import Floats
-from tdm_ray.classify.scorer import Decider, Knowledge, Prepared, Preparer
+from tdm_ray.extract.extractor import Extractor
+from tdm_ray.papers.limits import paper_limits
 from tdm_ray.records import DECISION, OUTCOMES, TDM, Paper
-from tdm_ray.extract.extractor import Prover
 
 _IN_FLIGHT = ["location", "paper_id", "title", "published", "source", "content_hash", "reason", "detail"]
-_ASK = pa.struct(
+_HYPOTHESES = pa.struct(
     [
         ("labels", pa.list_(pa.int32())),
         ("prior", pa.list_(pa.float32())),
@@ -29,19 +31,31 @@ _ASK = pa.struct(
         ("windows", pa.list_(pa.list_(pa.int32()))),
     ]
 )
-_PROOF = pa.struct([DECISION.field(name) for name in ("score", "score_text", "score_confidence", "evidence")])
-PREPARED = pa.schema([*(OUTCOMES.field(name) for name in _IN_FLIGHT), ("ask", _ASK), ("proofs", pa.list_(_PROOF))])
+_EXTRACTION = pa.struct(
+    [DECISION.field(name) for name in ("score", "score_text", "score_confidence", "evidence")]
+)
+PREPARED = pa.schema(
+    [
+        *(OUTCOMES.field(name) for name in _IN_FLIGHT),
+        ("hypotheses", _HYPOTHESES),
+        ("extractions", pa.list_(_EXTRACTION)),
+    ]
+)
 
 
 class Prepare:
-    """Premise, shortlist, and the scores of the labels asked, on the CPU.
+    """Shortlist, premises, and the scores of the labels to be asked about, on the CPU.
 
-    only: the labels that are asked about, where they would be without it; None: all.
+    only: the labels that are asked about, where they would be asked among all; None: all.
     """
 
-    def __init__(self, config: ScoreConfig, only: frozenset[TDM] | None = None) -> None:
-        knowledge = Knowledge.of(config)
-        self.preparer, self.prover, self.whole = Preparer(knowledge, only), Prover(knowledge), only is None
+    def __init__(
+        self, config: ScoreConfig, fingerprints: Fingerprints, only: frozenset[TDM] | None = None
+    ) -> None:
+        resources = Resources(config, fingerprints)
+        self.preparer = Preparer(resources, only)
+        self.extractor = Extractor(resources)
+        self.asks_all = only is None
 
     def __call__(self, readings: pa.Table) -> pa.Table:
         """READINGS -> PREPARED, row by row."""
@@ -52,32 +66,41 @@ class Prepare:
         if row["reason"]:
             return kept
         try:
-            paper = Paper.from_row(row)
-            prepared = self.preparer(paper)
-            if self.whole:
-                kept["content_hash"] = paper.content_hash  # the table's may be another text's; 2 ms
-            asked = len(prepared.windows)
-            ask = {
-                "labels": prepared.labels[:asked], "prior": prepared.prior[:asked],
-                "parts": prepared.parts, "windows": prepared.windows,
-            }  # fmt: skip
-            return {**kept, "ask": ask, "proofs": self.prover(paper, prepared)[:asked] if asked else []}
+            with paper_limits():
+                return {**kept, **self._prepared(Paper.from_row(row))}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**kept, **_failure(error)}
+
+    def _prepared(self, paper: Paper) -> dict[str, Any]:
+        prepared = self.preparer(paper)
+        asked = len(prepared.windows)
+        extractions = self.extractor(paper, prepared)[:asked] if asked else []
+        hypotheses = {
+            "labels": prepared.labels[:asked],
+            "prior": prepared.prior[:asked],
+            "parts": prepared.parts,
+            "windows": prepared.windows,
+        }
+        made = {"hypotheses": hypotheses, "extractions": extractions}
+        # The hash that a table gives may be that of another text; making it takes 2 ms.
+        return {**made, "content_hash": paper.content_hash} if self.asks_all else made
 
 
 class Decide:
     """The model's word on each paper; holds the model and the taxonomy's tokens."""
 
-    def __init__(self, config: ScoreConfig, threads: int | None = None) -> None:
-        self.decider = Decider(Knowledge.of(config), threads=threads)
+    def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
+        self.decider = Decider(Resources(config, fingerprints), threads=threads)
 
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
         rows = prepared.to_pylist()
-        asked = [None if row["reason"] else Prepared(**row["ask"]) for row in rows]
-        told = iter(self._log_odds([ask for ask in asked if ask]))
-        outcomes = [self._row(row, ask, next(told) if ask else None) for row, ask in zip(rows, asked, strict=True)]
+        asked = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
+        answers = iter(self._log_odds([paper for paper in asked if paper]))
+        outcomes = [
+            self._row(row, paper, next(answers) if paper else None)
+            for row, paper in zip(rows, asked, strict=True)
+        ]
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
     def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
@@ -85,18 +108,21 @@ class Decide:
         try:
             return list(self.decider.log_odds(papers))
         except Exception as error:  # noqa: BLE001 - as above
-            failure = error
-        return [failure] if len(papers) == 1 else [told for paper in papers for told in self._log_odds([paper])]
+            if len(papers) == 1:
+                return [error]
+        return [answer for paper in papers for answer in self._log_odds([paper])]
 
-    def _row(self, row: dict[str, Any], asked: Prepared | None, told: Floats | Exception | None) -> dict[str, Any]:
+    def _row(
+        self, row: dict[str, Any], asked: Prepared | None, answer: Floats | Exception | None
+    ) -> dict[str, Any]:
         outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
-        if asked is None or told is None:
+        if asked is None or answer is None:
             return outcome
         try:
-            if isinstance(told, Exception):
-                raise told
-            decisions = self.decider(asked, told, row["proofs"])
-            return {**outcome, "hypotheses": len(told), "decisions": decisions}
+            if isinstance(answer, Exception):
+                raise answer
+            decisions = self.decider(asked, answer, row["extractions"])
+            return {**outcome, "hypotheses": len(answer), "decisions": decisions}
         except Exception as error:  # noqa: BLE001 - as above
             return {**outcome, **_failure(error)}
 

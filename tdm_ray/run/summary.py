@@ -1,9 +1,9 @@
-"""A night for people: some lines of Markdown; and the history of nights."""
+"""A run for people: a line, or some lines of Markdown; and the history of runs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
@@ -11,25 +11,58 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import join, open_file
 
 
 @dataclass(frozen=True)
-class Night:
-    """What a night came to: its row in `runs`, and the first entries that are new (schema `LEADERBOARDS`)."""
+class RunSummary:
+    """What a run came to: its row in `runs`, and the first entries that are new (schema `LEADERBOARDS`).
+
+    already_done: it was made earlier and is only reported.
+    """
 
     run: Mapping[str, Any]
-    best: pa.Table
+    best: pa.Table = field(default_factory=LEADERBOARDS.empty_table)
+    already_done: bool = False
+
+    @property
+    def papers(self) -> int:
+        """Papers in; always `scored` plus the rejects."""
+        return int(self.run["papers"])
+
+    @property
+    def scored(self) -> int:
+        """Papers that went through."""
+        return int(self.run["scored"])
+
+    @property
+    def rejected(self) -> Mapping[str, int]:
+        """How many papers were rejected, by reason."""
+        counts: Mapping[str, int] = self.run["rejected"]
+        return counts
+
+    @property
+    def predictions(self) -> int:
+        """Predictions in the store."""
+        return int(self.run["predictions"])
 
     def __str__(self) -> str:
+        done = "already done; " if self.already_done else ""
+        seconds = self.run["seconds"]
+        rate = self.papers / seconds if seconds else 0.0
+        return (
+            f"{done}{self._count()}; predictions {self.predictions:,}; {seconds:.0f} s, {rate:.1f} papers/s"
+        )
+
+    def report(self) -> str:
+        """The same as some lines of Markdown, with what is new."""
         run = self.run
-        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(run["rejected"].items())) or "none"
-        rejected = sum(run["rejected"].values())
         lines = [
-            f"# Night {run['run_id']}: {run['outcome']}",
+            f"# Run {run['run_id']}: {run['outcome']}",
             "",
-            f"- papers in {run['papers']:,} = scored {run['scored']:,} + rejected {rejected:,} ({reasons})",
-            f"- tonight {run['new_papers']:,} new, {run['changed_papers']:,} changed, "
+            f"- {self._count()}",
+            f"- this run {run['new_papers']:,} new, {run['changed_papers']:,} changed, "
             f"{run['asked_again']:,} asked again",
             f"- predictions {run['predictions']:,}; new entries {run['new_entries']:,}; new best {run['new_best']:,}",
             f"- {run['seconds']:.0f} s; model {run['model_id']}, taxonomy {run['taxonomy_id']}",
@@ -43,11 +76,16 @@ class Night:
             ]
         return "\n".join(lines) + "\n"
 
+    def _count(self) -> str:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
+        lost = sum(self.rejected.values())
+        return f"papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} ({reasons})"
 
-def write_summary(night: Night, folder: str) -> None:
-    """Write it to `folder/RUN.md`."""
-    with open_file(join(folder, f"{night.run['run_id']}.md"), "wb") as file:
-        file.write(str(night).encode())
+
+def write_summary(summary: RunSummary, folder: str) -> None:
+    """Write its report to `folder/RUN.md`."""
+    with open_file(join(folder, f"{summary.run['run_id']}.md"), "wb") as file:
+        file.write(summary.report().encode())
 
 
 def as_table(runs: Sequence[Mapping[str, Any]]) -> Group:

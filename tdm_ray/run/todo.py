@@ -2,73 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from itertools import groupby
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.rank import SEPARATOR
-from tdm_ray.leaderboard.review import changed_labels
-from tdm_ray.classify.scorer import Knowledge
-from tdm_ray.papers.pieces import Piece
-from tdm_ray.papers.read import read_piece
-from tdm_ray.records import MARKS, REJECTS, TDM
-from tdm_ray.storage import digest, open_file
+from tdm_ray.classify.resources import Resources
+from tdm_ray.keys import PAPER_COLUMNS, paper_keys
+from tdm_ray.leaderboard.apply_marks import changed_labels
+from tdm_ray.records import MARKS, TDM
+from tdm_ray.run.corpus import Corpus
+from tdm_ray.storage import digest
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 
-KEYS = ["paper_id", "content_hash"]
-# Reasons that may be the worker's and not the paper's (memory, a lost node): tried again in so many nights.
-PASSING, NIGHTS = ("failed", "crashed", "unreadable"), 3
-_PLACES = pa.schema(
-    [("paper_id", pa.string()), ("content_hash", pa.string()), ("piece", pa.int64()), ("row", pa.int64())]
-)
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """The papers at hand: `papers` has a row each with paper_id, content_hash, and where it lies (piece, row)."""
-
-    pieces: Sequence[Piece]
-    papers: pa.Table
-
-    @classmethod
-    def of(cls, pieces: Sequence[Piece]) -> tuple[Corpus, pa.Table]:
-        """Read the two columns of a papers table's pieces. Of papers with one id the first counts; the others are the
-        second value, as rejects."""
-        tables = [_PLACES.empty_table()]
-        for path, here in groupby(enumerate(pieces), lambda numbered: numbered[1].paths[0]):
-            with open_file(path) as file:
-                found = pq.read_table(file, columns=["paper_id", "content_hash"])
-            rows = [(number, row) for number, piece in here for row in range(piece.papers or 0)]
-            places = np.array(rows, np.int64).reshape(-1, 2)
-            found = found.append_column("piece", [places[:, 0]]).append_column("row", [places[:, 1]])
-            tables.append(found.cast(_PLACES))
-        papers = pa.concat_tables(tables)
-        if len(papers):
-            _check(pieces[0], papers["content_hash"][0].as_py())
-        first = np.zeros(len(papers), bool)
-        first[np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]] = True
-        return cls(pieces, papers.filter(pa.array(first))), _duplicates(pieces, papers.filter(pa.array(~first)))
-
-    def location(self, row: dict[str, Any]) -> str:
-        """File and row of a row of `papers`."""
-        return _location(self.pieces, row)
-
-    def of_rows(self, wanted: pa.ChunkedArray) -> list[Piece]:
-        """The pieces of the papers where `wanted` is true, with only those rows."""
-        chosen = self.papers.filter(wanted)
-        numbers, rows = chosen["piece"].to_numpy(), chosen["row"].to_numpy()
-        parts = np.split(rows, np.flatnonzero(np.diff(numbers)) + 1) if len(rows) else []
-        pieces = (self.pieces[number] for number in dict.fromkeys(numbers.tolist()))
-        return [replace(p, papers=len(part), rows=tuple(part.tolist())) for p, part in zip(pieces, parts, strict=True)]
+# Reasons that may be the worker's and not the paper's (memory, a lost node) are tried again, in so many nights.
+PASSING = ("failed", "crashed", "unreadable")
+MOST_NIGHTS = 3
 
 
 @dataclass(frozen=True)
@@ -131,42 +82,19 @@ class Todo:
         return {"whole": (self.whole, None), f"added-{added}": (self.again, self.labels.added)}
 
 
-def _location(pieces: Sequence[Piece], row: dict[str, Any]) -> str:
-    piece = pieces[row["piece"]]
-    return f"{piece.paths[0]}#{piece.first_row + row['row']}"
-
-
-def _duplicates(pieces: Sequence[Piece], papers: pa.Table) -> pa.Table:
-    now = datetime.now(UTC)
-    rows = [
-        {"paper_id": row["paper_id"], "source": pieces[row["piece"]].kind, "reason": "duplicate_id", "seen_at": now,
-         "location": _location(pieces, row),
-         "detail": "another paper of this table has the same paper_id, and was kept"}
-        for row in papers.to_pylist()
-    ]  # fmt: skip
-    return pa.Table.from_pylist(rows, schema=REJECTS)
-
-
-def _check(piece: Piece, said: str | None) -> None:
-    """The first paper's hash must be ours: by another one every paper would be new every night."""
-    first = next(read_piece(replace(piece, papers=1, rows=(0,))))
-    if first.paper is None or first.paper.content_hash != said:
-        raise InputError(f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`")
-
-
-def find_todo(store: Store, corpus: Corpus, knowledge: Knowledge, marks: pa.Table) -> Todo:
+def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Table) -> Todo:
     """Compare the corpus with what the store holds; reads two columns of each."""
-    taxonomy, last = knowledge.taxonomy, store.last()
+    taxonomy, last = resources.taxonomy, store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
     marked = frozenset(changed_labels(_marks(store, last), marks))
-    if last is None or last["model_id"] != knowledge.model_id:
-        return Todo(corpus, last, knowledge.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked)
+    if last is None or last["model_id"] != resources.model_id:
+        return Todo(corpus, last, resources.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked)
     labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
     same = last["taxonomy_id"] == taxonomy.taxonomy_id  # else rejects are tried again: other labels, another outcome
     seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
-    known = pc.is_in(paper_keys(corpus.papers), value_set=paper_keys(seen).combine_chunks())
+    known = pc.is_in(corpus.keys, value_set=paper_keys(seen).combine_chunks())
     again = known if labels.added else no
-    return Todo(corpus, last, knowledge.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked)
+    return Todo(corpus, last, resources.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked)
 
 
 def _marks(store: Store, last: dict[str, Any] | None) -> pa.Table:
@@ -178,24 +106,17 @@ def _marks(store: Store, last: dict[str, Any] | None) -> pa.Table:
 def _scored(store: Store, last: dict[str, Any]) -> pa.Table:
     """What was scored under the last run's model and taxonomy."""
     same = (pc.field("model_id") == last["model_id"]) & (pc.field("taxonomy_id") == last["taxonomy_id"])
-    return store.read("scored", KEYS, same, last["versions"]["scored"])
+    return store.read("scored", PAPER_COLUMNS, same, last["versions"]["scored"])
 
 
 def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
     """What was rejected, but for what may go better another night."""
     table = store.read("rejects", version=last["versions"]["rejects"])
-    passing = pc.and_(pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], NIGHTS))
+    passing = pc.and_(pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], MOST_NIGHTS))
     same = pc.and_(pc.equal(table["model_id"], last["model_id"]), pc.equal(table["taxonomy_id"], last["taxonomy_id"]))
-    return table.filter(pc.and_(same, pc.invert(passing))).select(KEYS)
+    return table.filter(pc.and_(same, pc.invert(passing))).select(PAPER_COLUMNS)
 
 
-def paper_keys(papers: pa.Table) -> pa.ChunkedArray:
-    """A paper of a certain text: id and hash as one string."""
-    return pc.binary_join_element_wise(papers["paper_id"], papers["content_hash"], SEPARATOR)
-
-
-def without(wanted: pa.ChunkedArray, corpus: Corpus, staged: Iterable[pa.Table]) -> pa.ChunkedArray:
-    """`wanted` less the papers that are staged."""
-    keys = [paper_keys(table).combine_chunks() for table in staged]
-    done = pc.is_in(paper_keys(corpus.papers), value_set=pa.concat_arrays([pa.array([], pa.string()), *keys]))
-    return pc.and_not(wanted, done)
+def without(wanted: pa.ChunkedArray, corpus: Corpus, staged: pa.Array) -> pa.ChunkedArray:
+    """`wanted` (a mask over the corpus) less the papers that are staged."""
+    return pc.and_not(wanted, pc.is_in(corpus.keys, value_set=staged))

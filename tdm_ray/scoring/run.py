@@ -13,7 +13,16 @@ from ray.data.checkpoint import CheckpointConfig
 
 from tdm_ray.errors import OutputError
 from tdm_ray.papers.pieces import Piece
-from tdm_ray.storage import digest, exists, join, list_files, make_folder, read_json, remove_folder, write_json
+from tdm_ray.storage import (
+    digest,
+    exists,
+    join,
+    list_files,
+    make_folder,
+    read_json,
+    remove_folder,
+    write_json,
+)
 
 _SETTLED_S = 3.0
 _RECORD = {"score": "run.json", "ingest": "ingest.json"}

@@ -1,1 +1,1 @@
-"""What the nights have found: Delta Lake tables in a folder, here or in object storage."""
+"""The one place where results live: Delta Lake tables, snapshots, a lease, staging. No Ray, no torch."""

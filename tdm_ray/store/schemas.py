@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.records import INSTANT, LEADERBOARDS, MARKS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_FIELDS
+from tdm_ray.arxiv_ids import months
+from tdm_ray.records import INSTANT, LEADERBOARDS, MARKS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_COLUMNS
 
-_TDM = tuple(name for name, _ in TDM_FIELDS)
 _MONTH = pa.field("month", pa.string())  # YYMM of an arXiv id, else `other`; partitions, so that a night rewrites few
-_MONTHS = (r"^(?P<month>\d{4})\.\d{4,5}(?:v\d+)?$", r"^[a-z-]+(?:\.[A-Z]{2})?/(?P<month>\d{4})\d{3}(?:v\d+)?$")
 COUNTS = pa.map_(pa.string(), pa.int64())
 
 RUNS = pa.schema(
@@ -35,6 +34,7 @@ RUNS = pa.schema(
         ("new_best", pa.int64()),  # leaderboards with another first entry
         ("error", pa.string()),
         ("versions", COUNTS),  # of each table when the run ended: what a reader of this run reads
+        ("inputs", pa.string()),  # digest of the input files' names, sizes and times; null in older stores
     ]
 )
 
@@ -49,7 +49,7 @@ class Form:
 
 
 FORMS = {
-    "predictions": Form(PREDICTIONS.append(_MONTH), ("month", "paper_id", *_TDM), ("month",)),
+    "predictions": Form(PREDICTIONS.append(_MONTH), ("month", "paper_id", *TDM_COLUMNS), ("month",)),
     "scored": Form(SCORED.append(_MONTH), ("month", "paper_id"), ("month",)),
     "rejects": Form(
         pa.schema(
@@ -61,18 +61,13 @@ FORMS = {
         ),
         ("paper_id", "location"),
     ),
-    "leaderboards": Form(LEADERBOARDS, (*_TDM, "paper_id")),
-    "taxonomy": Form(TAXONOMY, _TDM),
-    "marks": Form(MARKS, ("paper_id", *_TDM)),
+    "leaderboards": Form(LEADERBOARDS, (*TDM_COLUMNS, "paper_id")),
+    "taxonomy": Form(TAXONOMY, TDM_COLUMNS),
+    "marks": Form(MARKS, ("paper_id", *TDM_COLUMNS)),
     "runs": Form(RUNS, ("run_id",)),
 }
 
 
 def with_month(table: pa.Table) -> pa.Table:
     """The table with the column `month`, which follows from `paper_id` alone: a key must not change."""
-    return table.append_column(_MONTH, pc.coalesce(month_of(table["paper_id"]), pa.scalar("other")))
-
-
-def month_of(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
-    """`YYMM` of arXiv's ids; null for others."""
-    return pc.coalesce(*(pc.struct_field(pc.extract_regex(paper_ids, form), "month") for form in _MONTHS))
+    return table.append_column(_MONTH, pc.coalesce(months(table["paper_id"]), pa.scalar("other")))

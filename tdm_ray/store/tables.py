@@ -8,21 +8,26 @@ other reader of Delta Lake (DuckDB, pandas, Spark) may open a table's folder dir
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from tdm_ray.errors import InputError
-from tdm_ray.storage import exists, join
+from tdm_ray.storage import join, remove_folder
 from tdm_ray.store.schemas import FORMS, RUNS
 
 TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy", "marks")
@@ -83,6 +88,24 @@ class Store:
             )  # fmt: skip
         return self._made(name)
 
+    def overwrite_with_files(self, name: str, paths: Sequence[str], run_id: str) -> int:
+        """Put these Parquet files, which lie in the table's folder, in place of all rows, one commit; its version.
+
+        The files must hold the table's columns; it must have no partitions.
+        """
+        place = join(self.root, name)
+        actions = [_add_action(path) for path in paths]
+        schema = Schema.from_arrow(FORMS[name].schema)
+        commit = CommitProperties(custom_metadata={"run_id": run_id})
+        table = self.open(name)
+        if table is None:
+            create_table_with_add_actions(
+                place, schema, actions, mode="overwrite", storage_options=options(self.root), commit_properties=commit
+            )
+        else:
+            table.create_write_transaction(actions, mode="overwrite", schema=schema, commit_properties=commit)
+        return self._made(name)
+
     def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> int | None:
         """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one commit.
 
@@ -104,7 +127,7 @@ class Store:
         merge.when_not_matched_insert(put, predicate=f"NOT s.{_GONE}").execute()
         return table.version()
 
-    def tidy(self, name: str) -> int | None:
+    def compact(self, name: str) -> int | None:
         """Put small files together where nights have left many, and remove those that no version of the last week
         needs; returns the version."""
         table = self.open(name)
@@ -124,21 +147,33 @@ class Store:
         """
         table = self.open("runs")
         number = 1 + max((run["number"] for run in self.runs()), default=0)
-        listed = {k: list(v.items()) if isinstance(v, dict) else v for k, v in row.items()}
+        listed = {name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()}
         write_deltalake(
-            table or join(self.root, "runs"), pa.Table.from_pylist([{**listed, "number": number}], schema=RUNS),
-            mode="append" if table else "error", storage_options=None if table else options(self.root),
+            table or join(self.root, "runs"),
+            pa.Table.from_pylist([{**listed, "number": number}], schema=RUNS),
+            mode="append" if table else "error",
+            schema_mode="merge" if table else None,
+            storage_options=None if table else options(self.root),
             commit_properties=CommitProperties(max_commit_retries=0),
-        )  # fmt: skip
+        )
 
     def roll_back(self) -> list[str]:
-        """Take back what a run has committed that did not come to its end; returns the tables."""
-        last, back = self.last(), []
-        for name, version in (last["versions"] if last else {}).items():
+        """Take back what a run has committed that did not come to its end; returns the tables.
+
+        Where no run has come to its end yet nobody has read them: then they are removed, so that the files of a store
+        of one run hold each row once.
+        """
+        last = self.last()
+        back = []
+        for name in TABLES:
             table = self.open(name)
-            if table and table.version() != version:
-                table.restore(version)
-                back.append(name)
+            if table is None or (last and table.version() == last["versions"].get(name)):
+                continue
+            if last is None:
+                remove_folder(join(self.root, name))
+            elif name in last["versions"]:
+                table.restore(last["versions"][name])
+            back.append(name)
         return back
 
     def versions(self) -> dict[str, int]:
@@ -148,9 +183,18 @@ class Store:
     def runs(self) -> list[dict[str, Any]]:
         """The rows of `runs`, the newest first; none where there is no store yet."""
         rows: list[dict[str, Any]] = self.read("runs").sort_by([("number", "descending")]).to_pylist()
+        empty = dict.fromkeys(RUNS.names)  # older stores lack the newer columns
         return [
-            {**row, "rejected": dict(row["rejected"] or ()), "versions": dict(row["versions"] or ())} for row in rows
+            {**empty, **row, "rejected": dict(row["rejected"] or ()), "versions": dict(row["versions"] or ())}
+            for row in rows
         ]
+
+    def history(self) -> list[dict[str, Any]]:
+        """The rows of `runs`, the newest first. Raises `InputError` where there are none."""
+        rows = self.runs()
+        if not rows:
+            raise InputError(f"{self.root}: not a store; `tdm-ray score PAPERS --out {self.root}` makes one")
+        return rows
 
     def last(self) -> dict[str, Any] | None:
         """The newest run that came to an end; None where none has."""
@@ -160,8 +204,10 @@ class Store:
         """What the newest whole run left, or the run of this id. Raises `InputError` where there is no such run."""
         runs = [run for run in self.runs() if run["versions"] and run_id in (None, run["run_id"])]
         if not runs:
-            what = f"no finished run {run_id}; `tdm-ray runs {self.root}` lists them" if run_id else "no finished run"
-            raise InputError(f"{self.root}: {what}")
+            cure = f"`tdm-ray score PAPERS --out {self.root}` makes one"
+            if run_id:
+                cure = f"`tdm-ray runs {self.root}` lists them"
+            raise InputError(f"{self.root}: holds no finished run{f' {run_id}' if run_id else ''}; {cure}")
         return Snapshot(self, runs[0], runs[0]["versions"])
 
 
@@ -184,9 +230,19 @@ class Snapshot:
         return self.scan(name).to_table(columns=columns, filter=rows)
 
 
-def is_store(root: str) -> bool:
-    """Whether nights have been recorded in this folder."""
-    return exists(join(root, "runs", "_delta_log"))
+def _add_action(path: str) -> AddAction:
+    """What Delta Lake's log says of a new file; see its protocol, "Add File"."""
+    fs, inner = fsspec.core.url_to_fs(path)
+    with fs.open(inner, "rb") as file:
+        rows = pq.ParquetFile(file).metadata.num_rows
+    return AddAction(
+        path=path.rsplit("/", 1)[-1],
+        size=int(fs.size(inner)),
+        partition_values={},
+        modification_time=int(time.time() * 1000),
+        data_change=True,
+        stats=json.dumps({"numRecords": rows}),
+    )
 
 
 def options(root: str) -> dict[str, str] | None:

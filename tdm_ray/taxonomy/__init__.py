@@ -1,1 +1,1 @@
-"""The known labels, where they come from, and the gold that says which paper reports which. No Ray, no torch."""
+"""The known labels, and where they come from. No Ray, no torch."""

@@ -12,6 +12,8 @@ from functools import lru_cache
 
 import pandas as pd
 
+from tdm_ray.arxiv_ids import month_number
+
 # What a column of a leaderboard may be without being a result: no way is better.
 _NO_RESULT = (
     r"backbone|encoder|annotations?|(train(ing)?|pre-training) ?(set|split|data ?set)|"
@@ -62,7 +64,6 @@ def _by_rule(name: str) -> str:
 # On the labels of the real taxonomy whose direction is known: 8 months and a correlation of 0.4 are right for 399 of
 # 404 labels.
 _LEAST_MONTHS, _LEAST_CORRELATION = 8, 0.4
-_MONTH = re.compile(r"(\d{4})\.\d{4,5}")
 
 
 def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
@@ -70,8 +71,8 @@ def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
 
     Results get better: a rank correlation of month and score that is far from zero tells which way is better.
     """
-    dated = [(match[1], score) for paper_id, score in results if (match := _MONTH.match(paper_id))]
-    frame = pd.DataFrame(dated, columns=["month", "score"]).astype({"month": int})
+    dated = [(month, score) for paper_id, score in results if (month := month_number(paper_id))]
+    frame = pd.DataFrame(dated, columns=["month", "score"])
     if frame["month"].nunique() < _LEAST_MONTHS:
         return "unknown"
     correlation = frame["month"].rank().corr(frame["score"].rank())

@@ -7,6 +7,7 @@ import json
 from rich.markup import escape
 from rich.table import Table
 
+from tdm_ray.records import TDM_COLUMNS
 from tdm_ray.taxonomy.labels import Taxonomy
 
 
@@ -19,10 +20,10 @@ def matching(taxonomy: Taxonomy, words: str | None) -> Taxonomy:
 
 def as_table(taxonomy: Taxonomy) -> Table:
     """One row a label; the caption counts labels, tasks, datasets and metrics."""
-    counts = {part: len({getattr(x.tdm, part) for x in taxonomy.labels}) for part in ("task", "dataset", "metric")}
+    counts = {part: len({getattr(x.tdm, part) for x in taxonomy.labels}) for part in TDM_COLUMNS}
     said = ", ".join(f"{n:,} {part}s" for part, n in counts.items())
     shown = Table(caption=f"{len(taxonomy):,} labels: {said}; taxonomy_id {taxonomy.taxonomy_id}", show_lines=False)
-    for name in ("task", "dataset", "metric", "direction", "count", "aliases"):
+    for name in (*TDM_COLUMNS, "direction", "count", "aliases"):
         shown.add_column(name, justify="right" if name == "count" else "left")
     for x in taxonomy.labels:
         cells = (x.tdm.task, x.tdm.dataset, x.tdm.metric, x.direction, f"{x.papers or ''}", "; ".join(x.aliases))

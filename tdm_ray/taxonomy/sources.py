@@ -21,14 +21,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import TaxonomyError
-from tdm_ray.text.clean import clean
-from tdm_ray.records import TAXONOMY, TDM
+from tdm_ray.records import TAXONOMY, TDM, TDM_COLUMNS
 from tdm_ray.storage import open_file
 from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import DIRECTIONS, Label, Taxonomy
+from tdm_ray.text.clean import clean
 
 DEFAULT = "default"
-_OWN = {"task", "dataset", "metric"}
+_OWN = set(TDM_COLUMNS)
 
 
 def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
@@ -77,7 +77,7 @@ def _tsv(path: str, lines: list[str]) -> Iterator[Label]:
 
 def _own_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
     for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
-        tdm = TDM(*(clean(row.get(part)) for part in ("task", "dataset", "metric")))
+        tdm = TDM(*(clean(row.get(part)) for part in TDM_COLUMNS))
         direction, papers = clean(row.get("direction")) or "unknown", clean(row.get("papers")) or "0"
         if not all((tdm.task, tdm.dataset, tdm.metric)):
             raise TaxonomyError(f"{path}, line {number}: task, dataset and metric must be given; found {str(tdm)!r}")

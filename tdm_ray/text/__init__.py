@@ -1,1 +1,1 @@
-"""What the model reads of a paper: passages, DocTAET, evidence windows. No Ray, no torch."""
+"""What is read of a paper: clean text, sentences and passages, words, printed numbers. No Ray, no torch."""

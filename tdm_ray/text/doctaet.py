@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from tdm_ray.text.passages import column_headers, sentences, split_caption
 from tdm_ray.records import Paper
+from tdm_ray.text.passages import column_headers, sentences, split_caption
 
 MAX_WORDS = 150
 _SECTION = re.compile(r"experiment|evaluation|data\s?set", re.IGNORECASE)

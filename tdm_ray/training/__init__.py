@@ -1,1 +1,1 @@
-"""Fine-tuning the entailment model on gold."""
+"""All that learns from gold: index, matcher, training pairs, fine-tuning on Ray Train."""

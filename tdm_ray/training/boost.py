@@ -13,8 +13,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from tdm_ray.parallel import cores
 from tdm_ray.extract.candidates import Floats, Ints
+from tdm_ray.parallel import cores
 
 Bools = NDArray[np.bool_]
 FOLDS = 3

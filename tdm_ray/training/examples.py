@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tdm_ray.config import DatasetConfig
 from tdm_ray.classify.entailment import hypothesis
-from tdm_ray.gold.labelled_papers import Labelled
 from tdm_ray.classify.shortlist import Shortlister, View
+from tdm_ray.config import DatasetConfig
+from tdm_ray.gold.labelled_papers import Labelled
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.text.doctaet import doctaet
 from tdm_ray.text.passages import passages
 from tdm_ray.text.windows import WINDOWS, premise_text
-from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.training.negatives import draw_hard, draw_random, first_of, random_of
 
 UNKNOWN = "unknown"

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tdm_ray.classify.precision import fastest_precision
+from tdm_ray.classify.resources import Resources
 from tdm_ray.config import DatasetConfig, ScoreConfig, TrainConfig
-from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.gold.labelled_papers import gather, read_all
-from tdm_ray.training.index import fit_calibrator, study
-from tdm_ray.classify.scorer import Knowledge
-from tdm_ray.storage import exists, join, remove_folder
 from tdm_ray.gold.annotations import read_gold
+from tdm_ray.gold.labelled_papers import gather, read_all
+from tdm_ray.storage import exists, join, remove_folder
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.training.fit import train_model
+from tdm_ray.training.index import fit_calibrator, study
 
 
 def fine_tune(
@@ -37,11 +37,12 @@ def calibrate(
     folder: str, papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int
 ) -> dict[str, Any]:
     """Fit the calibrator of a checkpoint, for scoring without an index: names and the model's word only."""
-    checkpoint, labels = open_checkpoint(folder), read_taxonomy(taxonomy, min_count=min_count)
-    knowledge = Knowledge(ScoreConfig(model=folder), checkpoint, labels, None)
+    config = ScoreConfig(model=folder, taxonomy=taxonomy, min_count=min_count)
+    resources = Resources.of(config, fastest_precision()[0])
+    labels = resources.taxonomy
     lesson = study(
-        gather(read_all(papers), read_gold(*annotations), labels, read_taxonomy(taxonomy)), knowledge.shortlister
+        gather(read_all(papers), read_gold(*annotations), labels, read_taxonomy(taxonomy)), resources.shortlister
     )
-    calibrator, figures = fit_calibrator(lesson, knowledge)
-    calibrator.save(checkpoint.calibrator_folder)
+    calibrator, figures = fit_calibrator(lesson, resources)
+    calibrator.save(resources.checkpoint.calibrator_folder)
     return figures

@@ -28,10 +28,10 @@ import torch
 from ray.data import ExecutionOptions
 from ray.train.torch import TorchTrainer
 
-from tdm_ray.run.cluster import connect, gpus, prepare_context
+from tdm_ray.classify.entailment import load_encoder, save_half
 from tdm_ray.config import TrainConfig
 from tdm_ray.errors import InputError, OutputError, TdmRayError
-from tdm_ray.classify.entailment import load_encoder, save_half
+from tdm_ray.run.cluster import connect, gpus, prepare_context
 from tdm_ray.storage import (  # fmt: skip
     copy_files,
     digest,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from tdm_ray.config import ScoreConfig
-from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.calibration import (  # fmt: skip
     Calibrator,
     Joint,
@@ -21,19 +20,22 @@ from tdm_ray.classify.calibration import (  # fmt: skip
     sigmoid,
 )
 from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all
 from tdm_ray.classify.index import save_index
-from tdm_ray.training.neighbours import labelled_neighbours, versions
 from tdm_ray.classify.lexicon import Floats, Lexicon
-from tdm_ray.extract.quotes import Quotes, dataset_words
-from tdm_ray.classify.scorer import Decider, Knowledge, prepare
+from tdm_ray.classify.precision import fastest_precision
+from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.scorer import Decider, prepare
 from tdm_ray.classify.shortlist import Shortlist, Shortlister
+from tdm_ray.config import ScoreConfig
+from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.extract.quotes import Quotes, dataset_words
+from tdm_ray.gold.annotations import Gold, fold_of, read_gold
+from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all
 from tdm_ray.parallel import cores, over_chunks
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
-from tdm_ray.gold.annotations import Gold, fold_of, read_gold
-from tdm_ray.arxiv_ids import base_id
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.training.neighbours import labelled_neighbours, versions
 
 FOLDS = 5
 # Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
@@ -77,14 +79,14 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
     quotes = Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
-    calibrator, figures = fit_calibrator(lesson, Knowledge(config, checkpoint, taxonomy, None))
+    calibrator, figures = fit_calibrator(lesson, Resources.of(replace(config, index=None), fastest_precision()[0]))
     facts = {
         "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
-        **counts, **figures, "quoted_papers": quotes.papers,
+        **counts, **figures, **quotes.save(out),
     }  # fmt: skip
     save_index(
         out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator,
-        gold.scores([p.paper_id for p in papers], taxonomy), quotes, facts,
+        gold.scores([p.paper_id for p in papers], taxonomy), facts,
     )  # fmt: skip
     return facts
 
@@ -114,19 +116,19 @@ class _Student:
         return found.keep(~np.isin(found.labels, list(labelled.own.difference(labelled.known))))
 
 
-def fit_calibrator(lesson: Lesson, knowledge: Knowledge) -> tuple[Calibrator, dict[str, Any]]:
+def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, dict[str, Any]]:
     """The prior from all papers, the joint from those that the model was not trained on; and how well they did."""
     sizes = [len(found.labels) for found in lesson.shortlists]
     rows = np.concatenate([found.features for found in lesson.shortlists])
     trees, log_odds = fit_prior(rows, np.concatenate(lesson.truth), np.repeat(lesson.folds, sizes))
     priors = np.split(log_odds, np.cumsum(sizes)[:-1])
-    seen = {base_id(paper_id) for paper_id in knowledge.checkpoint.learnt_from}
+    seen = {base_id(paper_id) for paper_id in resources.checkpoint.learnt_from}
     unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in seen]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
-    decider = Decider(knowledge, threads=cores())
+    decider = Decider(resources, threads=cores())
     inputs, truth = [], []
     for i in unseen:
-        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], knowledge.config.asked)
+        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
         inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
         truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))

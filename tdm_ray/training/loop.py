@@ -19,8 +19,9 @@ import torch
 from sklearn.metrics import average_precision_score
 from transformers import get_linear_schedule_with_warmup
 
+from tdm_ray.classify.entailment import load_encoder, truth_logit
+from tdm_ray.classify.precision import BFLOAT16, fastest_precision
 from tdm_ray.config import TrainConfig
-from tdm_ray.classify.entailment import has_fast_bfloat16, load_encoder, truth_logit
 from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of, tensors
 
 SCORE = "average_precision"
@@ -68,6 +69,7 @@ class Worker:
             if checkpoint:
                 self._restore(torch.load(os.path.join(folder, STATE), map_location=self.device, weights_only=True))
         self.first = self.progress.step
+        self.bfloat16 = fastest_precision()[0] == BFLOAT16
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.optimizer.load_state_dict(state["optimizer"])
@@ -109,8 +111,7 @@ class Worker:
     def _logits(self, batch: pa.Table) -> torch.Tensor:
         names = self.tokenizer.model_input_names
         given = tensors(batch, self.tokenizer.pad_token_id or 0, names, self.device)
-        fast = torch.cuda.is_bf16_supported() if self.device.type == "cuda" else has_fast_bfloat16()
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=fast):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             return truth_logit(self.model(**given).logits.float())
 
     @torch.inference_mode()

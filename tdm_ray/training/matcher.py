@@ -12,26 +12,26 @@ from typing import Any
 import lightgbm
 import numpy as np
 
-from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.classify.calibration import best_threshold
 from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.gold.labelled_papers import read_all
 from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.extract.associations import Associations, Counts, count_words
+from tdm_ray.extract.candidates import Candidates, Floats, candidates_of
+from tdm_ray.extract.features import FROM_INDEX, Seen, Signs
+from tdm_ray.extract.matcher import Looks, Matcher, first_look, second_look, third_look
 from tdm_ray.extract.quotes import Quotes, dataset_words
-from tdm_ray.text.numbers import numbers, same_number
+from tdm_ray.extract.rerank_features import TOP, Board
+from tdm_ray.gold.annotations import Gold, fold_of, of_others, read_gold
+from tdm_ray.gold.labelled_papers import read_all
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import Paper
-from tdm_ray.extract.associations import Associations, Counts, count_words
-from tdm_ray.training.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
-from tdm_ray.extract.candidates import Candidates, Floats, candidates_of
-from tdm_ray.extract.matcher import Looks, Matcher, first_look, second_look, third_look
-from tdm_ray.extract.rerank_features import TOP, Board
-from tdm_ray.extract.features import FROM_INDEX, Seen, Signs
 from tdm_ray.storage import exists, list_files
 from tdm_ray.taxonomy.direction import direction_of
-from tdm_ray.gold.annotations import Gold, fold_of, of_others, read_gold
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
+from tdm_ray.text.numbers import numbers, same_number
+from tdm_ray.training.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
 
 # Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for the rest.
 _WRONG = 100

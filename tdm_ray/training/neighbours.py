@@ -9,14 +9,14 @@ import numpy as np
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.neighbours import Neighbours, new_vectorizer, telling_words
+from tdm_ray.gold.annotations import Gold
 from tdm_ray.parallel import over_chunks
+from tdm_ray.records import Paper
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.text.passages import passages
 from tdm_ray.text.tokens import tokens
-from tdm_ray.records import Paper
-from tdm_ray.gold.annotations import Gold
-from tdm_ray.arxiv_ids import base_id
-from tdm_ray.taxonomy.labels import Taxonomy
 
 
 def versions(paper_ids: Sequence[str]) -> list[list[int]]:

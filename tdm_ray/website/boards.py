@@ -8,8 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from tdm_ray.leaderboard.export import csv_of, json_of
-from tdm_ray.leaderboard.rank import TDM_PARTS
-from tdm_ray.records import TDM
+from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.website.evidence import shown_evidence
 from tdm_ray.website.plot import plot
 from tdm_ray.website.render import render
@@ -23,7 +22,7 @@ def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
     """For each leaderboard (its rows of `LEADERBOARDS`, in order of rank) the page, `.csv` and `.json`."""
     for board in boards:
         rows = board.to_pylist()
-        tdm = TDM(*(rows[0][part] for part in TDM_PARTS))
+        tdm = TDM(*(rows[0][part] for part in TDM_COLUMNS))
         url = board_url(tdm)
         yield url, _page(tdm, rows, url)
         yield url.replace(".html", ".csv"), csv_of(rows)

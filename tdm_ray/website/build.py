@@ -15,15 +15,15 @@ import fsspec
 import pyarrow as pa
 
 from tdm_ray.errors import OutputError
-from tdm_ray.leaderboard.rank import key
+from tdm_ray.keys import label_keys
 from tdm_ray.parallel import over_chunks
+from tdm_ray.storage import exists, join, list_files, read_json, write_json
 from tdm_ray.website.boards import board_pages
 from tdm_ray.website.content import Content, packed, paper_keys, unpacked
 from tdm_ray.website.files import Files
 from tdm_ray.website.overview import area_pages, home_page, run_pages, search_index
 from tdm_ray.website.papers import paper_pages
 from tdm_ray.website.source import read_source
-from tdm_ray.storage import exists, join, list_files, read_json, write_json
 
 _MARK = "site.json"
 _LEAST = 8  # packs: 2,000 pages are written sooner than processes start
@@ -51,7 +51,7 @@ class SiteSummary:
 
 
 def build_site(folder: str, out: str) -> SiteSummary:
-    """Write the pages of the leaderboards in `folder` (a store, or what `build_leaderboards` wrote) to `out`.
+    """Write the pages of the leaderboards of the store `folder` to `out`.
 
     Built again into a folder, only what has changed is written; pages of what is gone are removed. Raises
     `InputError` where there are no leaderboards, `OutputError` where `out` holds other things.
@@ -64,7 +64,7 @@ def build_site(folder: str, out: str) -> SiteSummary:
     few = chain(_static(), [home_page(content), search_index(content)], area_pages(content), run_pages(content))
     write_json(join(out, _MARK), {"files": sorted(held), "whole": False})
     names = files.write(list(few))
-    names += over_chunks(_Write(files, board_pages, key), packed(content.boards), size=1, least=_LEAST)
+    names += over_chunks(_Write(files, board_pages, label_keys), packed(content.boards), size=1, least=_LEAST)
     names += over_chunks(_Write(files, paper_pages, paper_keys), packed(content.papers), size=1, least=_LEAST)
     there = {name for name, _ in names}
     removed = files.remove(held - there)

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.leaderboard.rank import TDM_PARTS, key
-from tdm_ray.records import TDM
+from tdm_ray.keys import label_keys
+from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.website.areas import area_of
 from tdm_ray.website.source import RunFacts, Source
 from tdm_ray.website.urls import board_url
@@ -47,31 +47,31 @@ class Content:
     @classmethod
     def of(cls, source: Source) -> Content:
         """Sorted by label, whatever order the files came in, and with the number of entries of each leaderboard."""
-        order = [*((part, "ascending") for part in TDM_PARTS), ("rank", "ascending")]
+        order = [*((part, "ascending") for part in TDM_COLUMNS), ("rank", "ascending")]
         table = source.boards.sort_by(order).combine_chunks()
         return cls(table, source.runs, source.left_out)
 
     @cached_property
     def boards(self) -> list[pa.Table]:
         """A table each."""
-        return _cut(self.table, key(self.table))
+        return _cut(self.table, label_keys(self.table))
 
     @cached_property
     def papers(self) -> list[pa.Table]:
         """A table each, with the column `entries`: of the leaderboard."""
         sizes = np.repeat([len(board) for board in self.boards], [len(board) for board in self.boards])
         table = self.table.append_column("entries", pa.array(sizes, pa.int32()))
-        order = [("probability", "descending"), ("rank", "ascending"), *((part, "ascending") for part in TDM_PARTS)]
+        order = [("probability", "descending"), ("rank", "ascending"), *((part, "ascending") for part in TDM_COLUMNS)]
         table = table.sort_by([("paper_id", "ascending"), *order])
         return _cut(table, paper_keys(table))
 
     @cached_property
     def lines(self) -> list[Line]:
         """What lists show of each leaderboard, in order."""
-        shown = [*TDM_PARTS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
+        shown = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
         starts = np.cumsum([0, *(len(board) for board in self.boards)])[:-1]
         firsts = self.table.select(shown).take(pa.array(starts)).to_pylist()
-        tdms = [TDM(*(row[part] for part in TDM_PARTS)) for row in firsts]
+        tdms = [TDM(*(row[part] for part in TDM_COLUMNS)) for row in firsts]
         return [
             Line(tdm, board_url(tdm), len(board), first)
             for tdm, board, first in zip(tdms, self.boards, firsts, strict=True)

@@ -7,13 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tdm_ray.leaderboard.rank import TDM_PARTS
-from tdm_ray.records import TDM
+from tdm_ray.arxiv_ids import base_id
+from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.website.areas import OTHER
 from tdm_ray.website.content import Content, Line
 from tdm_ray.website.render import render
 from tdm_ray.website.urls import area_url, board_url, paper_url, run_url
-from tdm_ray.arxiv_ids import base_id
 
 _TASKS = 8
 
@@ -57,7 +56,7 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
 
 
 def _tdm(row: Mapping[str, Any]) -> TDM:
-    return TDM(*(row[part] for part in TDM_PARTS))
+    return TDM(*(row[part] for part in TDM_COLUMNS))
 
 
 def search_index(content: Content) -> tuple[str, str]:

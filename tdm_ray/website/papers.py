@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from tdm_ray.leaderboard.evaluation_tables import url_of
+from tdm_ray.arxiv_ids import page_of
 from tdm_ray.records import TDM
 from tdm_ray.website.evidence import shown_evidence
 from tdm_ray.website.render import render
@@ -28,5 +28,5 @@ def paper_pages(papers: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
         ]
         yield (
             paper_url(first["paper_id"]),
-            render("paper.html", root="../", paper=first, arxiv=url_of(first["paper_id"]), rows=entries),
+            render("paper.html", root="../", paper=first, arxiv=page_of(first["paper_id"]), rows=entries),
         )

@@ -1,4 +1,4 @@
-"""What a site is made of: the leaderboards of a folder or a store, and the runs that made them."""
+"""What a site is made of: the leaderboards of a store, and the runs that made them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
-from tdm_ray.leaderboard.aggregate import left_out, read_leaderboards
-from tdm_ray.leaderboard.rank import TDM_PARTS, entry_keys
-from tdm_ray.storage import exists, join, read_json
-from tdm_ray.store.schemas import RUNS
-from tdm_ray.store.tables import Store, is_store
+from tdm_ray.keys import entry_keys
+from tdm_ray.leaderboard.read import left_out, read_leaderboards
+from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.store.tables import Store
 
 _RUNS = 60  # two months of nights
 _COMPARED = 10  # of the newest, what changed is looked up in their tables, which a store keeps for a week
 _SHOWN = 200
-_COLUMNS = [*TDM_PARTS, "paper_id", "title", "published", "score", "score_text", "rank"]
+_COLUMNS = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "rank"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,7 @@ class Changes:
 
 @dataclass(frozen=True)
 class RunFacts:
-    """A run: its row of `runs`, or what `run.json` says; `changes` where they are known."""
+    """A run: its row of `runs`; `changes` where they are known."""
 
     row: Mapping[str, Any]
     changes: Changes | None = None
@@ -51,11 +50,10 @@ class Source:
 def read_source(folder: str) -> Source:
     """Raises `InputError` where there are no leaderboards in `folder`."""
     boards = read_leaderboards(folder)
-    runs = list(_nights(Store(folder)) if is_store(folder) else _single(folder))
-    return Source(boards, runs, left_out(folder, boards))
+    return Source(boards, list(_runs(Store(folder))), left_out(folder, boards))
 
 
-def _nights(store: Store) -> Iterator[RunFacts]:
+def _runs(store: Store) -> Iterator[RunFacts]:
     rows = store.runs()
     start: Mapping[str, Any] = {"versions": {}}  # before the first night there was nothing
     whole = [*(row for row in rows if row["versions"]), start]
@@ -72,18 +70,10 @@ def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> 
     try:
         new = store.read("leaderboards", _COLUMNS, version=now)
         old = (
-            store.read("leaderboards", [*TDM_PARTS, "paper_id"], version=then) if then is not None else new.slice(0, 0)
+            store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=then) if then is not None else new.slice(0, 0)
         )
     except (OSError, DeltaError):  # its files were removed with those of its week
         return None
     new = new.filter(pc.invert(pc.is_in(entry_keys(new), value_set=entry_keys(old).combine_chunks())))
-    first = new.sort_by([("rank", "ascending"), *((part, "ascending") for part in TDM_PARTS)])
+    first = new.sort_by([("rank", "ascending"), *((part, "ascending") for part in TDM_COLUMNS)])
     return Changes(len(new), first.slice(0, _SHOWN).to_pylist())
-
-
-def _single(folder: str) -> Iterator[RunFacts]:
-    """A folder that `score` wrote knows one run."""
-    if exists(join(folder, "run.json")):
-        record, empty = read_json(join(folder, "run.json")), dict.fromkeys(RUNS.names)
-        facts = {**record["identity"], **record["summary"]}
-        yield RunFacts({**empty, "run_id": "run", "outcome": "done", **facts, "papers": record["summary"]["papers"]})

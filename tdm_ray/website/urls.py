@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from tdm_ray.leaderboard.rank import key_of
+from tdm_ray.keys import label_key
 from tdm_ray.records import TDM
 from tdm_ray.storage import digest
 
@@ -14,7 +14,7 @@ _LONGEST = 80  # characters: with the folder and ending far below the 255 bytes 
 
 def board_url(tdm: TDM) -> str:
     """The page of a leaderboard; labels that would share a name are told apart by a hash."""
-    return f"boards/{_name(' '.join((tdm.task, tdm.dataset, tdm.metric)), key_of(tdm))}.html"
+    return f"boards/{_name(' '.join((tdm.task, tdm.dataset, tdm.metric)), label_key(tdm))}.html"
 
 
 def paper_url(paper_id: str) -> str:

@@ -18,8 +18,8 @@ from typing import Any
 import pypandoc
 from pylatexenc.latex2text import LatexNodes2Text
 
-from tdm_ray.text.clean import clean
 from tdm_ray.papers.latex.tex import balanced
+from tdm_ray.text.clean import clean
 
 # Pandoc takes 0.1 s for a paper, 0.6 at worst of 60; a macro that doubles for ever takes all it is given.
 _CALL_S = 10.0

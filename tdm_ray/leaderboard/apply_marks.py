@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.leaderboard.rank import entry_keys, key
-from tdm_ray.records import MARKS
 from tdm_ray.gold.marks import find_marks, latest
+from tdm_ray.keys import entry_keys, label_keys
+from tdm_ray.records import MARKS
 
 
 def read_marks(folder: str) -> pa.Table:
@@ -16,7 +16,7 @@ def read_marks(folder: str) -> pa.Table:
     return pa.Table.from_pylist(latest(find_marks(folder)), schema=MARKS)
 
 
-def honour(predictions: pa.Table, marks: pa.Table) -> pa.Table:
+def apply_marks(predictions: pa.Table, marks: pa.Table) -> pa.Table:
     """Predictions (columns of `PREDICTIONS`) less those marked wrong; those marked right have probability 1.
 
     A score that a person gave takes the place of the one found, and its evidence is of kind "review". A mark counts for
@@ -45,7 +45,7 @@ def changed_labels(one: pa.Table, other: pa.Table) -> set[str]:
     """The labels (as `key` writes them) whose marks are not the same in both tables."""
     both = pa.concat_tables(table.select(MARKS.names) for table in (one, other)).combine_chunks()
     rows = both.group_by(MARKS.names).aggregate([([], "count_all")])
-    return set(key(rows.filter(pc.equal(rows["count_all"], 1))).to_pylist())
+    return set(label_keys(rows.filter(pc.equal(rows["count_all"], 1))).to_pylist())
 
 
 def _evidence(found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray) -> pa.Array:

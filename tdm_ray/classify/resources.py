@@ -1,0 +1,114 @@
+"""Everything that a `ScoreConfig` names, loaded when it is first needed: a worker loads what it uses and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from tdm_ray.classify.calibration import Calibrator
+from tdm_ray.classify.checkpoint import Checkpoint, checkpoint_digest, open_checkpoint
+from tdm_ray.classify.features import MIN_NAME_COVERAGE
+from tdm_ray.classify.index import Index, index_digest
+from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.classify.precision import FLOAT32, PRECISIONS
+from tdm_ray.classify.shortlist import Shortlister
+from tdm_ray.config import ScoreConfig
+from tdm_ray.storage import digest, file_bytes, list_files
+from tdm_ray.taxonomy.direction import direction_over_time
+from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """Digests of the files that decide, made once by the driver and handed to the workers; and the precision."""
+
+    checkpoint: str
+    index: str
+    matcher: str
+    precision: str = FLOAT32
+
+    @classmethod
+    def of(cls, config: ScoreConfig, precision: str = FLOAT32) -> Fingerprints:
+        """Read the files and make them. Raises `CheckpointError` for what is no checkpoint or index."""
+        index = index_digest(config.index) if config.index else ""
+        matcher = digest(file_bytes(list_files(config.matcher_folder)))
+        return cls(checkpoint_digest(config.model), index, matcher, precision)
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Checkpoint, taxonomy, index and what is made of them; all but the model's weights."""
+
+    config: ScoreConfig
+    fingerprints: Fingerprints
+
+    @classmethod
+    def of(cls, config: ScoreConfig, precision: str = FLOAT32) -> Resources:
+        """The resources of a configuration; all of it is checked.
+
+        Raises `CheckpointError`, `TaxonomyError` for what cannot be used.
+        """
+        read_taxonomy(config.taxonomy, min_count=config.min_count)  # the fastest of the checks comes first
+        found = cls(config, Fingerprints.of(config, precision))
+        found.checkpoint.check()
+        if found.index:
+            found.index.check(found.fingerprints.checkpoint)
+        return found
+
+    def with_precision(self, precision: str) -> Resources:
+        """The same for a model that computes in another precision."""
+        return replace(self, fingerprints=replace(self.fingerprints, precision=precision))
+
+    @cached_property
+    def checkpoint(self) -> Checkpoint:
+        """The model's folder, its word counts and its calibrator."""
+        return open_checkpoint(self.config.model, self.fingerprints.checkpoint)
+
+    @cached_property
+    def index(self) -> Index | None:
+        """What labelled papers taught, where there is an index."""
+        return Index(self.config.index, self._labels) if self.config.index else None
+
+    @cached_property
+    def _labels(self) -> Taxonomy:
+        return read_taxonomy(self.config.taxonomy, min_count=self.config.min_count)
+
+    @cached_property
+    def taxonomy(self) -> Taxonomy:
+        """The labels; where neither the file nor the metric's name says which way is better, the index's scores do."""
+        if self.index is None:
+            return self._labels
+        scores = self.index.scores
+        silent = [n for n in scores if self._labels.labels[n].direction == "unknown"]
+        return self._labels.directed({n: direction_over_time(scores[n]) for n in silent})
+
+    @cached_property
+    def calibrator(self) -> Calibrator:
+        """The index's where there is one, else the checkpoint's."""
+        return self.index.calibrator if self.index else self.checkpoint.calibrator
+
+    @property
+    def threshold(self) -> float:
+        """The least probability of a prediction."""
+        return self.calibrator.joint.threshold if self.config.threshold is None else self.config.threshold
+
+    @property
+    def model_id(self) -> str:
+        """Names all that decides besides the taxonomy: checkpoint, precision, index, matcher, threshold, labels."""
+        prints = self.fingerprints
+        parts = (prints.checkpoint, prints.index, prints.matcher, self.threshold, self.config.max_labels)
+        decided_by = digest([repr((*parts, prints.precision, MIN_NAME_COVERAGE)).encode()])
+        return f"{self.checkpoint.name}-{prints.precision}-{decided_by}"
+
+    def precision_of(self, model_id: str) -> str | None:
+        """The precision with which these resources have that model id; None where they have it with none."""
+        return next((p for p in PRECISIONS if self.with_precision(p).model_id == model_id), None)
+
+    @cached_property
+    def shortlister(self) -> Shortlister:
+        """The shortlist over this taxonomy, with neighbours where there is an index."""
+        lexicon = Lexicon(self.taxonomy, self.checkpoint.document_frequency, self.checkpoint.documents)
+        learnt: Sequence[object] = (self.index.neighbours, self.index.vectorizer) if self.index else ()
+        return Shortlister(lexicon, *learnt)  # type: ignore[arg-type]

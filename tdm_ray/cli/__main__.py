@@ -1,5 +1,0 @@
-"""`python -m tdm_ray.cli`."""
-
-from tdm_ray.cli import main
-
-main()

@@ -1,0 +1,80 @@
+"""Which engine runs the stages: Ray where a cluster is named or there is more than a few papers, else this process."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import fsspec
+
+from tdm_ray.config import ENGINES, RayConfig
+from tdm_ray.errors import InputError
+from tdm_ray.papers.pieces import Piece, count_papers
+from tdm_ray.parallel import over_chunks
+from tdm_ray.run.local_engine import LocalEngine
+from tdm_ray.run.work import Engine
+from tdm_ray.storage import join, remove_folder
+
+FEW_PAPERS = 16  # a local Ray starts in 20 s, in which this process scores as many
+_FEW_BYTES = 1_000_000  # where only reading will tell how many papers there are
+
+
+def choose_engine(
+    wanted: str, splits: Sequence[Piece], ray_config: RayConfig | None = None
+) -> tuple[Engine, str]:
+    """The engine for these input splits, and why: `wanted` is one of `ENGINES`.
+
+    Raises `InputError` for another name.
+    """
+    if wanted not in ENGINES:
+        raise InputError(f"--engine {wanted}: choose one of {', '.join(ENGINES)}")
+    name, reason = (wanted, "as asked for") if wanted != "auto" else _automatic(splits)
+    if name == "local":
+        blocks = ray_config.papers_a_block if ray_config else None
+        return LocalEngine(papers_a_block=blocks, threads=ray_config.threads if ray_config else None), reason
+    from tdm_ray.run.ray_engine import RayEngine  # Ray takes seconds to import
+
+    return RayEngine(ray_config), reason
+
+
+def _automatic(splits: Sequence[Piece]) -> tuple[str, str]:
+    if os.environ.get("RAY_ADDRESS"):
+        return "ray", "RAY_ADDRESS names a cluster"
+    papers = count_papers(splits)
+    if papers is not None:
+        few = papers <= FEW_PAPERS
+        return ("local" if few else "ray"), f"papers: {papers:,}; up to {FEW_PAPERS} are done in this process"
+    size = sum(_size(path) for split in splits for path in split.paths)
+    few = size <= _FEW_BYTES
+    return ("local" if few else "ray"), f"{size / 1e6:.1f} MB of papers; up to 1 MB is done in this process"
+
+
+def _size(path: str) -> int:
+    fs, inner = fsspec.core.url_to_fs(path)
+    return int(fs.size(inner) or 0)
+
+
+def over_parts(do: Callable[[Sequence[str]], list[Any]], parts: Sequence[str]) -> list[Any]:
+    """`do` for each of some files: on the cluster that RAY_ADDRESS names, else by processes of this machine."""
+    if not os.environ.get("RAY_ADDRESS"):
+        return over_chunks(do, parts, size=1, least=2)
+    from tdm_ray.run.cluster import over_cluster
+
+    return over_cluster(do, list(parts))
+
+
+@contextmanager
+def parts_folder(root: str, run_id: str) -> Iterator[str]:
+    """A folder for the parts: of the store, where nodes of a cluster reach it, else of this machine."""
+    if not os.environ.get("RAY_ADDRESS"):
+        with tempfile.TemporaryDirectory() as place:
+            yield place
+        return
+    place = join(root, "_staging", f"ranking-{run_id}")
+    try:
+        yield place
+    finally:
+        remove_folder(place)
