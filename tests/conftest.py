@@ -12,16 +12,20 @@ import csv
 import dataclasses
 import json
 import logging
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
 from tdm_ray.demo import demo_papers
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import TDM
+from tdm_ray.extract.matcher import Matcher
+from tdm_ray.records import PAPERS, TDM
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -61,6 +65,22 @@ def same_data_context(request):
     before = DataContext.get_current().copy()
     yield
     DataContext._set_current(before)
+
+
+def write_papers(papers, path, rows_a_group=64):
+    """A papers table; returns `path`."""
+    table = pa.Table.from_pylist([paper.row() for paper in papers], schema=PAPERS)
+    pq.write_table(table, path, row_group_size=rows_a_group, compression="zstd")
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_matcher():
+    """A matcher's folder is read once for all tests: half a second each time."""
+    patch = pytest.MonkeyPatch()
+    patch.setattr(Matcher, "load", lru_cache(Matcher.load))
+    yield
+    patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -1,45 +1,46 @@
-"""Nights on a real local Ray and a tiny model: what is new is scored, nothing twice, nothing lost."""
+"""Runs of a store by the local engine and a tiny model: what is new is scored, nothing twice, nothing lost."""
 
 import dataclasses
 import io
 import json
-import os
 import subprocess
 import sys
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import _row
+from conftest import _row, write_papers
 from rich.console import Console
 
-from benchmarks.speed.corpus import write_corpus
 from tdm_ray.cli import app
 from tdm_ray.config import RayConfig, ScoreConfig
-from tdm_ray.errors import BusyError, InputError, OutputError, TdmRayError
-from tdm_ray.leaderboard.read import build_leaderboards, read_leaderboards
-from tdm_ray.papers.read import piece_tables
-from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
-from tdm_ray.run import attempts
-from tdm_ray.run import night as night_module
+from tdm_ray.errors import BusyError, CheckpointError, InputError, OutputError, TaxonomyError, TdmRayError
+from tdm_ray.leaderboard.read import read_leaderboards
+from tdm_ray.records import TDM
+from tdm_ray.run import retry
+from tdm_ray.run import run as run_module
 from tdm_ray.run.commit import Commit
-from tdm_ray.run.guard import Worker
+from tdm_ray.run.ingest import ingest_corpus
+from tdm_ray.run.local_engine import LocalEngine
 from tdm_ray.run.log import Log
-from tdm_ray.run.ray_engine import ingest_corpus
-from tdm_ray.run.run import new_run_id, run_night
-from tdm_ray.run.stages import Decide, Prepare
+from tdm_ray.run.run import new_run_id, run_night, score_corpus
+from tdm_ray.run.stages import Prepare
 from tdm_ray.run.summary import as_table
-from tdm_ray.scoring import pipeline
 from tdm_ray.store.lease import lease
+from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 SMALL = RayConfig(papers_a_block=3)
-REAL = pipeline.stage_outcomes
 KEPT = {"predictions", "scored", "leaderboards", "rejects"}
 _TIMES = ("scored_at", "seen_at", "detail", "location")
+
+
+def never(why):
+    return lambda *_, **__: pytest.fail(why)
 
 
 class Nights:
@@ -52,16 +53,12 @@ class Nights:
     def add(self, *papers):
         """A papers table of a file a paper: read as it is."""
         for paper in papers:
-            write_corpus([paper], str(self.papers / f"{paper.paper_id.replace('/', '')}.parquet"))
+            write_papers([paper], str(self.papers / f"{paper.paper_id.replace('/', '')}.parquet"))
 
     def run(self, config=None, store=None):
-        return run_night(
-            str(self.papers),
-            store or self.store,
-            config or self.config,
-            SMALL,
-            log=Log(new_run_id(), file=io.StringIO()),
-        ).run
+        log = Log(new_run_id(), file=io.StringIO())
+        papers = str(self.papers)
+        return run_night(papers, store or self.store, config or self.config, SMALL, engine="local", log=log).run
 
     def versions(self):
         return Store(self.store).versions()
@@ -80,30 +77,13 @@ def assert_same(one, other, drop=()):
 
 @pytest.fixture
 def nights(tmp_path, tiny_model, papers, monkeypatch):
-    """The stages are called in this process, as actors would call them: ten seconds a night less."""
     found = Nights(tmp_path, ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5))
     found.add(*papers[:5])
-    monkeypatch.setattr(pipeline, "stage_outcomes", in_process)
-    monkeypatch.setattr(attempts, "WAIT_S", 0.01)
+    monkeypatch.setattr(retry, "WAIT_S", 0.01)
     return found
 
 
-@pytest.fixture
-def on_ray(nights, ray_session, monkeypatch):
-    monkeypatch.setattr(pipeline, "stage_outcomes", REAL)
-    return nights
-
-
-def in_process(pieces, folder, config, ray_config, *, tries, only=None, tell=print):
-    prepare, decide = Prepare(config, only), Decide(config)
-    for number, table in enumerate(table for piece in pieces for table in piece_tables(piece)):
-        for start in range(0, len(table), ray_config.papers_a_block):
-            rows = decide(prepare(table.slice(start, ray_config.papers_a_block)))
-            pq.write_table(rows, f"{folder}/{number}-{start}.parquet")
-
-
-def test_new_and_changed_papers_and_then_nothing(on_ray, papers, monkeypatch):
-    nights = on_ray
+def test_new_and_changed_papers_and_then_nothing(nights, papers, monkeypatch):
     first = nights.run()
     assert (first["papers"], first["scored"], first["new_papers"]) == (5, 5, 5)
     assert first["predictions"] == len(rows(nights.store, "predictions")) > 0
@@ -118,8 +98,8 @@ def test_new_and_changed_papers_and_then_nothing(on_ray, papers, monkeypatch):
     # The same night again: no model, no Ray, no version.
     versions = nights.versions()
     with monkeypatch.context() as patch:
-        patch.setattr("tdm_ray.run.ray_engine.stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
-        patch.setattr("tdm_ray.classify.entailment.EntailmentModel.__init__", lambda *_, **__: pytest.fail("model"))
+        patch.setattr(LocalEngine, "score", never("something was scored"))
+        patch.setattr("tdm_ray.classify.entailment.EntailmentModel.__init__", never("a model was loaded"))
         third = nights.run()
     assert third["outcome"] == "nothing new"
     assert nights.versions() == versions
@@ -129,13 +109,13 @@ def test_new_and_changed_papers_and_then_nothing(on_ray, papers, monkeypatch):
     assert pc.all(
         pc.is_in(store.read("predictions")["paper_id"], store.read("scored")["paper_id"].combine_chunks())
     ).as_py()
-    assert build_leaderboards(nights.store).num_rows == len(rows(nights.store, "leaderboards"))
+    assert read_leaderboards(nights.store).num_rows == len(rows(nights.store, "leaderboards"))
     assert len(read_leaderboards(nights.store, paper_id=papers[1].paper_id))
     summary = next((nights.papers.parent / "store" / "nights").glob(f"{second['run_id']}.md")).read_text()
     assert "papers in 7 = scored 6 + rejected 1 (1 malformed_json)" in summary
 
 
-def test_a_paper_that_was_broken_and_is_mended(nights, ray_session, papers):
+def test_a_paper_that_was_broken_and_is_mended(nights, papers):
     broken = nights.papers / "broken.jsonl"
     broken.write_text("{broken\n")
     assert nights.run()["rejected"] == {"malformed_json": 1}
@@ -187,7 +167,7 @@ def test_labels_come_and_go(nights, tmp_path, tiny_model):
 
 def test_a_turned_direction_ranks_anew_and_scores_nothing(nights, tmp_path, monkeypatch):
     nights.run()
-    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: pytest.fail("something was scored"))
+    monkeypatch.setattr(LocalEngine, "score", never("something was scored"))
     board = Store(nights.store).read("leaderboards").to_pylist()[0]
     tdm = TDM(board["task"], board["dataset"], board["metric"])
     turn = {"higher": "lower", "lower": "higher", "unknown": "lower"}
@@ -236,7 +216,7 @@ def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch,
         with pytest.raises(OSError, match="gone"):
             nights.run()
     with monkeypatch.context() as patch:  # what was scored is not scored again
-        patch.setattr("tdm_ray.run.ray_engine.stage_outcomes", lambda *_, **__: pytest.fail("scored again"))
+        patch.setattr(LocalEngine, "score", never("scored again"))
         night = nights.run()
     assert (night["new_papers"], night["changed_papers"]) == (1, 1)
     nights.run(store=f"{nights.store}-anew")
@@ -246,11 +226,11 @@ def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch,
 
 def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(night_module._Night, "commit", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        patch.setattr(run_module._Run, "commit", lambda *_: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
             nights.run()
     staged = sorted((nights.papers.parent / "store" / "_staging").rglob("*.parquet"))
-    assert len(staged) == 5
+    assert len(staged) == 5  # a file a block, and a block a file of the corpus
     staged[0].write_bytes(staged[0].read_bytes()[:-20])
     staged[1].with_name("again.parquet").write_bytes(staged[1].read_bytes())
     night = nights.run()
@@ -259,31 +239,8 @@ def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeyp
     assert_same(nights.store, f"{nights.store}-anew")
 
 
-def test_a_paper_that_ends_its_process_is_a_reject_and_the_others_are_not(ray_session, papers, tmp_path):
-    poison = papers[4].paper_id
-
-    class Deadly:
-        """A stage as `Decide` is one; by value, since the actors do not know this file."""
-
-        def __call__(self, rows):
-            if poison in rows["paper_id"].to_pylist():
-                os._exit(1)
-            return rows.select([n for n in OUTCOMES.names if n in rows.column_names])
-
-    readings = readings_table([Reading(f"file#{number}", paper) for number, paper in enumerate(papers)])
-    schema = pa.schema([f for f in OUTCOMES if f.name in readings.column_names])
-    rows = ray_session.data.from_arrow(readings).map_batches(
-        Worker, fn_constructor_kwargs={"make": Deadly, "name": "deadly", "schema": schema, "tries": str(tmp_path)},
-        batch_size=6, batch_format="pyarrow", compute=ray_session.data.ActorPoolStrategy(size=1), num_cpus=1,
-    ).take_all()  # fmt: skip
-    assert sorted(row["paper_id"] for row in rows) == sorted(paper.paper_id for paper in papers)
-    assert [(row["paper_id"], row["reason"]) for row in rows if row["reason"]] == [(poison, "crashed")]
-    assert next(row["detail"] for row in rows if row["reason"]) == "file#4: tried 3 times"
-    assert len(list((tmp_path / "deadly").iterdir())) == 1  # the poison's own note; the others are gone
-
-
 def test_a_transient_failure_is_tried_again(nights, monkeypatch):
-    tried, real = [], pipeline.stage_outcomes
+    tried, real = [], LocalEngine.score
 
     def once(*given, **named):
         tried.append(1)
@@ -291,7 +248,7 @@ def test_a_transient_failure_is_tried_again(nights, monkeypatch):
             raise ConnectionError("the store is away")
         return real(*given, **named)
 
-    monkeypatch.setattr(pipeline, "stage_outcomes", once)
+    monkeypatch.setattr(LocalEngine, "score", once)
     assert nights.run()["scored"] == 5
     assert len(tried) == 2
 
@@ -303,12 +260,12 @@ def test_what_does_not_get_further_ends_with_an_error(nights, monkeypatch):
         tried.append(1)
         raise ConnectionError("the store is away")
 
-    monkeypatch.setattr(pipeline, "stage_outcomes", fail)
+    monkeypatch.setattr(LocalEngine, "score", fail)
     with pytest.raises(ConnectionError):
         nights.run()
-    assert len(tried) == attempts.ATTEMPTS
+    assert len(tried) == retry.ATTEMPTS
     assert Store(nights.store).last() is None
-    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: None)
+    monkeypatch.setattr(LocalEngine, "score", lambda *_, **__: None)
     with pytest.raises(TdmRayError, match="of 5 papers none came out"):
         nights.run()
 
@@ -329,7 +286,7 @@ def test_a_commit_that_fails_once_is_done_again(nights, monkeypatch):
 
 def test_a_row_that_is_not_what_its_columns_say_is_a_reject_for_three_nights(nights, papers, monkeypatch):
     path = nights.papers / "z.parquet"
-    write_corpus(papers[6:4:-1], str(path))
+    write_papers(papers[6:4:-1], str(path))
     table = pq.read_table(path)
     hashes = [table["content_hash"][0].as_py(), "f" * 32]
     pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [hashes]), path)
@@ -338,7 +295,7 @@ def test_a_row_that_is_not_what_its_columns_say_is_a_reject_for_three_nights(nig
         assert (night["papers"], night["scored"], night["rejected"]) == (7, 6, {"unreadable": 1}), number
     row = Store(nights.store).read("rejects").to_pylist()[0]
     assert (row["paper_id"], row["location"], row["nights"]) == (papers[5].paper_id, f"{path}#1", 3)
-    monkeypatch.setattr(pipeline, "stage_outcomes", lambda *_, **__: pytest.fail("tried a fourth time"))
+    monkeypatch.setattr(LocalEngine, "score", never("tried a fourth time"))
     assert nights.run()["outcome"] == "nothing new"
 
 
@@ -393,7 +350,7 @@ def test_rejects_are_tried_again_under_another_taxonomy(nights, papers, tmp_path
 def test_a_store_that_another_command_wrote_is_refused(nights, tmp_path):
     (tmp_path / "results").mkdir()
     (tmp_path / "results" / "run.json").write_text("{}")
-    with pytest.raises(OutputError, match="choose another --store"):
+    with pytest.raises(OutputError, match=r"not a store of tdm-ray \(.*run.json\); choose another folder"):
         nights.run(store=str(tmp_path / "results"))
 
 
@@ -403,7 +360,7 @@ def test_a_full_disk_is_named(nights, monkeypatch):
             "ray::Write() OSError: [Errno 28] Error writing bytes to file. Detail: No space left on device"
         )
 
-    monkeypatch.setattr("tdm_ray.run.ray_engine.stage_outcomes", full)
+    monkeypatch.setattr(LocalEngine, "score", full)
     with pytest.raises(TdmRayError, match=r"no space left \([\d,]+ MB are left there\); make some"):
         nights.run()
 
@@ -419,7 +376,7 @@ def test_the_commands_exit_codes_and_history(nights, capsys):
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
     assert done.returncode == 4
     assert "run r1" in done.stderr
-    with pytest.raises(InputError, match="not a store; make one with `tdm-ray nightly"):
+    with pytest.raises(InputError, match="not a store; `tdm-ray score PAPERS --out"):
         app(["runs", nights.store], standalone_mode=False)
     nights.run()
     capsys.readouterr()
@@ -446,25 +403,25 @@ def test_the_history_fits_a_terminal():
     assert " ".join(error).split().count("space") == 20
 
 
-def test_an_ingested_folder_is_read_where_it_is(nights, ray_session, tmp_path):
+def test_an_ingested_folder_is_read_where_it_is(nights, tmp_path):
     corpus = str(tmp_path / "corpus")
     (nights.papers / "broken.jsonl").write_text("{broken\n")
-    ingest_corpus(str(nights.papers), corpus, ray_config=SMALL)
-    night = run_night(corpus, nights.store, nights.config, SMALL).run
+    ingest_corpus(str(nights.papers), corpus, engine="local")
+    night = run_night(corpus, nights.store, nights.config, SMALL, engine="local").run
     assert (night["papers"], night["scored"], night["rejected"]) == (6, 5, {"malformed_json": 1})
     assert not (tmp_path / "store" / "corpus").exists()
 
 
 def test_a_papers_table_with_hashes_of_another(nights, tmp_path, papers):
-    path = write_corpus(papers[:3], str(tmp_path / "papers.parquet"))
+    path = write_papers(papers[:3], str(tmp_path / "papers.parquet"))
     table = pq.read_table(path)
     pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [["x"] * 3]), path)
     with pytest.raises(InputError, match="content_hash is not that of its text; read it with `tdm-ray ingest`"):
-        run_night(path, nights.store, nights.config, SMALL)
+        run_night(path, nights.store, nights.config, SMALL, engine="local")
 
 
 def test_a_paper_that_is_there_twice_counts_once(nights, papers):
-    write_corpus([papers[0], papers[5]], str(nights.papers / "z.parquet"))
+    write_papers([papers[0], papers[5]], str(nights.papers / "z.parquet"))
     night = nights.run()
     assert (night["papers"], night["scored"], night["rejected"]) == (7, 6, {"duplicate_id": 1})
     row = Store(nights.store).read("rejects").to_pylist()[0]
@@ -510,7 +467,7 @@ def test_versions_of_a_paper(nights, papers):
     assert_same(nights.store, f"{nights.store}-anew")
 
 
-def test_an_input_without_a_paper(nights, ray_session):
+def test_an_input_without_a_paper(nights):
     for path in nights.papers.iterdir():
         path.unlink()
     (nights.papers / "broken.jsonl").write_text("{broken\n")
@@ -536,8 +493,141 @@ def test_tables_hold_their_keys_once(nights, papers):
     nights.run()
     nights.add(papers[5])
     nights.run()
-    from tdm_ray.store.schemas import FORMS
-
     for name in TABLES:
         table = Store(nights.store).read(name, list(FORMS[name].key))
         assert len(table.group_by(table.column_names).aggregate([])) == len(table), name
+
+
+@pytest.fixture
+def config(nights):
+    return nights.config
+
+
+@pytest.fixture
+def mixed(tmp_path, jsonl):
+    """Twelve good papers, a duplicate of one, and two that cannot be read."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    lines = jsonl.read_text().splitlines()
+    (folder / "a.jsonl").write_text("\n".join([*lines, "{broken", lines[3]]) + "\n")
+    (folder / "b.tei.xml").write_text("<TEI><unclosed>")
+    return folder
+
+
+def score(papers, out, config, **more):
+    log = Log(new_run_id(), file=io.StringIO())
+    return score_corpus(str(papers), str(out), config, SMALL, **{"engine": "local", "log": log, **more})
+
+
+def test_papers_in_are_scored_or_rejected(mixed, config, tmp_path):
+    summary = score(mixed, tmp_path / "out", config)
+    predictions, scored, rejects = (
+        Store(str(tmp_path / "out")).snapshot().read(name) for name in ("predictions", "scored", "rejects")
+    )
+    assert (summary.papers, summary.scored) == (15, 12)
+    assert summary.rejected == {"malformed_json": 1, "malformed_xml": 1, "duplicate_id": 1}
+    assert summary.papers == len(scored) + len(rejects)
+    assert summary.predictions == len(predictions) == sum(scored["predictions"].to_pylist())
+    duplicate = next(r for r in rejects.to_pylist() if r["reason"] == "duplicate_id")
+    assert duplicate["location"].endswith("a.jsonl#13")
+    assert duplicate["detail"].endswith("a.jsonl#3, which was kept")
+    asked = scored["hypotheses"].to_pylist()
+    assert max(asked) == config.max_labels  # of these only labels whose dataset the paper names
+    assert min(asked) < config.max_labels
+    assert scored["unknown"].to_pylist() == [n == 0 for n in scored["predictions"].to_pylist()]
+    keys = [(r["paper_id"], r["task"], r["dataset"], r["metric"]) for r in predictions.to_pylist()]
+    assert len(set(keys)) == len(keys) > 0
+    assert min(predictions["probability"].to_pylist()) >= 0.5
+    assert all(e["text"] for e in predictions["evidence"].to_pylist())
+    assert str(summary).startswith("papers in 15 = scored 12 + rejected 3 (1 duplicate_id, 1 malformed_json")
+
+
+def test_a_finished_run_is_only_reported_and_a_store_of_one_run_is_plain_parquet(jsonl, config, tmp_path, monkeypatch):
+    first = score(jsonl, tmp_path / "1", config)
+    score(jsonl, tmp_path / "2", config)
+    assert_same(str(tmp_path / "1"), str(tmp_path / "2"))
+    monkeypatch.setattr(LocalEngine, "score", never("scored again"))
+    monkeypatch.chdir(tmp_path)
+    by_another_way = f"../{tmp_path.name}/../{jsonl.parent.relative_to(tmp_path.parent)}/{jsonl.name}"
+    again = score(by_another_way, tmp_path / "1", config)
+    assert again.already_done
+    assert (again.papers, again.scored, again.predictions) == (first.papers, first.scored, first.predictions)
+    for name in ("predictions", "scored", "rejects", "leaderboards"):
+        frame = pd.read_parquet(tmp_path / "1" / name) if name != "rejects" else None
+        if frame is not None:
+            assert len(frame) == len(Store(str(tmp_path / "1")).read(name)), name
+
+
+def test_a_first_run_that_was_killed_in_its_commit_leaves_no_row_twice(jsonl, config, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(Commit, "rejects", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            score(jsonl, tmp_path / "1", config)
+    score(jsonl, tmp_path / "1", config)
+    score(jsonl, tmp_path / "2", config)
+    assert_same(str(tmp_path / "1"), str(tmp_path / "2"))
+    for name in ("predictions", "scored"):
+        assert len(pd.read_parquet(tmp_path / "1" / name)) == len(Store(str(tmp_path / "1")).read(name))
+
+
+def test_a_store_of_another_run_is_refused_and_the_answer_named(jsonl, config, tmp_path):
+    out = tmp_path / "out"
+    score(jsonl, out, config)
+    with pytest.raises(OutputError, match=r"another model \(or index, matcher, threshold\)"):
+        score(jsonl, out, dataclasses.replace(config, threshold=0.6))
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "p.jsonl").write_text(jsonl.read_text())
+    with pytest.raises(OutputError, match="another set of papers; `tdm-ray nightly PAPERS --store .*` brings it up"):
+        score(tmp_path / "more", out, config)
+
+
+def test_a_folder_with_other_files_is_refused(jsonl, config, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.doc").write_text("mine")
+    with pytest.raises(OutputError, match="not empty, and not a store"):
+        score(jsonl, tmp_path / "out", config)
+    assert (tmp_path / "out" / "thesis.doc").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("source", "change", "error"),
+    [
+        ("nowhere", {}, InputError),
+        (None, {"taxonomy": "nowhere.tsv"}, TaxonomyError),
+        (None, {"model": "/no/such/folder"}, CheckpointError),
+        (None, {"model": "nosuch"}, CheckpointError),
+        (None, {"index": "/no/such/index"}, CheckpointError),
+        (None, {"matcher": "/no/such/matcher"}, InputError),
+    ],
+)
+def test_bad_arguments_fail_before_any_work(source, change, error, jsonl, config, tmp_path):
+    with pytest.raises((error, CheckpointError)) as raised:
+        score(source or jsonl, tmp_path / "out", dataclasses.replace(config, **change))
+    assert raised.value.exit_code == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_ingest_then_score_equals_score(mixed, config, tmp_path):
+    summary = ingest_corpus(str(mixed), str(tmp_path / "corpus"), engine="local")
+    assert (summary.papers, summary.read) == (15, 12)
+    score(tmp_path / "corpus", tmp_path / "1", config)
+    score(mixed, tmp_path / "2", config)
+    assert_same(str(tmp_path / "1"), str(tmp_path / "2"))
+
+
+def test_an_input_with_rejects_only(config, tmp_path):
+    (tmp_path / "a.md").write_text("")
+    summary = score(tmp_path / "a.md", tmp_path / "out", config)
+    assert (summary.papers, summary.scored, summary.rejected) == (1, 0, {"empty": 1})
+
+
+def test_a_store_of_an_older_version_is_read_and_added_to(nights, papers, monkeypatch):
+    """Columns are only ever added: what an older `runs` table lacks reads as null."""
+    older = pa.schema([field for field in FORMS["runs"].schema if field.name != "inputs"])
+    with monkeypatch.context() as patch:
+        patch.setattr("tdm_ray.store.tables.RUNS", older)
+        nights.run()
+    assert "inputs" not in Store(nights.store).read("runs").column_names
+    nights.add(papers[5])
+    assert nights.run()["new_papers"] == 1
+    assert [run["outcome"] for run in Store(nights.store).runs()] == ["done", "done"]
