@@ -12,6 +12,7 @@ import csv
 import dataclasses
 import json
 import logging
+from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -22,10 +23,12 @@ import pytest
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
 from tdm_ray.demo import demo_papers
+from tdm_ray.extract.matcher import Matcher
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.read import read_papers
-from tdm_ray.extract.matcher import Matcher
 from tdm_ray.records import PAPERS, TDM
+from tdm_ray.store.schemas import FORMS, with_month
+from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
@@ -72,6 +75,20 @@ def write_papers(papers, path, rows_a_group=64):
     table = pa.Table.from_pylist([paper.row() for paper in papers], schema=PAPERS)
     pq.write_table(table, path, row_group_size=rows_a_group, compression="zstd")
     return path
+
+
+def write_store(root, run_id="run", **tables):
+    """A store whose newest run left these tables; as lists of rows or as tables."""
+    store = Store(str(root))
+    for name, given in tables.items():
+        schema = pa.schema([field for field in FORMS[name].schema if field.name != "month"])
+        table = given if isinstance(given, pa.Table) else pa.Table.from_pylist(given, schema=schema)
+        store.overwrite(name, [with_month(table) if "month" in FORMS[name].partition else table], run_id)
+    row = {"run_id": run_id, "started_at": datetime(2026, 1, 2, tzinfo=UTC), "seconds": 2.5, "outcome": "done",
+           "papers": 4, "scored": 3, "rejected": {"empty": 1}, "predictions": 8, "new_papers": 4, "changed_papers": 0,
+           "asked_again": 0, "new_entries": 8, "new_best": 3, "model_id": "m", "taxonomy_id": "t"}  # fmt: skip
+    store.add_run({**row, "versions": store.versions()})
+    return str(root)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -43,7 +43,7 @@ from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError
-from tdm_ray.explain import explain, look
+from tdm_ray.explain import explain, trace
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Paper
 from tdm_ray.storage import copy_files, local_copy
@@ -352,7 +352,7 @@ def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):
     assert (prepared.labels, prepared.windows) == ([], [])
     assert Decider(resources, threads=1).log_odds([prepared])[0].shape == (0,)
     console = Console(record=True, width=120)
-    console.print(explain(look(bare, ScoreConfig())))
+    console.print(explain(trace(bare, ScoreConfig())))
     assert "unknown: no label passes" in console.export_text()
 
 

@@ -7,8 +7,8 @@ import sys
 from importlib import resources
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
+from conftest import write_store
 from typer.testing import CliRunner
 
 from tdm_ray import __version__
@@ -16,8 +16,7 @@ from tdm_ray.classify.checkpoint import embedded_folder
 from tdm_ray.cli import app
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.records import LEADERBOARDS
-from tdm_ray.storage import read_table, write_table
+from tdm_ray.leaderboard.read import read_leaderboards
 
 COMMANDS = [
     "ingest", "index", "score", "leaderboard", "inspect", "plan", "demo", "taxonomy", "show", "site", "nightly", "runs",
@@ -58,6 +57,48 @@ def test_errors_are_one_line_with_their_exit_code(tmp_path):
     assert "choose another --out" in done.stderr
 
 
+def test_a_model_that_is_not_there_is_a_line_and_leaves_nothing(tmp_path):
+    done = command("score", demo_papers(), "--model", "nosuch", "--out", tmp_path / "out")
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.startswith("tdm-ray: error: nosuch: neither a folder nor a model of the hub")
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_short_help_completion_and_usage_errors():
+    assert "Example" in command("score", "-h").stdout
+    assert "--install-completion" in command("--help").stdout
+    done = command("score")
+    assert done.returncode == 2
+    assert "Missing argument" in done.stderr
+
+
+def test_an_interrupted_command_says_how_to_go_on(tmp_path):
+    """Ctrl-C: SIGINT to the process while it works."""
+    code = (
+        "import os, signal, sys; import tdm_ray.run.run as module; "
+        "module.score_corpus = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT) or __import__('time').sleep(9); "
+        "from tdm_ray.cli import main; sys.argv = ['tdm-ray', 'score', 'x', '--out', 'y']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 130, done.stderr
+    assert done.stderr.splitlines()[-1] == "tdm-ray: interrupted; the same command goes on where it stopped"
+
+
+def test_a_few_papers_are_scored_without_ray(tmp_path):
+    """From the prompt to the leaderboards of three papers; Ray is never imported, and the reason is printed."""
+    papers = [Path(demo_papers()) / name for name in ("1511.06581.md", "1512.03385.tei.xml", "1605.07146.md")]
+    code = "import sys; from tdm_ray.cli import app; app(sys.argv[1:], standalone_mode=False); assert 'ray' not in sys.modules"  # noqa: E501
+    done = subprocess.run(
+        [sys.executable, "-c", code, "score", *map(str, papers), "--out", str(tmp_path / "out")],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "papers in 3 = scored 3" in done.stdout
+    assert "engine=local" in done.stderr
+    assert "papers: 3; up to 16 are done in this process" in done.stderr
+
+
 def test_help_does_not_load_ray_or_torch():
     script = "import sys, tdm_ray.cli; print([m for m in ('ray', 'torch', 'transformers') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
@@ -77,7 +118,7 @@ def test_inspect_shows_every_step(tmp_path):
     assert "Deep Residual Learning" in found
     facts = json.loads(call("inspect", demo_papers(), "--id", "1512.03385", "--json").output)
     assert facts["paper_id"] == "1512.03385"
-    assert len(facts["asked"]) == 23  # of 32: those the paper names
+    assert 0 < len(facts["hypotheses"]) < 32  # those whose dataset the paper names
     for decision in facts["decisions"]:
         assert f"{decision['probability']:.3f}  {decision['task']}" in found
 
@@ -93,7 +134,7 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     done = call("demo", "--out", out)
     assert done.exit_code == 0
     assert "papers in 36 = scored 36 + rejected 0 (none)" in done.output
-    found = read_table(str(out / "leaderboards"), LEADERBOARDS).to_pylist()
+    found = read_leaderboards(str(out)).to_pylist()
     shown = {(r["paper_id"], r["task"], r["dataset"], r["metric"]) for r in found}
     with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
         expected = {tuple(row.values())[:4] for row in csv.DictReader(file, delimiter="\t")}
@@ -103,9 +144,13 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     assert precision > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; wrong: {sorted(shown - expected)}"
     assert recall > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; missed: {sorted(expected - shown)}"
     assert call("leaderboard", out, "--format", "csv", "--format", "json").exit_code == 0
-    assert {p.name for p in (out / "leaderboards").iterdir()} == {
-        f"leaderboards.{f}" for f in ("parquet", "csv", "json")
-    }
+    written = {"leaderboards.csv", "leaderboards.json", "merge_candidates.parquet"}
+    assert {path.name for path in (out / "exports").iterdir()} == written
+    # A later call without a format leaves them, whatever it prints.
+    assert call("leaderboard", out, "--model-index", "1512.03385").exit_code == 0
+    boards = json.loads(call("leaderboard", out, "--json", "--boards", "3").output)
+    assert len(boards) == 3
+    assert {path.name for path in (out / "exports").iterdir()} == written
 
 
 @pytest.fixture
@@ -118,8 +163,8 @@ def boards(tmp_path):
          "evidence": evidence, "published": None, "outlier": False, "was_best": False}
         for dataset, rank, paper in (("ImageNet", 1, "1512.03385v2"), ("ImageNet V2", 1, "p"), ("ImageNet V2", 2, "q"))
     ]  # fmt: skip
-    write_table(pa.Table.from_pylist(rows, schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
-    return tmp_path
+    write_store(tmp_path / "boards", leaderboards=rows)
+    return tmp_path / "boards"
 
 
 def test_show_finds_leaderboards_by_words_and_papers_by_id(boards):
@@ -138,8 +183,8 @@ def test_show_without_a_folder_takes_the_usual_ones(boards, monkeypatch):
     monkeypatch.chdir(boards)
     with pytest.raises(InputError, match="say where they are with --from"):
         call("show", "imagenet")
-    (boards / "results").mkdir()
-    (boards / "leaderboards").rename(boards / "results" / "leaderboards")
+    monkeypatch.chdir(boards.parent)
+    boards.rename(boards.parent / "results")
     assert "ImageNet" in call("show", "imagenet").output
 
 

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from tdm_ray.config import RayConfig
+from tdm_ray.run import layout as layout_module
 from tdm_ray.run.layout import layout
-from tdm_ray.scoring import layout as layout_module
 
 ROOT = Path(__file__).parents[1]
 CLUSTER = ROOT / "cluster"

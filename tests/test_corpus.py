@@ -1,4 +1,4 @@
-"""Ingestion on a real local Ray: dumps of tars, metadata, growing folders, kills."""
+"""Ingestion: dumps of tars, metadata, growing folders, kills."""
 
 import gzip
 import hashlib
@@ -23,8 +23,9 @@ from tdm_ray.papers.metadata import METADATA, Select, write_metadata
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section, readings_table
+from tdm_ray.run.ingest import ingest_corpus
+from tdm_ray.run.local_engine import LocalEngine
 from tdm_ray.run.papers_table import months_of
-from tdm_ray.run.ray_engine import ingest_corpus
 from tdm_ray.storage import finish_replacing, read_table, replace_files
 
 SMALL = RayConfig(papers_a_block=4)
@@ -67,10 +68,11 @@ def corpus(out):
     return papers, read_table(f"{out}/rejects", REJECTS).sort_by("location")
 
 
-def test_a_dump_becomes_papers_and_rejects(ray_session, dump, tmp_path):
-    summary = ingest_corpus(str(dump), str(tmp_path / "out"), ray_config=SMALL)
+@pytest.mark.parametrize("engine", ["local", "ray"])
+def test_a_dump_becomes_papers_and_rejects(engine, ray_session, dump, tmp_path):
+    summary = ingest_corpus(str(dump), str(tmp_path / "out"), ray_config=SMALL, engine=engine)
     papers, rejects = corpus(tmp_path / "out")
-    assert (summary.papers, summary.scored) == (25, 13)
+    assert (summary.papers, summary.read) == (25, 13)
     assert papers["paper_id"].to_pylist()[-1] == "hep-th/0203001"
     assert set(papers["source"].to_pylist()) == {"latex"}
     assert sorted(rejects["reason"].to_pylist()) == sorted([*(r for _, r in REJECTED.values()), "pdf_only"])
@@ -80,12 +82,12 @@ def test_a_dump_becomes_papers_and_rejects(ray_session, dump, tmp_path):
     assert plain == dict(zip(papers["paper_id"].to_pylist(), papers["content_hash"].to_pylist(), strict=True))
 
 
-def test_a_second_run_reads_only_what_is_new_or_has_changed(ray_session, dump, tmp_path):
+def test_a_second_run_reads_only_what_is_new_or_has_changed(dump, tmp_path):
     out = str(tmp_path / "out")
-    first = ingest_corpus(str(dump), out, ray_config=SMALL)
-    again = ingest_corpus(str(dump), out, ray_config=SMALL)
+    first = ingest_corpus(str(dump), out, engine="local")
+    again = ingest_corpus(str(dump), out, engine="local")
     assert again.already_done
-    assert (again.papers, again.scored) == (first.papers, first.scored)
+    assert (again.papers, again.read) == (first.papers, first.read)
     before, _ = corpus(out)
     changed = article(
         next(iter(EPRINTS.values())).files[""].decode()[:0] + r"\begin{tabular}{ll} A & B \\ C & 7 \end{tabular}"
@@ -93,8 +95,8 @@ def test_a_second_run_reads_only_what_is_new_or_has_changed(ray_session, dump, t
     write_tar(dump / "arXiv_src_2402_001.tar", {"2402/2402.00000.gz": gzip.compress(changed)})
     write_tar(dump / "arXiv_src_2403_001.tar", {"2403/2403.00001.gz": gzip.compress(changed)})
     (dump / "arXiv_src_manifest.xml").unlink()
-    third = ingest_corpus(str(dump), out, ray_config=SMALL)
-    assert (third.papers, third.scored) == (2, 2)
+    third = ingest_corpus(str(dump), out, engine="local")
+    assert (third.papers, third.read) == (2, 2)
     papers, rejects = corpus(out)
     ids = papers["paper_id"].to_pylist()
     assert ids == sorted([*before["paper_id"].to_pylist(), "2402.00000", "2403.00001"])
@@ -103,23 +105,23 @@ def test_a_second_run_reads_only_what_is_new_or_has_changed(ray_session, dump, t
     assert sorted(files["items"].to_pylist()) == [1, 1, 12]
 
 
-def test_a_replaced_paper_is_there_once(ray_session, tmp_path):
+def test_a_replaced_paper_is_there_once(tmp_path):
     source = tmp_path / "2401.00001.md"
     other = tmp_path / "2401.00002.md"
     for path in (source, other):
         path.write_text("# Title\n\nAbstract\n\nFirst words of it.\n")
-    ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), ray_config=SMALL)
+    ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), engine="local")
     source.write_text("# Title\n\nAbstract\n\nOther words of it, and more.\n")
-    summary = ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), ray_config=SMALL)
+    summary = ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), engine="local")
     assert summary.papers == 1
     papers, _ = corpus(tmp_path / "out")
     assert papers["abstract"].to_pylist() == ["Other words of it, and more.", "First words of it."]
     with pytest.raises(OutputError, match="another selection of papers"):
         config = IngestConfig(selection=Selection(categories=("cs.*",)))
-        ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), config, SMALL)
+        ingest_corpus(str(tmp_path / "*.md"), str(tmp_path / "out"), config, SMALL, engine="local")
 
 
-def test_versions_and_a_tei_for_a_pdf(ray_session, tmp_path):
+def test_versions_and_a_tei_for_a_pdf(tmp_path):
     folder = tmp_path / "in"
     folder.mkdir()
     packed = EPRINTS["single"].packed
@@ -130,7 +132,7 @@ def test_versions_and_a_tei_for_a_pdf(ray_session, tmp_path):
     (folder / "2401.00002v1.tei.xml").write_text(
         '<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader/><text><body><div><p>Words.</p></div></body></text></TEI>'
     )
-    summary = ingest_corpus(str(folder), str(tmp_path / "out"), ray_config=SMALL)
+    summary = ingest_corpus(str(folder), str(tmp_path / "out"), engine="local")
     papers, rejects = corpus(tmp_path / "out")
     assert sorted(papers["paper_id"].to_pylist()) == ["2401.00001v3", "2401.00002v1", "yolov3", "yolov4"]
     assert summary.rejected == {"older_version": 2, "duplicate_id": 1, "pdf_only": 1}
@@ -240,9 +242,9 @@ def test_the_real_metadata(real_data, tmp_path):
     assert (len(manifest), sum(e.items for e in manifest.values())) == (9547, 2_657_110)
 
 
-def test_metadata_through_ray(ray_session, dump, snapshot, tmp_path):
+def test_metadata_through_a_whole_ingestion(dump, snapshot, tmp_path):
     config = IngestConfig(metadata=str(snapshot), selection=Selection(categories=("cs.*",)))
-    summary = ingest_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
+    summary = ingest_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL, engine="local")
     papers, _ = corpus(tmp_path / "out")
     assert papers["title"].to_pylist() == [f"The title of 2401.0000{i}" for i in (0, 2, 3)]
     assert set(papers["abstract"].to_pylist()) == {"What the snapshot says."}
@@ -273,11 +275,54 @@ def test_a_commit_cut_short_is_finished(tmp_path):
     assert [p.name for p in (tmp_path / "papers").iterdir()] == ["late"]
 
 
+def test_an_ingestion_that_was_killed_goes_on_also_where_files_were_added(tmp_path, monkeypatch):
+    """What is staged is kept by file; a file that has changed since is read again."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for number in range(3):
+        (folder / f"2401.0000{number}.md").write_text(f"# Title {number}\n\nAbstract\n\nWords of it.\n")
+    out = str(tmp_path / "out")
+    with monkeypatch.context() as patch:
+        patch.setattr("tdm_ray.run.ingest._commit", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            ingest_corpus(str(folder), out, engine="local")
+    (folder / "2401.00009.md").write_text("# Title 9\n\nAbstract\n\nNew words.\n")
+    (folder / "2401.00002.md").unlink()
+    read = []
+    monkeypatch.setattr("tdm_ray.run.local_engine.LocalEngine.read", _recorded(read))
+    summary = ingest_corpus(str(folder), out, engine="local")
+    assert [path.rsplit("/", 1)[-1] for path in read] == ["2401.00009.md"]
+    papers, _ = corpus(out)
+    assert papers["paper_id"].to_pylist() == ["2401.00000", "2401.00001", "2401.00009"]
+    assert (summary.papers, summary.read) == (3, 3)
+
+
+def _recorded(read, real=LocalEngine.read):
+    def reading(self, work, tell):
+        read.extend(path for split in work.splits for path in split.paths)
+        return real(self, work, tell)
+
+    return reading
+
+
+def test_a_folder_with_a_hash_in_its_name(tmp_path):
+    """Locations are `file#item`: a `#` in the path must not hide which file a reject belongs to."""
+    folder = tmp_path / "a#b"
+    folder.mkdir()
+    (folder / "p.jsonl").write_text('{"paper_id": "p", "title": "T", "abstract": "A."}\n{broken\n')
+    out = str(tmp_path / "out")
+    assert ingest_corpus(str(folder), out, engine="local").rejected == {"malformed_json": 1}
+    (folder / "p.jsonl").write_text('{"paper_id": "p", "title": "T", "abstract": "B."}\n')
+    assert ingest_corpus(str(folder), out, engine="local").rejected == {}
+    papers, rejects = corpus(out)
+    assert (len(papers), len(rejects)) == (1, 0)
+
+
 KILLED = """
 import sys
 from tdm_ray.config import RayConfig
-from tdm_ray.run.ray_engine import ingest_corpus
-ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8))
+from tdm_ray.run.ingest import ingest_corpus
+ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8), engine="ray")
 """
 
 
@@ -286,7 +331,8 @@ def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read again."""
     folder = tmp_path / "src"
     folder.mkdir()
-    packed, tars = [e.packed for e in EPRINTS.values()][:12], {}
+    packed = [eprint.packed for eprint in EPRINTS.values()][:12]
+    tars = {}
     for t in range(12):
         path = folder / f"arXiv_src_24{t + 1:02d}_001.tar"
         write_tar(path, {f"24{t + 1:02d}/24{t + 1:02d}.{i:05d}.gz": packed[i % 12] for i in range(30)})
@@ -296,14 +342,13 @@ def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     command = [sys.executable, "-c", KILLED, str(folder), str(out)]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})
     deadline = time.monotonic() + 120
-    while len(list((out / "_checkpoint").glob("*"))) < 8 and driver.poll() is None and time.monotonic() < deadline:
+    while len(list(out.glob("_staging/**/*.parquet"))) < 6 and driver.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not (out / "papers").exists()
-    staged = len(list((out / "_staging").glob("*.parquet")))
-    assert 0 < staged < 45
-    summary = ingest_corpus(str(folder), str(out), ray_config=RayConfig(papers_a_block=8))
-    assert (summary.papers, summary.scored) == (360, 360)
+    assert 0 < len(list(out.glob("_staging/**/*.parquet"))) < 45
+    summary = ingest_corpus(str(folder), str(out), ray_config=RayConfig(papers_a_block=8), engine="ray")
+    assert (summary.papers, summary.read) == (360, 360)
     ids = read_table(str(out / "papers"), PAPERS)["paper_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 360

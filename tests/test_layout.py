@@ -2,11 +2,11 @@
 
 import pytest
 
-from tdm_ray import cluster
 from tdm_ray.config import RayConfig
 from tdm_ray.errors import InputError
+from tdm_ray.run import cluster
+from tdm_ray.run import layout as module
 from tdm_ray.run.layout import layout
-from tdm_ray.scoring import layout as module
 
 
 @pytest.fixture

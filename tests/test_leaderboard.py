@@ -7,15 +7,15 @@ from datetime import date
 
 import pyarrow as pa
 import pytest
+from conftest import write_store
 from rich.console import Console
 
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.read import build_leaderboards, read_leaderboards
 from tdm_ray.leaderboard.export import as_csv, as_json, export
 from tdm_ray.leaderboard.rank import leaderboards
+from tdm_ray.leaderboard.read import read_leaderboards
 from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
-from tdm_ray.storage import write_table
 
 EVIDENCE = {
     "kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"',
@@ -84,7 +84,7 @@ def test_exports_hold_the_same(tmp_path):
     (board,) = json.loads((tmp_path / "leaderboards.json").read_text())
     assert (board["task"], board["direction"]) == ("T", "higher")
     assert [e["paper_id"] for e in board["entries"]] == ["a", "b"]
-    with pytest.raises(InputError, match="Parquet is always written"):
+    with pytest.raises(InputError, match="choose of csv, json, evaluation-tables"):
         export(table, str(tmp_path), ["parquet"])
 
 
@@ -109,22 +109,14 @@ def test_what_is_printed():
     assert "T · D · Error" in printed(even, boards=1)  # of as many entries the surer first
 
 
-def test_where_there_are_no_leaderboards(tmp_path):
-    with pytest.raises(InputError, match="holds no leaderboards; run `tdm-ray leaderboard"):
+def test_where_there_is_no_store(tmp_path):
+    with pytest.raises(InputError, match="holds no finished run; `tdm-ray score PAPERS --out .*` makes one"):
         read_leaderboards(str(tmp_path / "nowhere"))
 
 
-def test_a_folder_without_predictions_says_what_to_do(tmp_path):
-    with pytest.raises(InputError, match="run `tdm-ray score PAPERS --out"):
-        build_leaderboards(str(tmp_path))
-
-
-def test_in_a_folder_named_from_here_built_twice_nothing_is_lost(tmp_path, monkeypatch):
+def test_a_store_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    rows = {"predictions": [prediction("a", "Accuracy", 0.5, 91.2)], "scored": [{"paper_id": "a"}]}
-    for name, schema in (("predictions", PREDICTIONS), ("scored", SCORED)):
-        write_table(pa.Table.from_pylist(rows[name], schema=schema), f"results/{name}/part-0.parquet")
-    write_table(TAXONOMY.empty_table(), "results/taxonomy.parquet")
-    for _ in range(3):
-        assert len(build_leaderboards("results")) == 1
-        assert len(read_leaderboards("results")) == 1
+    row = {**prediction("a", "Accuracy", 0.5, 91.2), "rank": 1}
+    keep = {name: value for name, value in row.items() if name in LEADERBOARDS.names}
+    write_store("results", leaderboards=[keep])
+    assert len(read_leaderboards("results")) == 1

@@ -8,7 +8,7 @@ import pytest
 
 from tdm_ray.classify.calibration import best_threshold, micro_f1
 from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.classify.index import load_index
+from tdm_ray.classify.index import Index
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, Preparer
@@ -55,8 +55,8 @@ def test_an_index_serves_another_taxonomy(index, tiny_model):
     """Labels that the index does not know have no neighbours; those it knows keep theirs."""
     whole = read_taxonomy()
     half = type(whole)(whole.labels[::2])
-    neighbours = load_index(index[0], half, open_checkpoint(tiny_model).digest).neighbours
-    full = load_index(index[0], whole, open_checkpoint(tiny_model).digest).neighbours
+    neighbours = Index(index[0], half).neighbours
+    full = Index(index[0], whole).neighbours
     assert np.array_equal(neighbours.counts, full.counts[::2])
 
 
@@ -65,13 +65,13 @@ def test_an_index_knows_what_its_papers_tables_hold(index, labelled, tiny_model,
     checkpoint, taxonomy = open_checkpoint(tiny_model), read_taxonomy()
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     made = Quotes.of(labelled[0], dataset_words(taxonomy.labels, lexicon))
-    kept = load_index(index[0], taxonomy, checkpoint.digest).quotes
+    kept = Quotes.load(index[0], Index(index[0], taxonomy).facts)
     assert (kept.papers, kept.told) == (made.papers, made.told) == (index[1]["quoted_papers"], made.told)
     assert kept.entries.tolist() == made.entries.tolist() != []
     shutil.copytree(index[0], tmp_path / "old")
     facts = {name: value for name, value in index[1].items() if name != "quoted_papers"}
     (tmp_path / "old" / "index.json").write_text(json.dumps(facts))
-    assert load_index(str(tmp_path / "old"), taxonomy, checkpoint.digest).quotes is None
+    assert Quotes.load(str(tmp_path / "old"), Index(str(tmp_path / "old"), taxonomy).facts) is None
 
 
 def test_an_index_is_tied_to_its_model(index):

@@ -10,22 +10,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from conftest import write_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tdm_ray.arxiv_ids import base_id, base_ids
 from tdm_ray.errors import InputError
 from tdm_ray.gold.annotations import read_gold
-from tdm_ray.leaderboard import aggregate, parts
-from tdm_ray.leaderboard.read import build_leaderboards, left_out, read_leaderboards
+from tdm_ray.leaderboard import parts, read
 from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
 from tdm_ray.leaderboard.export import export
 from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
-from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY, TDM
+from tdm_ray.records import LEADERBOARDS, MARKS, PREDICTIONS, SCORED, TAXONOMY, TDM
+from tdm_ray.run import boards
+from tdm_ray.run.boards import refresh_leaderboards
 from tdm_ray.storage import scan_table
+from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}
@@ -139,15 +142,6 @@ def test_a_column_of_ids_has_the_bases_of_each(ids):
     assert base_ids(pa.chunked_array([pa.array(ids, pa.string())])).to_pylist() == [base_id(i) for i in ids]
 
 
-def test_leaderboards_stay_until_new_ones_are_whole(tmp_path, monkeypatch):
-    write(tmp_path, ROWS)
-    before = build_leaderboards(str(tmp_path))
-    monkeypatch.setattr(aggregate, "leaderboards", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
-        build_leaderboards(str(tmp_path))
-    assert read_leaderboards(str(tmp_path)).equals(before)
-
-
 def test_outliers_are_flagged_not_dropped():
     scores = np.array([90.0, 91.0, 92.0, 91.5, 90.5, 12.0, np.nan, 5.0, 500.0])
     boards = np.array([0, 0, 0, 0, 0, 0, 0, 1, 1])
@@ -160,41 +154,46 @@ def test_outliers_are_flagged_not_dropped():
     assert len(found) == 6
 
 
-def write(folder, rows):
-    for name, table in zip(("predictions", "scored", "taxonomy"), tables(rows), strict=True):
-        path = folder / "taxonomy.parquet" if name == "taxonomy" else folder / name / "part-00000.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, path)
-
-
 ROWS = {(p, m): (0.5, float(i)) for i, p in enumerate(PAPERS) for m in METRICS}
+
+
+def ranked(root):
+    """The leaderboards of a store with predictions, ranked anew."""
+    store = Store(str(root))
+    refresh_leaderboards(store, [], "r2", marks=MARKS.empty_table(), held=None, anew=True)
+    return store.read("leaderboards").sort_by([("metric", "ascending"), ("rank", "ascending")])
 
 
 @pytest.mark.parametrize("on_ray", [False, True])
 def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request):
-    write(tmp_path, ROWS)
-    whole = build_leaderboards(str(tmp_path))
-    for module in (aggregate, parts):
+    predictions, scored, taxonomy = tables(ROWS)
+    write_store(tmp_path, predictions=predictions, scored=scored, taxonomy=taxonomy)
+    whole = ranked(tmp_path)
+    for module in (boards, parts):
         monkeypatch.setattr(module, "ROWS_A_PART", 10)
-    spread = None
     if on_ray:
-        request.getfixturevalue("ray_session")
-        from tdm_ray.run.cluster import over_cluster as spread
-    in_parts = build_leaderboards(str(tmp_path), spread=spread)
-    assert len(list((tmp_path / "leaderboards").glob("part-*.parquet"))) > 1
-    for path in (tmp_path / "leaderboards").glob("part-*.parquet"):
-        assert "dictionary" not in str(pq.read_schema(path))  # which other programs need not know
-    keys = [("metric", "ascending"), ("rank", "ascending")]
-    assert in_parts.sort_by(keys).equals(whole.sort_by(keys))
+        ray = request.getfixturevalue("ray_session")
+        monkeypatch.setenv("RAY_ADDRESS", ray.get_runtime_context().gcs_address)
+    in_parts = ranked(tmp_path)
+    for path in Store(str(tmp_path)).open("leaderboards").file_uris():
+        assert "dictionary" not in str(pq.read_schema(path.removeprefix("file://")))  # other programs need not know
+    assert in_parts.equals(whole)
+    assert not (tmp_path / "_staging").exists() or not list((tmp_path / "_staging").rglob("*.arrow"))
+
+
+def test_of_too_many_entries_the_largest_leaderboards_are_read(tmp_path, monkeypatch):
+    predictions, scored, taxonomy = tables(ROWS)
+    write_store(tmp_path, predictions=predictions, scored=scored, taxonomy=taxonomy)
+    whole = ranked(tmp_path)
+    write_store(tmp_path, "next", leaderboards=whole)
     sizes = sorted((list(whole["metric"].to_pylist()).count(m) for m in METRICS), reverse=True)
-    monkeypatch.setattr(aggregate, "MOST_ROWS", sum(sizes[:2]))
-    largest = build_leaderboards(str(tmp_path))
+    monkeypatch.setattr(read, "MOST_ROWS", sum(sizes[:2]))
+    largest = read.read_leaderboards(str(tmp_path))
     assert len(largest) == sum(sizes[:2])
-    assert f"{len(largest):,} of {len(whole):,}" in left_out(str(tmp_path), largest)
+    assert f"{len(largest):,} of {len(whole):,}" in read.left_out(str(tmp_path), largest)
     one = PAPERS[-1]
-    assert read_leaderboards(str(tmp_path), paper_id=one).num_rows == whole["paper_id"].to_pylist().count(one) > 0
-    write(tmp_path, {key: row for key, row in ROWS.items() if key[1] != "Accuracy" or key[0] == PAPERS[-1]})
-    assert set(build_leaderboards(str(tmp_path))["metric"].to_pylist()) == {"Error", "Mystery"}  # the largest two
+    mine = read.read_leaderboards(str(tmp_path), paper_id=one)
+    assert mine.num_rows == whole["paper_id"].to_pylist().count(one) > 0
 
 
 def cell(value, *heads):
@@ -225,8 +224,8 @@ def test_evidence_comes_back_from_its_dictionaries(evidences, start, length):
 @pytest.mark.parametrize(("batch", "seen"), [(1 << 18, 1), (7, 8), (1, 51)])
 def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
     """Batches are gathered before they are split: what each file costs is paid once a batch, and no row is lost."""
-    write(tmp_path, ROWS)
-    whole = pq.read_table(tmp_path / "predictions" / "part-00000.parquet")
+    whole = tables(ROWS)[0]
+    (tmp_path / "predictions").mkdir()
     for at in range(len(whole)):
         pq.write_table(whole.slice(at, 1), tmp_path / "predictions" / f"part-{at:05d}.parquet")
     pq.write_table(whole.slice(0, 0), tmp_path / "predictions" / "part-99999.parquet")
@@ -236,9 +235,10 @@ def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
     monkeypatch.setattr(parts, "_by_part", lambda table, count: sizes.append(len(table)) or split(table, count))
     found = parts.split_by_label(scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path))
     assert (len(sizes), sum(sizes)) == (seen, len(whole))
-    tables = [parts.read_part(path) for path in found]
-    assert sum(map(len, tables)) == len(whole) and all(table.schema == parts.RANKED for table in tables)
-    metrics = [metric for table in tables for metric in set(table["metric"].to_pylist())]
+    read_back = [parts.read_part(path) for path in found]
+    assert sum(map(len, read_back)) == len(whole)
+    assert all(table.schema == parts.RANKED for table in read_back)
+    metrics = [metric for table in read_back for metric in set(table["metric"].to_pylist())]
     assert sorted(metrics) == sorted(METRICS)  # each label in one part
 
 

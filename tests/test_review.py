@@ -6,17 +6,16 @@ import re
 import pyarrow as pa
 import pytest
 
-from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig
+from tdm_ray.config import DatasetConfig, ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.gold.annotations import read_gold
 from tdm_ray.gold.labelled_papers import gather
 from tdm_ray.gold.marks import differing, find_marks
-from tdm_ray.leaderboard.read import build_leaderboards
 from tdm_ray.leaderboard.apply_marks import apply_marks, read_marks
+from tdm_ray.leaderboard.read import read_leaderboards
 from tdm_ray.records import MARKS, PREDICTIONS, TDM, Paper, Reading
 from tdm_ray.run import boards as boards_of_night
-from tdm_ray.run.run import run_night
-from tdm_ray.storage import read_table
+from tdm_ray.run.run import run_night, score_corpus
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.training.examples import Pairing, Task
@@ -94,27 +93,29 @@ def test_what_is_no_mark_is_told(text, told, tmp_path):
         marks_of(tmp_path, text)
 
 
-def test_leaderboards_of_a_folder_honour_its_marks(ray_session, jsonl, tiny_model, tmp_path):
-    from tdm_ray.run.ray_engine import score_corpus
-
-    score_corpus(str(jsonl), str(tmp_path), ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), RayConfig())
-    before = build_leaderboards(str(tmp_path)).to_pylist()
+def test_marks_are_applied_where_a_finished_run_is_scored_again(jsonl, tiny_model, tmp_path):
+    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
+    store = str(tmp_path)
+    score_corpus(str(jsonl), store, config, engine="local")
+    before = read_leaderboards(store).to_pylist()
     marks_of(tmp_path, HEADER + _line(before[0], "wrong"))
-    after = build_leaderboards(str(tmp_path)).to_pylist()
+    score_corpus(str(jsonl), store, config, engine="local")
+    after = read_leaderboards(store).to_pylist()
     assert len(after) == len(before) - 1
     assert _line(before[0], "wrong") not in [_line(row, "wrong") for row in after]
-    assert len(read_table(f"{tmp_path}/predictions", PREDICTIONS)) == len(before)  # what the model said stays
+    assert len(Store(store).snapshot().read("predictions")) == len(before)  # what the model said stays
+    assert score_corpus(str(jsonl), store, config, engine="local").already_done
 
 
-def test_a_night_ranks_what_was_marked_and_nothing_else(ray_session, jsonl, tiny_model, tmp_path, monkeypatch):
+def test_a_night_ranks_what_was_marked_and_nothing_else(jsonl, tiny_model, tmp_path, monkeypatch):
     config, store = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), str(tmp_path / "store")
-    run_night(str(jsonl), store, config)
+    run_night(str(jsonl), store, config, engine="local")
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "right", "12.5") + _line(rows[-1], "wrong"))
     refreshed, refresh = [], boards_of_night.refresh_leaderboards
     looked = lambda store, labels, *rest, **more: refreshed.append(set(labels)) or refresh(store, labels, *rest, **more)  # noqa: E731
     monkeypatch.setattr("tdm_ray.run.run.refresh_leaderboards", looked)
-    night = run_night(str(jsonl), store, config).run
+    night = run_night(str(jsonl), store, config, engine="local").run
     assert (night["outcome"], night["new_papers"], night["asked_again"]) == ("done", 0, 0)
     seen = Store(store).snapshot().read("leaderboards").to_pylist()
     assert _keys(seen) == _keys(rows[:-1])
@@ -122,9 +123,9 @@ def test_a_night_ranks_what_was_marked_and_nothing_else(ray_session, jsonl, tiny
     assert refreshed == [{"\x1f".join(board) for board in boards}]
     marked = next(row for row in seen if _line(row, "") == _line(rows[0], ""))
     assert (marked["score"], marked["probability"], marked["evidence"]["kind"]) == (12.5, 1.0, "review")
-    assert run_night(str(jsonl), store, config).run["outcome"] == "nothing new"
+    assert run_night(str(jsonl), store, config, engine="local").run["outcome"] == "nothing new"
     (tmp_path / "store" / "marks.csv").unlink()
-    run_night(str(jsonl), store, config)
+    run_night(str(jsonl), store, config, engine="local")
     assert _keys(Store(store).snapshot().read("leaderboards").to_pylist()) == _keys(rows)
 
 
@@ -167,18 +168,18 @@ def test_training_pairs_hold_what_was_marked_wrong_and_of_a_paper_of_marks_nothi
     assert other == {"T; G; M": True, "T; D; M": False}
 
 
-def test_marks_of_a_killed_night_are_honoured_by_the_next(ray_session, jsonl, tiny_model, tmp_path, monkeypatch):
+def test_marks_of_a_killed_night_are_honoured_by_the_next(jsonl, tiny_model, tmp_path, monkeypatch):
     config, store = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5), str(tmp_path / "store")
-    run_night(str(jsonl), store, config)
+    run_night(str(jsonl), store, config, engine="local")
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
     marks_of(tmp_path / "store", HEADER + _line(rows[0], "wrong"))
     with monkeypatch.context() as broken:
         broken.setattr("tdm_ray.run.run.refresh_leaderboards", lambda *_, **__: 1 / 0)
         with pytest.raises(ZeroDivisionError):
-            run_night(str(jsonl), store, config)
+            run_night(str(jsonl), store, config, engine="local")
     assert _keys(Store(store).snapshot().read("leaderboards").to_pylist()) == _keys(rows)
     assert len(Store(store).snapshot().read("marks")) == 0
-    run_night(str(jsonl), store, config)
+    run_night(str(jsonl), store, config, engine="local")
     assert _keys(Store(store).snapshot().read("leaderboards").to_pylist()) == _keys(rows[1:])
 
 

@@ -16,8 +16,8 @@ import time
 from pathlib import Path
 
 import fsspec
-import pyarrow as pa
 import pytest
+from conftest import write_store
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
 from test_readme import BLOCKS, run_block, with_s3
@@ -26,23 +26,21 @@ from test_store import read_beside_nights, take_together
 from benchmarks.chaos.driver import Driver
 from benchmarks.chaos.game import Game, _tables, play
 from tdm_ray.classify.resources import Resources
-from tdm_ray.config import DatasetConfig, RayConfig, ScoreConfig, TrainConfig
+from tdm_ray.config import DatasetConfig, ScoreConfig
 from tdm_ray.errors import BusyError, InputError
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import LEADERBOARDS, PAPERS, PREDICTIONS, REJECTS
-from tdm_ray.run.ray_engine import ingest_corpus, score_corpus
-from tdm_ray.run.run import run_night
-from tdm_ray.storage import list_files, open_file, read_table, write_table
+from tdm_ray.records import PAPERS, REJECTS, TDM_COLUMNS
+from tdm_ray.run.ingest import ingest_corpus
+from tdm_ray.run.run import run_night, score_corpus
+from tdm_ray.storage import list_files, open_file, read_table
 from tdm_ray.store.lease import lease
 from tdm_ray.store.tables import Store
 from tdm_ray.training.dataset import create_dataset
-from tdm_ray.training.fit import train_model
 from tdm_ray.website.build import build_site
 
 pytestmark = pytest.mark.slow
 SECRET = "Secret/Of+TheTests"
 _FILES = 5
-SMALL = RayConfig(papers_a_block=16)
 
 
 class Faults(socketserver.BaseRequestHandler):
@@ -133,18 +131,6 @@ def direct(store, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def own_ray(store, request):
-    """A Ray whose workers know the store: the environment of one that is up already does not change."""
-    import ray
-
-    if ray.is_initialized():
-        ray.shutdown()
-    ray.init(address="local", num_cpus=4, include_dashboard=False, log_to_driver=False, object_store_memory=200 * 2**20)
-    yield ray
-    ray.shutdown()
-
-
-@pytest.fixture(scope="module")
 def dump(tmp_path_factory, store):
     """A dump here and the same in the store."""
     folder = tmp_path_factory.mktemp("dump")
@@ -167,12 +153,12 @@ def rows(out):
     return papers.to_pylist(), rejects.drop_columns(["location"]).to_pylist(), sorted(where)
 
 
-def test_the_same_from_s3_as_from_files_while_the_store_fails(own_ray, store, dump, tmp_path):
-    local = ingest_corpus(str(dump), str(tmp_path / "out"), ray_config=SMALL)
+def test_the_same_from_s3_as_from_files_while_the_store_fails(store, dump, tmp_path):
+    local = ingest_corpus(str(dump), str(tmp_path / "out"), engine="local")
     Faults.on = True
     try:
-        remote = ingest_corpus(f"{store}/src", f"{store}/out", ray_config=SMALL)
-        assert (remote.papers, remote.scored, remote.rejected) == (local.papers, local.scored, local.rejected)
+        remote = ingest_corpus(f"{store}/src", f"{store}/out", engine="local")
+        assert (remote.papers, remote.read, remote.rejected) == (local.papers, local.read, local.rejected)
         assert rows(f"{store}/out") == rows(tmp_path / "out")
     finally:
         Faults.on = False
@@ -180,50 +166,79 @@ def test_the_same_from_s3_as_from_files_while_the_store_fails(own_ray, store, du
     assert "checksum" not in remote.rejected
     left = [f for f in list_files(f"{store}/out") if "_staging" in f or "_commit" in f]
     assert not left
-    assert ingest_corpus(f"{store}/src", f"{store}/out", ray_config=SMALL).already_done
+    assert ingest_corpus(f"{store}/src", f"{store}/out", engine="local").already_done
 
 
-def test_scores_in_the_store_are_those_of_files(own_ray, store, dump, tiny_model, tmp_path):
-    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
-    here = score_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL)
-    there = score_corpus(f"{store}/src/arXiv_src_2401_001.tar", f"{store}/scores", config, SMALL)
-    assert (here.scored, here.rejected) == (there.scored, there.rejected)
-    here, there = (
-        read_table(f"{out}/predictions", PREDICTIONS).drop_columns(["scored_at"]).sort_by(
-            [(c, "ascending") for c in ("paper_id", "task", "dataset", "metric")]
-        )
-        for out in (tmp_path / "out", f"{store}/scores")
-    )  # fmt: skip
-    assert here.to_pylist() == there.to_pylist()
-    assert len(here)
+def test_json_lines_are_read_from_a_bucket(store, jsonl):
+    """Files of object stores have no `readline(size)`."""
+    for name in ("papers.jsonl", "papers.ndjson"):
+        fsspec.filesystem("s3").put(str(jsonl), f"{store}/lines/{name}")
+        found = list(read_papers(f"{store}/lines/{name}"))
+        assert [reading.paper for reading in found] == [reading.paper for reading in read_papers(str(jsonl))]
 
 
-def test_a_training_goes_to_the_store_and_scores_from_there(
-    own_ray, store, tiny_model, labelled_files, tmp_path_factory
-):
+RUN = """
+import sys
+from tdm_ray.cli import main
+main()
+"""
+
+
+def command(*arguments):
+    """The command line in a process of its own: its Ray's workers know the store by the environment."""
+    done = subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_ray_run_in_the_store_is_that_of_a_folder(direct, dump, tiny_model, tmp_path):
+    """From a tar in a bucket into a store in a bucket, by the Ray engine; here by the local one."""
+    options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "4")
+    tar = "arXiv_src_2401_001.tar"
+    said = command("score", f"{direct}/src/{tar}", "--out", f"{direct}/scores", "--engine", "ray", *options)
+    here = score_corpus(str(dump / tar), str(tmp_path / "out"), CONFIG(tiny_model), engine="local")
+    assert f"papers in {here.papers} = scored {here.scored}" in said
+    found, wanted = (
+        Store(root).snapshot().read("predictions").drop_columns(["scored_at"]).sort_by(ORDER).to_pylist()
+        for root in (f"{direct}/scores", str(tmp_path / "out"))
+    )
+    assert found == wanted
+    assert len(found)
+
+
+def CONFIG(model):
+    return ScoreConfig(model=model, max_labels=4, threshold=0.5)
+
+
+ORDER = [(name, "ascending") for name in ("paper_id", *TDM_COLUMNS)]
+
+
+@pytest.mark.long
+def test_a_training_goes_to_the_store_and_scores_from_there(direct, tiny_model, labelled_files):
     """Data set, Ray Train's checkpoints and the result are all in the store."""
     files = [str(labelled_files / name) for name in ("papers.jsonl", "gold.tsv", "taxonomy.tsv")]
-    create_dataset([files[0]], [files[1]], files[2], f"{store}/pairs", DatasetConfig(folds=1, allowed_unknown=0))
-    facts = train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20))
-    left = sorted(f.rpartition("/ck/")[2] for f in list_files(f"{store}/ck"))
+    create_dataset([files[0]], [files[1]], files[2], f"{direct}/pairs", DatasetConfig(folds=1, allowed_unknown=0))
+    train = ("train", f"{direct}/pairs", "--base", tiny_model, "--out", f"{direct}/ck", "--checkpoint-steps", "20")
+    first = command(*train, "--json")
+    left = sorted(f.rpartition("/ck/")[2] for f in list_files(f"{direct}/ck"))
     assert {"model.safetensors", "training.json"} <= set(left)
     assert not [name for name in left if name.startswith("run/")]
-    assert train_model(f"{store}/pairs", tiny_model, f"{store}/ck", TrainConfig(checkpoint_steps=20)) == facts
-    found = Resources.of(ScoreConfig(model=f"{store}/ck"))
-    assert found.checkpoint.learnt_from
+    assert command(*train, "--json") == first
+    assert Resources.of(ScoreConfig(model=f"{direct}/ck")).checkpoint.learnt_from
 
 
-def test_nights_in_the_store_are_those_of_a_folder(own_ray, direct, jsonl, tiny_model, tmp_path):
-    store = direct
-    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
-    here, there = (run_night(str(jsonl), place, config, SMALL).run for place in (str(tmp_path), f"{store}/nights"))
+def test_nights_in_the_store_are_those_of_a_folder(direct, jsonl, tiny_model, tmp_path):
+    config = CONFIG(tiny_model)
+    here, there = (
+        run_night(str(jsonl), place, config, engine="local").run for place in (str(tmp_path), f"{direct}/nights")
+    )
     assert (here["scored"], here["predictions"]) == (there["scored"], there["predictions"])
-    assert _tables(str(tmp_path)) == _tables(f"{store}/nights")
-    versions = Store(f"{store}/nights").versions()
-    assert run_night(str(jsonl), f"{store}/nights", config, SMALL).run["outcome"] == "nothing new"
-    assert Store(f"{store}/nights").versions() == versions
-    with lease(f"{store}/nights", "other"), pytest.raises(BusyError, match=r"run other .* is at work"):
-        run_night(str(jsonl), f"{store}/nights", config, SMALL)
+    assert _tables(str(tmp_path)) == _tables(f"{direct}/nights")
+    versions = Store(f"{direct}/nights").versions()
+    assert run_night(str(jsonl), f"{direct}/nights", config, engine="local").run["outcome"] == "nothing new"
+    assert Store(f"{direct}/nights").versions() == versions
+    with lease(f"{direct}/nights", "other"), pytest.raises(BusyError, match=r"run other .* is at work"):
+        run_night(str(jsonl), f"{direct}/nights", config, engine="local")
 
 
 def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
@@ -276,7 +291,7 @@ def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
 def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
     from test_site import ROWS
 
-    write_table(pa.Table.from_pylist(ROWS, schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
+    write_store(tmp_path, leaderboards=ROWS)
     here, there = build_site(str(tmp_path), str(tmp_path / "site")), build_site(str(tmp_path), f"{direct}/site")
     assert here.written == there.written
     fs = fsspec.filesystem("s3")
@@ -287,7 +302,7 @@ def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
     ):
         assert fs.info(f"{direct}/site/{name}")["ContentType"] == kind
         assert fs.cat(f"{direct}/site/{name}") == (tmp_path / "site" / name).read_bytes()
-    write_table(pa.Table.from_pylist(ROWS[:1], schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
+    write_store(tmp_path, "next", leaderboards=ROWS[:1])
     assert build_site(str(tmp_path), f"{direct}/site").removed > 0
     assert len(fs.ls(f"{direct}/site/boards")) == 3
 

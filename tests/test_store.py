@@ -39,7 +39,7 @@ def add_run(store, number, **columns):
 def write_night(store, number):
     """Two tables that tell the number of the night, and its record."""
     store.overwrite("scored", [scored((f"2101.{number:05d}", str(number)))], "r")
-    store.tidy("runs")
+    store.compact("runs")
     board = {"task": "t", "dataset": "d", "metric": "m", "rank": 1, "paper_id": "p", "score_text": str(number)}
     store.upsert("leaderboards", pa.Table.from_pylist([board], schema=LEADERBOARDS), "r")
     add_run(store, number)
@@ -182,7 +182,7 @@ def test_small_files_are_put_together(store, monkeypatch):
     for number in range(6):
         store.upsert("scored", scored((f"2101.0000{number}", "a")), "r")
     before, version = titles(store), store.version("scored")
-    store.tidy("scored")
+    store.compact("scored")
     assert len(store.open("scored").file_uris()) == 1
     assert titles(store) == before
     assert len(store.read("scored", version=version)) == 6

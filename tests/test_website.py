@@ -9,11 +9,12 @@ from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
+from conftest import write_store
 from lxml import html
 
 from tdm_ray.errors import InputError, OutputError
 from tdm_ray.records import LEADERBOARDS, TDM
-from tdm_ray.storage import read_json, write_json, write_table
+from tdm_ray.storage import read_json, write_json
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.website.areas import OTHER, area_of
@@ -54,10 +55,7 @@ ROWS = [
 
 @pytest.fixture
 def folder(tmp_path):
-    write_table(pa.Table.from_pylist(ROWS, schema=LEADERBOARDS), f"{tmp_path}/leaderboards/part-0.parquet")
-    summary = {"papers": 4, "scored": 3, "rejected": {"damaged": 1}, "predictions": 8, "seconds": 2.5}
-    write_json(f"{tmp_path}/run.json", {"identity": {"model_id": NASTY, "papers": "0f"}, "summary": summary})
-    return str(tmp_path)
+    return write_store(tmp_path, leaderboards=ROWS)
 
 
 @pytest.fixture
@@ -115,8 +113,7 @@ def test_files_for_other_programs_hold_the_entries(site):
 
 def test_built_again_nothing_is_written_and_what_is_gone_is_removed(folder, site):
     assert build_site(folder, str(site)).written == 0
-    kept = pa.Table.from_pylist(ROWS[:3], schema=LEADERBOARDS)
-    write_table(kept, f"{folder}/leaderboards/part-0.parquet")
+    write_store(folder, leaderboards=ROWS[:3])
     built = build_site(folder, str(site))
     assert (built.leaderboards, built.papers) == (1, 3)
     there = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()} - {"site.json"}
@@ -149,7 +146,7 @@ def test_a_folder_of_other_things_is_left_alone(folder, tmp_path):
     (tmp_path / "thesis" / "chapter.tex").write_text("x")
     with pytest.raises(OutputError, match="holds other files than a site's"):
         build_site(folder, str(tmp_path / "thesis"))
-    with pytest.raises(InputError, match="run `tdm-ray leaderboard"):
+    with pytest.raises(InputError, match="holds no finished run"):
         build_site(str(tmp_path / "thesis"), str(tmp_path / "site"))
 
 

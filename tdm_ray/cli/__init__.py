@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+from types import FrameType
 from typing import Annotated
 
-import click
 import typer
 
 from tdm_ray import __version__
@@ -59,15 +60,21 @@ def _root(
 
 def main() -> None:
     """Run the command; an error raised on purpose is one line and its exit code."""
+    interrupted = False
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        interrupted = True
+        signal.default_int_handler(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        app()
     except TdmRayError as error:
         print(f"tdm-ray: error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (KeyboardInterrupt, click.Abort):
+    except SystemExit:
+        if not interrupted:
+            raise
         print("tdm-ray: interrupted; the same command goes on where it stopped", file=sys.stderr)
         sys.exit(130)
-

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 
 from tdm_ray.keys import SEPARATOR, entry_keys, label_keys
 from tdm_ray.leaderboard.apply_marks import apply_marks
@@ -16,7 +16,7 @@ from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, read_part, split_by_l
 from tdm_ray.leaderboard.rank import leaderboards, with_newest
 from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
 from tdm_ray.run.engine import over_parts, parts_folder
-from tdm_ray.storage import join, read_table, write_table
+from tdm_ray.storage import read_table, write_table
 from tdm_ray.store.tables import Store
 
 _ENTRY = [*TDM_COLUMNS, "paper_id"]
@@ -68,16 +68,22 @@ def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _Newest) -> t
     with parts_folder(store.root, run_id) as place:
         parts = split_by_label(predictions, place)
         files = over_parts(_RankParts(store.root, run_id, marks), parts)
-    columns = [name for name in LEADERBOARDS.names if name != "evidence"]
-    for path in files:
-        for _ in news.passed([read_table(path, LEADERBOARDS, columns)]):
-            pass
-    return news.news(), store.overwrite_with_files("leaderboards", files, run_id)
+        columns = [name for name in LEADERBOARDS.names if name != "evidence"]
+        for path in files:
+            for _ in news.passed([read_table(path, LEADERBOARDS, columns)]):
+                pass
+        if "://" in place:
+            tables = (read_table(path, LEADERBOARDS) for path in files)
+            version = store.overwrite("leaderboards", tables, run_id)
+        else:
+            ranked = pads.dataset(files, schema=LEADERBOARDS)
+            version = store.overwrite_from("leaderboards", ranked.scanner(batch_readahead=2).to_reader(), run_id)
+    return news.news(), version
 
 
 @dataclass(frozen=True)
 class _RankParts:
-    """Ranks parts (see `leaderboard.parts`), one after the other; returns the files it wrote into the table's folder."""
+    """Ranks parts (see `leaderboard.parts`), one after the other; returns the Parquet files it wrote beside them."""
 
     root: str
     run_id: str
@@ -88,8 +94,7 @@ class _RankParts:
         files = []
         for part in parts:
             table = leaderboards(apply_marks(read_part(part), self.marks), papers, taxonomy)
-            name = f"{self.run_id}-{part.rsplit('/', 1)[-1].removesuffix('.arrow')}-{uuid.uuid4().hex[:8]}.parquet"
-            path = join(self.root, "leaderboards", name)
+            path = f"{part.removesuffix('.arrow')}.parquet"
             write_table(table, path, batch_size=_WRITTEN)
             files.append(path)
         return files

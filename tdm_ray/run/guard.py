@@ -58,7 +58,7 @@ class Guard:
 
     def __call__(self, rows: pa.Table) -> pa.Table:
         """The stage's rows for these."""
-        key = _key(rows["location"].to_pylist())
+        key = note_of(rows["location"].to_pylist())
         if self._notes.begun(key):
             done = [self._alone(rows.slice(number, 1)) for number in range(len(rows))]
             result = pa.concat_tables([self._schema.empty_table(), *done])
@@ -70,7 +70,7 @@ class Guard:
 
     def _alone(self, row: pa.Table) -> pa.Table:
         location = row["location"][0].as_py()
-        key = _key([location, "alone"])
+        key = note_of([location, "alone"])
         attempts = 1 + self._notes.begun(key)  # the block's death was one
         if attempts >= MAX_ATTEMPTS:
             return self._crashed(row, location, attempts)
@@ -104,7 +104,7 @@ def guarded_read(
     are None at the first attempt.
     """
     book = Notes(join(notes, "read"))
-    key = _key([name])
+    key = note_of([name])
     died = book.begun(key)
     book.write(key, 1)
     items = _Items(book)
@@ -125,12 +125,12 @@ class _Items:
     def skip(self, location: str) -> bool:
         """Whether this item has ended too many processes; what was read before is done."""
         self.end()
-        return 1 + self._book.begun(_key([location, "alone"])) >= MAX_ATTEMPTS
+        return 1 + self._book.begun(note_of([location, "alone"])) >= MAX_ATTEMPTS
 
     def begin(self, location: str) -> None:
         """This item is read next."""
         self.end()
-        key = _key([location, "alone"])
+        key = note_of([location, "alone"])
         self._book.write(key, 1 + self._book.begun(key))
         self._current = key
 
@@ -141,5 +141,6 @@ class _Items:
             self._current = None
 
 
-def _key(names: Sequence[str]) -> str:
+def note_of(names: Sequence[str]) -> str:
+    """The key of the note about a block (the locations of its rows) or a split."""
     return digest(f"{name}\n".encode("utf-8", "backslashreplace") for name in names)

@@ -26,9 +26,9 @@ from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.errors import BusyError, OutputError, TdmRayError
 from tdm_ray.extract.matcher import check_matcher
 from tdm_ray.gold.marks import differing, find_marks
-from tdm_ray.leaderboard.apply_marks import read_marks
+from tdm_ray.leaderboard.apply_marks import changed_labels, read_marks
 from tdm_ray.papers.pieces import Piece, find_pieces, fingerprint
-from tdm_ray.records import REJECTS, TDM
+from tdm_ray.records import MARKS, REJECTS, TDM
 from tdm_ray.run.boards import News, refresh_leaderboards
 from tdm_ray.run.commit import Commit
 from tdm_ray.run.corpus import Corpus
@@ -70,7 +70,7 @@ def score_corpus(
             f"{out}: holds a run with another {' and another '.join(other)}; `tdm-ray nightly PAPERS --store {out}` "
             "brings it up to date, or choose another --out"
         )
-    return RunSummary(last, already_done=True) if last else run.under_lease()
+    return RunSummary(last, already_done=True) if last and not run.marks_changed(last) else run.under_lease()
 
 
 def run_night(
@@ -137,6 +137,12 @@ class _Run:
             "set of papers": (last["inputs"], fingerprint(self.splits)),
         }
         return [name for name, (old, new) in mine.items() if old != new]
+
+    def marks_changed(self, last: dict[str, Any]) -> bool:
+        """Whether readers have marked predictions since the last run."""
+        version = last["versions"].get("marks")
+        before = MARKS.empty_table() if version is None else self.store.read("marks", version=version)
+        return bool(changed_labels(before, read_marks(self.store.root)))
 
     def under_lease(self) -> RunSummary:
         """Run while holding the store's lease; an error is recorded for the history."""

@@ -8,23 +8,18 @@ other reader of Delta Lake (DuckDB, pandas, Spark) may open a table's folder dir
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import fsspec
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
-import pyarrow.parquet as pq
-from deltalake import CommitProperties, DeltaTable, Schema, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from tdm_ray.errors import InputError
 from tdm_ray.storage import join, remove_folder
@@ -81,29 +76,19 @@ class Store:
                 for table in tables:
                     spool.write_table(table.select(form.schema.names))
             file.seek(0)
-            write_deltalake(
-                join(self.root, name), pa.ipc.open_stream(file), mode="overwrite", schema_mode="overwrite",
-                partition_by=list(form.partition) or None, storage_options=options(self.root),
-                commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
-            )  # fmt: skip
-        return self._made(name)
+            return self.overwrite_from(name, pa.ipc.open_stream(file), run_id)
 
-    def overwrite_with_files(self, name: str, paths: Sequence[str], run_id: str) -> int:
-        """Put these Parquet files, which lie in the table's folder, in place of all rows, one commit; its version.
-
-        The files must hold the table's columns; it must have no partitions.
-        """
-        place = join(self.root, name)
-        actions = [_add_action(path) for path in paths]
-        schema = Schema.from_arrow(FORMS[name].schema)
-        commit = CommitProperties(custom_metadata={"run_id": run_id})
-        table = self.open(name)
-        if table is None:
-            create_table_with_add_actions(
-                place, schema, actions, mode="overwrite", storage_options=options(self.root), commit_properties=commit
-            )
-        else:
-            table.create_write_transaction(actions, mode="overwrite", schema=schema, commit_properties=commit)
+    def overwrite_from(self, name: str, rows: pa.RecordBatchReader, run_id: str) -> int:
+        """The same of a stream that needs no Python to be read."""
+        write_deltalake(
+            join(self.root, name),
+            rows,
+            mode="overwrite",
+            schema_mode="overwrite",
+            partition_by=list(FORMS[name].partition) or None,
+            storage_options=options(self.root),
+            commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
+        )
         return self._made(name)
 
     def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> int | None:
@@ -228,21 +213,6 @@ class Snapshot:
     def read(self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
         """The table, or some columns and rows of it, in memory."""
         return self.scan(name).to_table(columns=columns, filter=rows)
-
-
-def _add_action(path: str) -> AddAction:
-    """What Delta Lake's log says of a new file; see its protocol, "Add File"."""
-    fs, inner = fsspec.core.url_to_fs(path)
-    with fs.open(inner, "rb") as file:
-        rows = pq.ParquetFile(file).metadata.num_rows
-    return AddAction(
-        path=path.rsplit("/", 1)[-1],
-        size=int(fs.size(inner)),
-        partition_values={},
-        modification_time=int(time.time() * 1000),
-        data_change=True,
-        stats=json.dumps({"numRecords": rows}),
-    )
 
 
 def options(root: str) -> dict[str, str] | None:
