@@ -9,6 +9,8 @@ from typing import TypeVar
 
 from joblib import Parallel, delayed
 
+from tdm_ray.progress import step
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -22,17 +24,35 @@ def cores() -> int:
 
 
 def over_chunks(
-    work: Callable[[Sequence[Item]], list[Result]], items: Sequence[Item], *, size: int = 100, least: int = LEAST
+    work: Callable[[Sequence[Item]], list[Result]],
+    items: Sequence[Item],
+    *,
+    what: str = "items",
+    size: int = 100,
+    least: int = LEAST,
 ) -> list[Result]:
     """The results of `work` over all items, in order; `work` gets `size` of them at a time, in processes where it pays.
 
-    What `work` holds travels to the processes: large arrays as memory maps, the rest once a chunk.
+    What `work` holds travels to the processes: large arrays as memory maps, the rest once a chunk. `what` names the
+    items in the progress that is shown where it takes long.
     """
-    if len(items) < least or cores() == 1:
-        return work(items)
-    chunks = [items[i : i + size] for i in range(0, len(items), size)]
-    with warnings.catch_warnings():
+    chunks = [items[start : start + size] for start in range(0, len(items), size)]
+    alone = len(items) < least or cores() == 1
+    results: list[Result] = []
+    with step(what, len(items)) as counter, warnings.catch_warnings():
         # Said where a process has grown by 100 MB and is started anew, which loses nothing.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-        done = Parallel(n_jobs=cores())(delayed(work)(chunk) for chunk in chunks)
-    return [result for chunk in done for result in chunk]
+        done = map(work, chunks) if alone else _in_processes(work, chunks)
+        for chunk, found in zip(chunks, done, strict=True):
+            results += found
+            counter.add(len(chunk))
+    return results
+
+
+def _in_processes(
+    work: Callable[[Sequence[Item]], list[Result]], chunks: Sequence[Sequence[Item]]
+) -> list[list[Result]]:
+    found: list[list[Result]] = Parallel(n_jobs=cores(), return_as="generator")(
+        delayed(work)(chunk) for chunk in chunks
+    )
+    return found

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.errors import CheckpointError
+from tdm_ray.progress import step
 from tdm_ray.storage import exists, join, open_file, read_json, write_json
 
 Floats = NDArray[np.float32]
@@ -128,11 +129,13 @@ def joint_inputs(prior: Floats, model: Floats) -> Floats:
 def fit_prior(features: Floats, truth: Bools, folds: NDArray[np.int64]) -> tuple[lightgbm.Booster, Floats]:
     """The trees fitted on all rows, and the log-odds of every row from trees that did not see its fold."""
     out_of_fold = np.empty(len(truth), np.float32)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        trees = _boost(features[~inside], truth[~inside])
-        out_of_fold[inside] = trees.predict(features[inside], raw_score=True)
-    return _boost(features, truth), out_of_fold
+    with step("sets of trees fitted for the prior", len(np.unique(folds)) + 1) as counter:
+        for fold in np.unique(folds):
+            inside = folds == fold
+            trees = _boost(features[~inside], truth[~inside])
+            out_of_fold[inside] = trees.predict(features[inside], raw_score=True)
+            counter.add()
+        return _boost(features, truth), out_of_fold
 
 
 def _boost(features: Floats, truth: Bools) -> lightgbm.Booster:

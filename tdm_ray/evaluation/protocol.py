@@ -114,7 +114,7 @@ class _Asked:
 
 
 def _rows(asked: _Asked, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
-    features, truth, labels = (np.concatenate(c) for c in zip(*over_chunks(asked, items), strict=True))
+    features, truth, labels = (np.concatenate(c) for c in zip(*over_chunks(asked, items, what="papers shortlisted"), strict=True))
     sizes = [len(x.known) + asked.negatives for x, _, _ in items]
     return Rows(features, truth, labels, np.repeat(np.arange(len(items)), sizes))
 

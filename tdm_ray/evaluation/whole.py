@@ -119,7 +119,7 @@ class _Recall:
 def shortlist_recall(gathered: Gathered, shortlister: Shortlister) -> dict[str, Any]:
     """The share of gold that the first labels of the shortlists hold, and the milliseconds a paper takes."""
     items = [(labelled.paper, labelled.known) for labelled in gathered.papers]
-    table = np.array(over_chunks(_Recall(shortlister), items))
+    table = np.array(over_chunks(_Recall(shortlister), items, what="papers shortlisted"))
     gold = sum(len(known) for _, known in items)
     recall = {str(cut): float(table[:, i].sum() / max(gold, 1)) for i, cut in enumerate(CUTS, start=1)}
     return {"recall_at": recall, "milliseconds_a_paper": float(np.median(table[:, 0]) * 1000)}

@@ -71,7 +71,7 @@ class Quotes:
         `told`: see `dataset_words`.
         """
         one = {base_id(paper.paper_id): paper for paper in papers}
-        found = [keys for keys in over_chunks(_Reader(frozenset(told)), list(one.values())) if len(keys)]
+        found = [keys for keys in over_chunks(_Reader(frozenset(told)), list(one.values()), what="papers' tables read") if len(keys)]
         return cls(np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(told))
 
     def around(self, keys: Keys, month: int) -> Counts:

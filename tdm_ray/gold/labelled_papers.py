@@ -43,7 +43,7 @@ class Gathered:
 
 def read_all(paths: Sequence[str]) -> list[Reading]:
     """The readings of all paths, by as many processes as there are cores."""
-    return over_chunks(_read_pieces, find_pieces(paths), size=1, least=2)
+    return over_chunks(_read_pieces, find_pieces(paths), what="parts of the input read", size=1, least=2)
 
 
 def _read_pieces(pieces: Sequence[Piece]) -> list[Reading]:

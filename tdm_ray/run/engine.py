@@ -60,7 +60,7 @@ def _size(path: str) -> int:
 def over_parts(do: Callable[[Sequence[str]], list[Any]], parts: Sequence[str]) -> list[Any]:
     """`do` for each of some files: on the cluster that RAY_ADDRESS names, else by processes of this machine."""
     if not os.environ.get("RAY_ADDRESS"):
-        return over_chunks(do, parts, size=1, least=2)
+        return over_chunks(do, parts, what="parts ranked", size=1, least=2)
     from tdm_ray.run.cluster import over_cluster
 
     return over_cluster(do, list(parts))

@@ -92,7 +92,7 @@ def _pairs_table(gathered: Gathered, gold: Gold, seen: Taxonomy, config: Dataset
     unknown = _unknown_rows(gathered, config)
     same = versions([paper.paper_id for paper in papers])
     tasks = [Task(x, tuple(s), u) for x, s, u in zip(gathered.papers, same, unknown, strict=True)]
-    pairs = over_chunks(pairing, tasks)
+    pairs = over_chunks(pairing, tasks, what="papers paired")
     columns = {name: [getattr(pair, name) for pair in pairs] for name in PAIRS.names}
     shuffled = np.random.default_rng(config.seed).permutation(len(pairs))
     return pa.table(columns, schema=PAIRS).take(pa.array(shuffled))
@@ -112,7 +112,7 @@ def _shortlisters(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy, out: 
 def document_frequency(papers: Sequence[Paper]) -> pa.Table:
     """How many papers each word stands in: columns `word`, `papers`; words in fewer than `COMMON` left out."""
     seen: Counter[str] = Counter()
-    for words in over_chunks(_words, papers):
+    for words in over_chunks(_words, papers, what="papers counted"):
         seen.update(words)
     kept = sorted((w, n) for w, n in seen.items() if n >= COMMON and len(w) <= 40)
     table = pa.table({"word": [w for w, _ in kept], "papers": pa.array([n for _, n in kept], pa.int32())})

@@ -11,9 +11,7 @@ command is given again. Either way the steps since the last checkpoint are done 
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ from ray.train.torch import TorchTrainer
 from tdm_ray.classify.entailment import load_encoder, save_half
 from tdm_ray.config import TrainConfig
 from tdm_ray.errors import InputError, OutputError, TdmRayError
+from tdm_ray.progress import Status, watch
 from tdm_ray.run.cluster import connect, gpus, prepare_context
 from tdm_ray.storage import (  # fmt: skip
     copy_files,
@@ -50,24 +49,23 @@ from tdm_ray.training.dataset import PAIRS
 from tdm_ray.training.loop import SCORE, STATE, train_worker
 
 _FREQUENCY = "document_frequency.parquet"
-_SAY_EVERY_S = 15.0
 _ROWS_A_BLOCK = 2_000
 
 
 @ray.remote(num_cpus=0)
-class Board:
+class ProgressBoard:
     """Where the first worker says how far it is; the driver, perhaps on another machine, looks there."""
 
     def __init__(self) -> None:
-        self.line = ""
+        self.status: tuple[int, int | None, str] = (0, None, "workers start")
 
-    def say(self, line: str) -> None:
-        """Take the newest line."""
-        self.line = line
+    def say(self, done: int, total: int, note: str) -> None:
+        """Take the newest status: steps done, of so many, and what else there is to say."""
+        self.status = (done, total, note)
 
-    def read(self) -> str:
-        """The newest line."""
-        return self.line
+    def read(self) -> tuple[int, int | None, str]:
+        """The newest status."""
+        return self.status
 
 
 def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = None, *, fold: int = 1) -> dict[str, Any]:  # fmt: skip  # noqa: E501
@@ -119,7 +117,7 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
     workers = config.workers or max(1, int(gpus()))
     on_gpu = gpus() >= workers
     data: dict[str, Any] = {side: _encoded(folder, base) for side, folder in sides.items()}
-    board = Board.remote()  # type: ignore[attr-defined]
+    board = ProgressBoard.remote()  # type: ignore[attr-defined]
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={
@@ -194,22 +192,6 @@ def _export(result: ray.train.Result, dataset: str, out: str, facts: dict[str, A
 
 @contextmanager
 def _progress(board: Any) -> Iterator[None]:
-    """Print the newest line every 15 s while the body runs; in place on a terminal."""
-    stop, terminal = threading.Event(), sys.stderr.isatty()
-    end = "" if terminal else "\n"
-
-    def show() -> None:
-        last = ""
-        while not stop.wait(1.0 if terminal else _SAY_EVERY_S):
-            line = ray.get(board.read.remote())
-            if line != last:
-                print(*(["\r\x1b[K", line] if terminal else [line]), sep="", end=end, file=sys.stderr, flush=True)
-                last = line
-
-    thread = threading.Thread(target=show, daemon=True)
-    thread.start()
-    try:
+    """Show how far the first worker is while the body runs."""
+    with watch("training steps", lambda: Status(*ray.get(board.read.remote()))):
         yield
-    finally:
-        stop.set()
-        thread.join(timeout=10)

@@ -32,6 +32,7 @@ from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
 from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all
 from tdm_ray.parallel import cores, over_chunks
+from tdm_ray.progress import step
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -97,7 +98,7 @@ def study(gathered: Gathered, shortlister: Shortlister) -> Lesson:
     folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
     counts = shortlister.neighbours.counts_of_others(folds) if shortlister.neighbours else None
     items = list(zip(gathered.papers, versions([p.paper_id for p in papers]), folds, strict=True))
-    shortlists = over_chunks(_Student(shortlister, counts), items)
+    shortlists = over_chunks(_Student(shortlister, counts), items, what="papers shortlisted")
     truth = [np.isin(s.labels, labelled.known) for s, labelled in zip(shortlists, gathered.papers, strict=True)]
     return Lesson(papers, shortlists, truth, folds, [len(labelled.known) for labelled in gathered.papers])
 
@@ -127,10 +128,12 @@ def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, di
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
     decider = Decider(resources, threads=cores())
     inputs, truth = [], []
-    for i in unseen:
-        prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
-        inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
-        truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
+    with step("papers asked about for the calibrator", len(unseen)) as counter:
+        for i in unseen:
+            prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
+            inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
+            truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
+            counter.add()
     joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))
     return Calibrator(trees, joint), _figures(joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import tempfile
 import time
@@ -26,7 +25,6 @@ from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of,
 
 SCORE = "average_precision"
 STATE = "state.pt"
-_SAY_EVERY_S = 10.0
 
 
 @dataclass
@@ -148,12 +146,9 @@ class Worker:
 
     def _say(self) -> None:
         if self.rank == 0:
-            done, last = self.progress.step, self.progress.losses[-50:]
-            left = (time.monotonic() - self.started) / (done - self.first) * (self.steps - done)
-            self.board.say.remote(
-                f"epoch {self.progress.epoch}  step {done:,}/{self.steps:,}  loss {sum(last) / len(last):.4f}  "
-                f"{math.ceil(left / 60)} min left"
-            )
+            last = self.progress.losses[-50:]
+            note = f"epoch {self.progress.epoch}, loss {sum(last) / len(last):.4f}"
+            self.board.say.remote(self.progress.step, self.steps, note)
 
 
 def train_worker(given: dict[str, Any]) -> None:

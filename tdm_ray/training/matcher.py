@@ -120,7 +120,7 @@ def fit(
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
     every = [Signs(lexicon, labels, associations, sorted(asked), quotes) for associations in words]
-    looked = over_chunks(_FirstLook(every, known), tasks, size=50)
+    looked = over_chunks(_FirstLook(every, known), tasks, what="papers for the scorer", size=50)
     if not looked:
         raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
     one = Stack.of(looked)
@@ -129,7 +129,7 @@ def fit(
     first = boost(one, "first")
     del one
     texts = [trees.model_to_string() for trees in unseen]
-    two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, size=50))
+    two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, what="papers for the reranker", size=50))
     best, again = third_look(two.rows, out_of_fold(two, "second"), two.sizes)
     ones = np.ones(len(best), np.int64)
     three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.alone, ones)
@@ -154,7 +154,7 @@ class _Counter:
 
 def _count(tasks: Sequence[Task], labels: Sequence[Label]) -> list[Counts]:
     totals = [Counts.none() for _ in range(FOLDS)]
-    for fold, counts in over_chunks(_Counter(labels), tasks, size=500):
+    for fold, counts in over_chunks(_Counter(labels), tasks, what="papers counted", size=500):
         totals[fold].add(counts)
     return totals
 

@@ -42,7 +42,7 @@ def label_matrix(paper_ids: Sequence[str], gold: Gold, taxonomy: Taxonomy) -> sp
 def labelled_neighbours(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> tuple[Neighbours, TfidfVectorizer]:
     """The neighbours' index over `papers`, row i being paper i, and the vectorizer to query it with."""
     vectorizer = new_vectorizer()
-    vectors = sp.csr_matrix(vectorizer.fit_transform(over_chunks(_telling, papers)))
+    vectors = sp.csr_matrix(vectorizer.fit_transform(over_chunks(_telling, papers, what="papers cut into words")))
     return Neighbours(vectors, label_matrix([p.paper_id for p in papers], gold, taxonomy)), vectorizer
 
 

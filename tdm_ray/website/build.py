@@ -64,8 +64,8 @@ def build_site(folder: str, out: str) -> SiteSummary:
     few = chain(_static(), [home_page(content), search_index(content)], area_pages(content), run_pages(content))
     write_json(join(out, _MARK), {"files": sorted(held), "whole": False})
     names = files.write(list(few))
-    names += over_chunks(_Write(files, board_pages, label_keys), packed(content.boards), size=1, least=_LEAST)
-    names += over_chunks(_Write(files, paper_pages, paper_keys), packed(content.papers), size=1, least=_LEAST)
+    names += over_chunks(_Write(files, board_pages, label_keys), packed(content.boards), what="packs of leaderboards written", size=1, least=_LEAST)
+    names += over_chunks(_Write(files, paper_pages, paper_keys), packed(content.papers), what="packs of papers written", size=1, least=_LEAST)
     there = {name for name, _ in names}
     removed = files.remove(held - there)
     write_json(join(out, _MARK), {"files": sorted(there), "whole": True})
