@@ -22,7 +22,8 @@ from tdm_ray.papers.latex.manifest import read_manifest
 from tdm_ray.papers.metadata import METADATA, Select, write_metadata
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section
 from tdm_ray.scoring.corpus import months_of
 from tdm_ray.scoring.pipeline import ingest_corpus
 from tdm_ray.storage import finish_replacing, read_table, replace_files

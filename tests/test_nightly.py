@@ -26,7 +26,8 @@ from tdm_ray.nightly.log import Log
 from tdm_ray.nightly.night import new_run_id, run_night
 from tdm_ray.nightly.summary import as_table
 from tdm_ray.papers.read import piece_tables
-from tdm_ray.records import OUTCOMES, TDM, Reading, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import OUTCOMES, TDM, Reading
 from tdm_ray.scoring import pipeline
 from tdm_ray.scoring.pipeline import ingest_corpus
 from tdm_ray.scoring.stages import Decide, Prepare

@@ -18,7 +18,8 @@ from tdm_ray.errors import CheckpointError, InputError, OutputError, TaxonomyErr
 from tdm_ray.model.scorer import Knowledge
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import PAPERS, PREDICTIONS, READINGS, REJECTS, SCORED
 from tdm_ray.scoring.commit import exploded
 from tdm_ray.scoring.pipeline import ingest_corpus, score_corpus
 from tdm_ray.scoring.run import Run

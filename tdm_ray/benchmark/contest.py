@@ -31,9 +31,10 @@ from tdm_ray.model.calibration import Floats
 from tdm_ray.model.entailment import MAX_TOKENS, batches, hypothesis
 from tdm_ray.model.scorer import Knowledge, Prepared, asked_rows, prepare
 from tdm_ray.model.shortlist import Shortlist
+from tdm_ray.papers.table import readings_table
 from tdm_ray.parallel import cores
 from tdm_ray.premise.doctaet import doctaet
-from tdm_ray.records import TDM, Paper, Reading, readings_table
+from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.scoring.stages import Decide, Prepare
 
 Item = tuple[Paper, tuple[int, ...]]  # a paper and its gold, as positions in the taxonomy
