@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
@@ -185,7 +186,7 @@ class Paper:
     source: str = ""
     conversion: str | None = None
 
-    @property
+    @cached_property
     def content_hash(self) -> str:
         """BLAKE2b-128, in hex, of the text that is scored: the same text gives the same hash everywhere."""
         text = [
@@ -254,8 +255,3 @@ class Reading:
         paper = self.paper.row() if self.paper else {"paper_id": self.paper_id, "source": self.source}
         own = {"location": self.location, "reason": self.reason, "detail": self.detail, "tex": self.tex}
         return {**paper, **own}
-
-
-def readings_table(readings: Iterable[Reading]) -> pa.Table:
-    """Readings as an Arrow table of schema `READINGS`."""
-    return pa.Table.from_pylist([r.row() for r in readings], schema=READINGS)

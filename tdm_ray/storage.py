@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -17,6 +18,7 @@ import fsspec
 import pyarrow as pa
 import pyarrow.dataset as pads
 import pyarrow.parquet as pq
+from fsspec.core import OpenFile, get_compression, split_protocol
 
 from tdm_ray.errors import InputError, UnreachableError
 
@@ -29,17 +31,34 @@ for _protocol in ("s3", "s3a", "gs", "gcs", "az", "abfs"):
 def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
     """The file at a path or URL; `.gz` is decompressed while it is read, unless it is wanted `packed`.
 
-    Writing makes the folder first.
+    Writing makes the folder first. Raises `InputError` where there is a pipe, a socket or a device.
     """
+    fs, inner = file_system(path)
+    local = "file" in fs.protocol
     if mode == "wb":
-        make_folder(os.path.dirname(path) or ".")
-    compression = "infer" if mode == "rb" and not packed else None
-    return cast(IO[Any], fsspec.open(path, mode, compression=compression).open())
+        fs.makedirs(os.path.dirname(inner) or ".", exist_ok=True)
+    elif local and os.path.exists(inner) and not _has_an_end(inner):
+        raise InputError(f"{path}: neither a file nor a folder")
+    compression = get_compression(inner, "infer") if mode == "rb" and not packed else None
+    return cast(IO[Any], OpenFile(fs, inner, mode, compression=compression).open())
+
+
+def _has_an_end(path: str) -> bool:
+    """Whether it is a file or a folder: who opens a pipe waits for its other end."""
+    kind = os.stat(path).st_mode
+    return stat.S_ISREG(kind) or stat.S_ISDIR(kind)
+
+
+def file_system(path: str) -> tuple[Any, str]:
+    """The file system of a path or URL, and the path there. Unlike fsspec's own, it takes `::` for a part of a name."""
+    protocol, _ = split_protocol(path)
+    kind = fsspec.get_filesystem_class(protocol or "file")
+    return kind(**kind._get_kwargs_from_urls(path)), kind._strip_protocol(path)
 
 
 def exists(path: str) -> bool:
     """Whether there is a file or folder at `path`."""
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     with _reaching(path):
         return bool(fs.exists(inner))
 
@@ -54,7 +73,7 @@ def list_files(path: str) -> list[str]:
 
     Raises `InputError` where there is nothing at `path`.
     """
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     if "file" in fs.protocol:
         inner = os.path.abspath(inner)  # also without `..`: one file has one name, however it was asked for
     with _reaching(path):
@@ -90,13 +109,13 @@ def _reaching(path: str) -> Iterator[None]:
 
 def make_folder(path: str) -> None:
     """Create `path` and its parents where they are missing."""
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     fs.makedirs(inner, exist_ok=True)
 
 
 def copy_files(source: str, folder: str) -> None:
     """Copy a file, or the files of a folder with their places in it, into `folder`; either may be anywhere."""
-    fs, inner = fsspec.core.url_to_fs(source)
+    fs, inner = file_system(source)
     base = os.path.dirname(inner) if fs.isfile(inner) else inner.rstrip("/")
     paths = fs.find(inner)
     # A bucket may hold empty objects "name/" that stand for folders; copied as "name", they would hide what is in them.
@@ -111,7 +130,7 @@ def local_copy(path: str) -> str:
 
     The copy is named after the files' names, sizes and times: a folder that has changed is fetched again.
     """
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     if "file" in fs.protocol or not fs.isdir(inner):
         return path
     listed = fs.find(inner, detail=True)
@@ -133,7 +152,7 @@ def _changed(info: Mapping[str, Any]) -> str:
 
 def remove_folder(path: str) -> None:
     """Remove `path` and what is in it, if it is there."""
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     if fs.exists(inner):
         fs.rm(inner, recursive=True)
 
@@ -143,7 +162,7 @@ def replace_files(root: str, new: Mapping[str, str], old: Iterable[str]) -> None
 
     A journal is written first: where this is cut short, `finish_replacing` does the rest.
     """
-    fs, _ = fsspec.core.url_to_fs(root)
+    fs, _ = file_system(root)
     places = {fs._strip_protocol(place) for place in new.values()}  # listings are absolute where `root` need not be
     gone = sorted(path for path in set(old) if fs._strip_protocol(path) not in places)
     write_json(join(root, "_commit.json"), {"new": dict(new), "old": gone})
@@ -155,7 +174,7 @@ def finish_replacing(root: str) -> None:
     journal = join(root, "_commit.json")
     if exists(journal):
         todo = read_json(journal)
-        fs, _ = fsspec.core.url_to_fs(root)
+        fs, _ = file_system(root)
         for waits, place in todo["new"].items():
             if exists(waits):
                 make_folder(os.path.dirname(place))
@@ -173,7 +192,7 @@ def write_table(table: pa.Table, path: str, *, batch_size: int = 1024) -> None:
     Strings that are dictionaries here are plain ones in the file (where there are some, no Arrow schema is stored),
     which is what other programs expect. `batch_size` rows are written at once; a page holds as many at least.
     """
-    fs, inner = fsspec.core.url_to_fs(path)
+    fs, inner = file_system(path)
     fs.makedirs(os.path.dirname(inner), exist_ok=True)
     as_it_is = not _dictionaries_of(table.schema)
     with fs.open(f"{inner}.part", "wb") as file:
@@ -225,7 +244,7 @@ def scan_table(path: str, schema: pa.Schema) -> pads.Dataset:
 
     What is a dictionary in `schema`, also within lists and structs, is read as one.
     """
-    fs, _ = fsspec.core.url_to_fs(path)
+    fs, _ = file_system(path)
     files = [fs._strip_protocol(f) for f in parquet_files(path)]
     form = pads.ParquetFileFormat(dictionary_columns=_dictionaries_of(schema))
     return pads.dataset(files, schema=schema, format=form, filesystem=fs)
@@ -245,9 +264,23 @@ def _dictionaries(form: pa.DataType, path: str) -> list[str]:
 
 
 def write_json(path: str, value: Any) -> None:
-    """Write `value` as indented JSON."""
-    with open_file(path, "wb") as file:
-        file.write((json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+    """Write `value` as indented JSON, so that a reader sees the whole file or the one before."""
+    data = (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode()
+    fs, inner = file_system(path)
+    if "file" not in fs.protocol:
+        fs.pipe_file(inner, data)  # whole or not at all in a store
+        return
+    make_folder(os.path.dirname(inner))
+    try:
+        with open(f"{inner}.part", "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(f"{inner}.part", inner)
+    except OSError:
+        with suppress(OSError):
+            os.remove(f"{inner}.part")
+        raise
 
 
 def read_json(path: str) -> Any:
@@ -272,6 +305,6 @@ def digest(chunks: Iterable[bytes]) -> str:
 def file_bytes(paths: Iterable[str]) -> Iterator[bytes]:
     """The files' contents, in pieces of a MiB."""
     for path in paths:
-        with fsspec.open(path, "rb") as file:
+        with open_file(path, packed=True) as file:
             while chunk := file.read(1 << 20):
                 yield chunk

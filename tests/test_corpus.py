@@ -22,7 +22,8 @@ from tdm_ray.papers.latex.manifest import read_manifest
 from tdm_ray.papers.metadata import METADATA, Select, write_metadata
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section
 from tdm_ray.run.ingest import ingest_corpus
 from tdm_ray.run.local_engine import LocalEngine
 from tdm_ray.run.papers_table import months_of

@@ -20,7 +20,8 @@ from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import OUTCOMES, PREDICTIONS, READINGS, Reading, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import OUTCOMES, PREDICTIONS, READINGS, Reading
 from tdm_ray.run.engine import choose_engine
 from tdm_ray.run.log import Log
 from tdm_ray.run.outcomes import prediction_rows

@@ -17,8 +17,9 @@ from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.read import piece_tables, read_papers, read_piece
 from tdm_ray.papers.reading_order import in_reading_order
 from tdm_ray.papers.rows import _as_readings
+from tdm_ray.papers.table import readings_table
 from tdm_ray.papers.tei import read_tei
-from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section, readings_table
+from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section
 
 TABLES = PAPERS.field("tables").type
 TEI = """<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>

@@ -33,7 +33,8 @@ from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import ScoreConfig
 from tdm_ray.evaluation.figures import f1_figures
 from tdm_ray.parallel import cores
-from tdm_ray.records import TDM, Paper, Reading, readings_table
+from tdm_ray.papers.table import readings_table
+from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.text.doctaet import doctaet
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.speed.corpus import Material, evenly, taxonomy_of
 from tdm_ray.config import ScoreConfig
+from tdm_ray.papers.table import readings_table
 from tdm_ray.parallel import cores
-from tdm_ray.records import Reading, readings_table
+from tdm_ray.records import Reading
 from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.storage import write_table
 

@@ -26,9 +26,10 @@ from benchmarks.speed.corpus import evenly, write_corpus
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import converted_table, piece_tables
+from tdm_ray.papers.table import readings_table
 from tdm_ray.parallel import cores
 from tdm_ray.progress import Counter
-from tdm_ray.records import OUTCOMES, Paper, Reading, readings_table
+from tdm_ray.records import OUTCOMES, Paper, Reading
 from tdm_ray.run.cluster import connect, prepare_context
 from tdm_ray.run.ray_engine import score_corpus
 from tdm_ray.run.stages import Decide, Prepare

@@ -52,11 +52,12 @@ def read_plain_text(paper_id: str, text: str, *, markdown: bool = False) -> Pape
 def _text_blocks(text: str) -> Iterator[_Block]:
     for chunk in re.split(r"\n\s*\n", text):
         lines = [line.strip() for line in chunk.strip().splitlines()]
-        while lines and (name := _heading(lines[0])):
+        first = 0
+        while first < len(lines) and (name := _heading(lines[first])):
             yield _Block("heading", name)
-            lines = lines[1:]
-        if lines:
-            yield _Block("text", clean(" ".join(lines)))
+            first += 1
+        if lines[first:]:
+            yield _Block("text", clean(" ".join(lines[first:])))
 
 
 def _heading(line: str) -> str | None:

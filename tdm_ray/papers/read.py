@@ -6,33 +6,41 @@ in `pieces._SUFFIXES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
 
 import pyarrow as pa
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.items import Item, location_of, refused, rejected, why
 from tdm_ray.papers.latex.dump import MAX_MEMBER
+from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.paper import read_tex
-from tdm_ray.papers.limits import time_limit
+from tdm_ray.papers.limits import paper_limits
 from tdm_ray.papers.pieces import Piece, find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.rows import (
     DAMAGED,
     MAX_PAPER_BYTES,
     ROWS_A_BATCH,
-    eprint_reading,
     papers_tables,
     read_jsonl,
     read_papers_table,
     read_tar,
     read_tei_table,
-    reading,
-    rejected,
 )
+from tdm_ray.papers.table import readings_table, row_of, together
 from tdm_ray.papers.tei import read_tei
-from tdm_ray.records import READINGS, Paper, Reading, readings_table
+from tdm_ray.records import READINGS, Paper, Reading
 from tdm_ray.storage import open_file
+
+Skip = Callable[[str], bool]
+Begin = Callable[[str], None]
+_Found = TypeVar("_Found")
+_NEXT_S = 600.0  # to find the next item: a slow line is not the paper's fault
+_BATCH_BYTES = 200_000_000
 
 
 def read_papers(*paths: str) -> Iterator[Reading]:
@@ -45,87 +53,130 @@ def read_papers(*paths: str) -> Iterator[Reading]:
             yield converted(found)
 
 
-def read_piece(piece: Piece) -> Iterator[Reading]:
-    """The readings of one piece, e-prints not yet converted. Never raises for what is wrong with one paper."""
+def read_piece(piece: Piece, *, skip: Skip | None = None, begin: Begin | None = None) -> Iterator[Reading]:
+    """The readings of one piece, e-prints not yet converted. Never raises for what is wrong with one paper.
+
+    begin: called with the location of an item before it is read, so that one that ends the process can be told.
+    skip: whether to reject the item at a location as `crashed`, and not to read it.
+    """
     for path in piece.paths:
+        for item in _each(piece, path, _READERS[piece.kind](piece, path)):
+            yield read_item(item, skip=skip, begin=begin)
+
+
+def read_item(item: Item, *, skip: Skip | None = None, begin: Begin | None = None) -> Reading:
+    """The reading of one item, within the limits for a paper: what it holds, or why it cannot be used."""
+    if skip and skip(item.location):
+        error = PaperError("crashed", "not read again: it ended the process that read it")
+        return rejected(item.location, item.paper_id, item.source, error)
+    if begin:
+        begin(item.location)
+    try:
+        with paper_limits():
+            return item.reading()
+    except Exception as error:  # noqa: BLE001 - one bad paper never stops the others; it is counted, with its cause
+        return rejected(item.location, _id_of(item), item.source, error)
+
+
+def _id_of(item: Item) -> str:
+    if item.find_id is None:
+        return item.paper_id
+    try:
+        with paper_limits():
+            return item.find_id()
+    except Exception:  # noqa: BLE001 - an item that cannot be read may have no id either
+        return item.paper_id
+
+
+def _each(piece: Piece, path: str, found: Iterator[_Found]) -> Iterator[_Found | Item]:
+    """What a reader finds in a file; then, where it cannot read on, an item that says why."""
+    while True:
         try:
-            yield from _READERS[piece.kind](piece, path)
-        except (OSError, pa.ArrowException) as error:
-            yield _unreadable(piece, path, error)
+            with paper_limits(_NEXT_S):
+                one = next(found, None)
+        except Exception as error:  # noqa: BLE001 - as above, of a file
+            yield refused(location_of(path), paper_id_of_path(path), piece.kind, why(error))
+            return
+        if one is None:
+            return
+        yield one
 
 
-def piece_tables(piece: Piece, *, hashed: bool = False, skip: Any = None, begin: Any = None) -> Iterator[pa.Table]:
+def piece_tables(
+    piece: Piece, *, hashed: bool = False, skip: Skip | None = None, begin: Begin | None = None
+) -> Iterator[pa.Table]:
     """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
 
     hashed: papers tables are read as columns, their content hashes taken as they stand (see `rows.papers_tables`).
+    skip, begin: as in `read_piece`, for what is read row by row.
     """
     if hashed and piece.kind == "papers_table":
-        yield from _columns(piece)
+        yield from _columns(piece, skip, begin)
         return
-    batch: list[Reading] = []
-    for found in read_piece(piece):
-        batch.append(found)
-        if len(batch) == ROWS_A_BATCH:
-            yield readings_table(batch)
-            batch = []
-    yield readings_table(batch)
+    rows: list[pa.Table] = []
+    size = 0
+    for found in read_piece(piece, skip=skip, begin=begin):
+        rows.append(row_of(found))
+        size += rows[-1].nbytes
+        if len(rows) == ROWS_A_BATCH or size > _BATCH_BYTES:
+            yield together(rows)
+            rows, size = [], 0
+    yield together(rows)
 
 
-def _columns(piece: Piece) -> Iterator[pa.Table]:
+def _columns(piece: Piece, skip: Skip | None, begin: Begin | None) -> Iterator[pa.Table]:
     for path in piece.paths:
-        try:
-            yield from papers_tables(piece, path)
-        except (OSError, pa.ArrowException) as error:
-            yield readings_table([_unreadable(piece, path, error)])
+        for found in _each(piece, path, papers_tables(piece, path)):
+            if isinstance(found, pa.Table):
+                yield found
+            else:
+                items = [found] if isinstance(found, Item) else found
+                yield readings_table(read_item(item, skip=skip, begin=begin) for item in items)
     yield READINGS.empty_table()
 
 
-def _unreadable(piece: Piece, path: str, error: Exception) -> Reading:
-    return rejected(path, paper_id_of_path(path), piece.kind, PaperError("unreadable", str(error)))
-
-
-def converted(found: Reading) -> Reading:
+def converted(found: Reading, *, skip: Skip | None = None, begin: Begin | None = None) -> Reading:
     """The reading with its TeX source converted to a paper; others as they are."""
     if found.tex is None:
         return found
-
-    def read() -> Paper:
-        with time_limit():
-            return read_tex(found.paper_id, found.tex or "")
-
-    return reading(found.location, found.paper_id, "latex", read)
+    read = partial(read_tex, found.paper_id, found.tex)
+    return read_item(Item(found.location, found.paper_id, "latex", read), skip=skip, begin=begin)
 
 
-def converted_table(readings: pa.Table) -> pa.Table:
-    """READINGS with TeX sources -> READINGS with papers only.
+def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begin | None = None) -> pa.Table:
+    """READINGS with TeX sources -> READINGS with papers only; `skip` and `begin` as in `read_piece`.
 
     What another source already said of a paper (title, abstract, date, categories: see `metadata`) is kept.
     """
     if readings["tex"].null_count == len(readings):
         return readings
-    return pa.Table.from_pylist([_converted_row(row) for row in readings.to_pylist()], schema=READINGS)
+    rows = [readings.slice(number, 1) for number in range(len(readings))]
+    return together([row if row["tex"].null_count else _converted_row(row, skip, begin) for row in rows])
 
 
-def _converted_row(row: dict[str, Any]) -> dict[str, Any]:
-    if row["tex"] is None:
-        return row
-    found = converted(Reading(row["location"], paper_id=row["paper_id"], source=row["source"], tex=row["tex"]))
-    if found.paper is None:
-        return found.row()
-    told = {k: row[k] for k in ("title", "abstract", "published", "categories") if row[k]}
-    return Reading(row["location"], Paper.from_row({**found.paper.row(), **told})).row()
+def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> pa.Table:
+    (row,) = given.to_pylist()
+    source = Reading(row["location"], paper_id=row["paper_id"], source=row["source"], tex=row["tex"])
+    found = converted(source, skip=skip, begin=begin)
+    if found.paper:
+        told = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
+        found = replace(found, paper=replace(found.paper, **told))
+    return row_of(found)
 
 
-def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[Piece, str], Iterator[Reading]]:
-    def reader(piece: Piece, path: str) -> Iterator[Reading]:
+def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[Piece, str], Iterator[Item]]:
+    def reader(piece: Piece, path: str) -> Iterator[Item]:
         paper_id = paper_id_of_path(path)
-        yield reading(path, paper_id, piece.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES)))
+        yield Item(location_of(path), paper_id, piece.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES)))
 
     return reader
 
 
-def _read_eprint(piece: Piece, path: str) -> Iterator[Reading]:
-    yield eprint_reading(path, paper_id_of_path(path), lambda: _bytes(path, MAX_MEMBER, packed=True))
+def _read_eprint(piece: Piece, path: str) -> Iterator[Item]:
+    def read() -> str:
+        return read_eprint(_bytes(path, MAX_MEMBER, packed=True))
+
+    yield Item(location_of(path), paper_id_of_path(path), "latex", read)
 
 
 def _bytes(path: str, limit: int, *, packed: bool = False) -> bytes:
@@ -139,11 +190,11 @@ def _bytes(path: str, limit: int, *, packed: bool = False) -> bytes:
     return data
 
 
-def _text(read: Callable[[str, str], Paper]) -> Callable[[Piece, str], Iterator[Reading]]:
+def _text(read: Callable[[str, str], Paper]) -> Callable[[Piece, str], Iterator[Item]]:
     return _read_single(lambda paper_id, data: read(paper_id, data.decode("utf-8", "replace")))
 
 
-_READERS: dict[str, Callable[[Piece, str], Iterable[Reading]]] = {
+_READERS: dict[str, Callable[[Piece, str], Iterator[Item]]] = {
     "tei": _read_single(read_tei),
     "text": _text(read_plain_text),
     "markdown": _text(lambda paper_id, text: read_plain_text(paper_id, text, markdown=True)),

@@ -1,12 +1,13 @@
-"""Files that hold many papers: JSON lines, Parquet tables, tars of e-prints. Each yields one reading an item."""
+"""Files that hold many papers: JSON lines, Parquet tables, tars of e-prints. Each yields one item a paper."""
 
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -14,12 +15,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.items import Item, location_of, refused
 from tdm_ray.papers.json_paper import paper_id_of, read_json_paper
 from tdm_ray.papers.latex.dump import End, Member, read_dump
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.pieces import Piece, paper_id_of_path
 from tdm_ray.papers.tei import read_tei
-from tdm_ray.records import PAPERS, READINGS, Paper, Reading, readings_table
+from tdm_ray.records import PAPERS, READINGS, Paper
 from tdm_ray.storage import open_file
 
 # One paper: the largest TEI of the 4,633 real ones has 2.8 MB; 20 MB is a book or a mistake.
@@ -29,50 +31,63 @@ _FULL = ("paper_id", "categories", "sections", "tables", "content_hash")
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
-def read_jsonl(piece: Piece, path: str) -> Iterator[Reading]:
-    """One reading a line that is not blank."""
+def read_jsonl(piece: Piece, path: str) -> Iterator[Item]:
+    """One item a line that is not blank."""
     row = -1
     with open_file(path) as file:
-        for row, line in _lines(file):
+        # The files of a store have a `readline` that takes no size. A larger buffer would lose the lines before a cut.
+        for row, line in _lines(io.BufferedReader(cast(io.RawIOBase, file))):
+            location = location_of(path, row)
             if isinstance(line, PaperError):
-                yield rejected(f"{path}#{row}", "", "jsonl", line)
+                yield refused(location, "", "jsonl", line)
             else:
-                yield reading(f"{path}#{row}", paper_id_of(line), "jsonl", partial(read_json_paper, line))
+                yield Item(location, "", "jsonl", partial(read_json_paper, line), partial(paper_id_of, line))
     if row < 0:
-        yield rejected(path, "", "jsonl", PaperError("empty", "the file holds no line"))
+        yield refused(location_of(path), "", "jsonl", PaperError("empty", "the file holds no line"))
 
 
-def read_tei_table(piece: Piece, path: str) -> Iterator[Reading]:
-    """One reading a row of a Parquet row group with columns `paper_id`, `tei` and optionally `tables`."""
+def read_tei_table(piece: Piece, path: str) -> Iterator[Item]:
+    """One item a row of a Parquet row group with columns `paper_id`, `tei` and optionally `tables`."""
     for rows, batch in _parquet_batches(piece, path, ["paper_id", "tei", "tables"]):
-        for row, value in zip(rows, batch.to_pylist(), strict=True):
-            paper_id = str(value["paper_id"] or "")
-            yield reading(f"{path}#{row}", paper_id, "tei", partial(_paper_of_tei_row, paper_id, value))
+        for place, row in enumerate(rows):
+            paper_id = _text_of(batch, "paper_id", place)
+            yield Item(location_of(path, row), paper_id, "tei", partial(_paper_of_tei_row, paper_id, batch, place))
 
 
-def read_papers_table(piece: Piece, path: str) -> Iterator[Reading]:
-    """One reading a row of a row group of a papers table."""
+def read_papers_table(piece: Piece, path: str) -> Iterator[Item]:
+    """One item a row of a row group of a papers table."""
     for rows, batch in _parquet_batches(piece, path, PAPERS.names):
-        yield from _readings(path, rows, batch)
+        yield from _items(path, rows, batch)
 
 
-def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table]:
+def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table | list[Item]]:
     """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper for 4.
 
     Their content hashes are what the table says; who goes on with a paper makes its own (see `scoring.stages`).
     """
     for rows, batch in _parquet_batches(piece, path, PAPERS.names):
         table = _as_readings(path, rows, batch)
-        yield readings_table(_readings(path, rows, batch)) if table is None else table
+        yield list(_items(path, rows, batch)) if table is None else table
 
 
-def _readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator[Reading]:
-    for row, value in zip(rows, batch.to_pylist(), strict=True):
-        yield reading(f"{path}#{row}", str(value["paper_id"]), value["source"], partial(_paper_of_row, value))
+def _items(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator[Item]:
+    for place, row in enumerate(rows):
+        paper_id, source = _text_of(batch, "paper_id", place), _text_of(batch, "source", place)
+        yield Item(location_of(path, row), paper_id, source, partial(_paper_of_row, batch, place))
 
 
-def _paper_of_row(value: dict[str, Any]) -> Paper:
-    paper = Paper.from_row(value)
+def _text_of(batch: pa.RecordBatch, name: str, place: int) -> str:
+    """One text of a batch; empty where there is none, or none that can be read."""
+    try:
+        return str(batch[name][place].as_py() or "")
+    except UnicodeDecodeError:
+        return ""
+
+
+def _paper_of_row(batch: pa.RecordBatch, place: int) -> Paper:
+    paper = Paper.from_row(batch.slice(place, 1).to_pylist()[0])
+    if not paper.paper_id:
+        raise PaperError("not_a_paper", "the row has no paper_id")
     pa.Table.from_pylist([paper.row()], schema=PAPERS)  # a value of another type is this row's reject, not the file's
     return paper
 
@@ -80,7 +95,7 @@ def _paper_of_row(value: dict[str, Any]) -> Paper:
 def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Table | None:
     """None where a column is missing, of a type that cannot become ours, or has nulls that it must not have."""
     given = {name: batch[name] for name in PAPERS.names if name in batch.schema.names}
-    given["location"] = pa.array([f"{path}#{row}" for row in rows], pa.string())
+    given["location"] = pa.array([location_of(path, row) for row in rows], pa.string())
     columns = [given.get(field.name, pa.nulls(len(batch), field.type)) for field in READINGS]
     try:
         table = pa.table(columns, names=READINGS.names).cast(READINGS)
@@ -94,46 +109,22 @@ def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Ta
     return table if whole else None
 
 
-def read_tar(piece: Piece, path: str) -> Iterator[Reading]:
-    """One reading an e-print of a tar, its source not yet converted; a reject more where the tar is not as expected."""
-    for item in read_dump(path):
-        if isinstance(item, Member):
-            yield _source(f"{path}#{item.name}", paper_id_of_path(item.name), item)
+def read_tar(piece: Piece, path: str) -> Iterator[Item]:
+    """One item an e-print of a tar, read to its flat TeX source; one more where the tar is not as expected."""
+    for found in read_dump(path):
+        if isinstance(found, Member):
+            yield _member(path, found)
         else:
-            wrong = item.error or _unexpected(piece, item)
+            wrong = found.error or _unexpected(piece, found)
             if wrong:
-                yield rejected(f"{path}#", paper_id_of_path(path), "latex", wrong)
+                yield refused(location_of(path, ""), paper_id_of_path(path), "latex", wrong)
 
 
-def eprint_reading(location: str, paper_id: str, data: Callable[[], bytes]) -> Reading:
-    """The reading of one e-print: its flat TeX source, to be converted later, or why there is none."""
-    try:
-        return Reading(location, paper_id=paper_id, source="latex", tex=read_eprint(data()))
-    except PaperError as error:
-        return rejected(location, paper_id, "latex", error)
-    except Exception as error:  # noqa: BLE001 - as in `reading`
-        return rejected(location, paper_id, "latex", PaperError("failed", f"{type(error).__name__}: {error}"))
-
-
-def reading(location: str, paper_id: str, source: str, read: Callable[[], Paper]) -> Reading:
-    """The reading of one item: what `read` makes of it, or why it makes nothing."""
-    try:
-        return Reading(location, read())
-    except PaperError as error:
-        return rejected(location, paper_id, source, error)
-    except Exception as error:  # noqa: BLE001 - one bad paper never stops the others; it is counted, with its cause
-        return rejected(location, paper_id, source, PaperError("failed", f"{type(error).__name__}: {error}"))
-
-
-def rejected(location: str, paper_id: str, source: str, error: PaperError) -> Reading:
-    """The reading of an item that cannot be used."""
-    return Reading(location, paper_id=paper_id, source=source, reason=error.reason, detail=error.detail)
-
-
-def _source(location: str, paper_id: str, member: Member) -> Reading:
+def _member(path: str, member: Member) -> Item:
+    location, paper_id = location_of(path, member.name), paper_id_of_path(member.name)
     if member.error:
-        return rejected(location, paper_id, "latex", member.error)
-    return eprint_reading(location, paper_id, lambda: member.data)
+        return refused(location, paper_id, "latex", member.error)
+    return Item(location, paper_id, "latex", partial(read_eprint, member.data))
 
 
 def _unexpected(piece: Piece, end: End) -> PaperError | None:
@@ -158,9 +149,13 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
         yield row + 1, PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again")
 
 
-def _paper_of_tei_row(paper_id: str, value: dict[str, Any]) -> Paper:
+def _paper_of_tei_row(paper_id: str, batch: pa.RecordBatch, place: int) -> Paper:
     if not paper_id:
         raise PaperError("not_a_paper", "the row has no paper_id")
+    value: dict[str, Any] = {name: batch[name][place].as_py() for name in batch.schema.names}
+    for name in ("tei", "tables"):
+        if len(value.get(name) or "") > MAX_PAPER_BYTES:
+            raise PaperError("too_large", f"column `{name}`: more than {MAX_PAPER_BYTES:,} characters")
     return read_tei(paper_id, value["tei"] or "", value.get("tables"))
 
 

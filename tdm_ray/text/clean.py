@@ -11,3 +11,10 @@ def clean(text: str | None) -> str:
     if not text:
         return ""
     return " ".join((text if text.isprintable() else _UNPRINTABLE.sub(" ", text)).split())
+
+
+def printable(text: str) -> str:
+    """`text` with its unprintable characters written out (`\\x1b`, `\\udce9`): two ids or paths stay two."""
+    if text.isprintable():
+        return text
+    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)

@@ -104,8 +104,10 @@ def _cut(name: str, text: str, table: int = -1) -> Iterator[Passage]:
             yield Passage(name, " ".join(words), table)
             words = []
         words += new
-        while len(words) > WORDS:
-            yield Passage(name, " ".join(words[:WORDS]), table)
-            words = words[WORDS:]
+        start = 0
+        while len(words) - start > WORDS:
+            yield Passage(name, " ".join(words[start : start + WORDS]), table)
+            start += WORDS
+        words = words[start:]
     if words:
         yield Passage(name, " ".join(words), table)

@@ -18,6 +18,7 @@ from tdm_ray.storage import open_file
 # arXiv takes no submission of more than 50 MB without asking; what is larger is not a paper's source.
 MAX_MEMBER = 120_000_000
 _READ = 1 << 20
+_LONGEST_SKIP = 10_000_000_000  # a header that sends the reader further than this is broken: a tar of arXiv has 0.5 GB
 _END = 1024
 _ITEMS = (".gz", ".pdf", ".html")
 
@@ -72,13 +73,15 @@ def read_dump(path: str) -> Iterator[Member | End]:
         try:
             with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=_READ) as archive:
                 for info in archive:
+                    if archive.offset > stream.size + _LONGEST_SKIP:
+                        raise tarfile.ReadError(f"{info.name}: a member of {info.size:,} bytes")
                     if info.isdir():
                         continue
                     if not items and not info.name.lower().endswith(_ITEMS):
                         break
                     items += 1
                     yield _member(archive, info)
-        except (tarfile.TarError, EOFError) as cause:
+        except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as cause:
             error = PaperError("truncated", f"{cause}; the items before this one were read; fetch the tar again")
         stream.drain()
     if not items and error is None and stream.size:

@@ -90,7 +90,7 @@ def _definition(text: str, at: int, how: str) -> tuple[list[Macro], int] | None:
     if name is None:
         return None
     at = name.end()
-    while braced and text[at : at + 1] in " }":
+    while braced and at < len(text) and text[at] in " }":
         at += 1
         if text[at - 1] == "}":
             break

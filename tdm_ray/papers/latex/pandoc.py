@@ -18,7 +18,7 @@ from typing import Any
 import pypandoc
 from pylatexenc.latex2text import LatexNodes2Text
 
-from tdm_ray.papers.latex.tex import balanced
+from tdm_ray.papers.latex.tex import OPTION, balanced
 from tdm_ray.text.clean import clean
 
 # Pandoc takes 0.1 s for a paper, 0.6 at worst of 60; a macro that doubles for ever takes all it is given.
@@ -181,7 +181,7 @@ def _math(tex: str) -> str:
     return _SUBSCRIPT.sub("", _SMALL.sub(r"\1 \2", text))
 
 
-_DROPPED = re.compile(r"\\(?:[a-zA-Z]*(?:cite|ref|label|footnote)[a-zA-Z]*)\*?(?:\[[^\]]*\]){0,2}\{[^{}]*\}")
+_DROPPED = re.compile(rf"\\(?=[a-zA-Z]*?(?:cite|ref|label|footnote))[a-zA-Z]++\*?(?:{OPTION}){{0,2}}\{{[^{{}}]*\}}")
 
 
 def _tolerant(part: str) -> Text:

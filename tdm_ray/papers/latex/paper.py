@@ -11,31 +11,37 @@ from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import Text, convert
 from tdm_ray.papers.latex.split import TexPaper, split
 from tdm_ray.papers.latex.tabular import TexTable
-from tdm_ray.papers.latex.tex import without_comments
+from tdm_ray.papers.latex.tex import OPTION, cut, without_comments
 from tdm_ray.records import Paper, PaperTable, Section
 
 _BOLD = re.compile(r"\\(?:textbf|bf|bfseries|mathbf|boldsymbol|bm|pmb|B)(?![a-zA-Z])")
-_SKIPPED = re.compile(r"\\iffalse\b.*?\\fi\b", re.DOTALL)
+_IFFALSE = re.compile(r"\\iffalse\b")
+_FI = re.compile(r"\\fi\b")
+_OPTIONS = rf"(?:\s*{OPTION})*"
 # Commands whose first arguments are no text, in cells and captions; pandoc prints the colours of some.
 _SET = re.compile(
     r"\\(?:cellcolor|rowcolor|columncolor|hspace|vspace|color|fontsize|selectfont|setlength|label|rule|raisebox"
     r"|caption|phantom|hphantom|vphantom|rotatebox|scalebox|adjustbox|diagbox|renewcommand|addtolength|arraystretch"
-    r"|cite[a-z]*|footnotemark|tnote|footnote|thanks|tablefootnote|vcenter)\*?(?:\s*\[[^\]]*\])*\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+    r"|cite[a-z]*|footnotemark|tnote|footnote|thanks|tablefootnote|vcenter)"
+    rf"\*?{_OPTIONS}\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}"
 )
-_KEPT = re.compile(r"\\(?:rotatebox|scalebox|raisebox|adjustbox)\*?(?:\s*\[[^\]]*\])*\s*\{[^{}]*\}(?:\s*\[[^\]]*\])*")
+_KEPT = re.compile(rf"\\(?:rotatebox|scalebox|raisebox|adjustbox)\*?{_OPTIONS}\s*\{{[^{{}}]*\}}{_OPTIONS}")
 _RESIZED = re.compile(r"\\resizebox\*?\s*\{[^{}]*\}\s*\{[^{}]*\}")
 _BOXED = re.compile(
-    r"\\(?:makecell|thead|shortstack|specialcell|makecellc|parbox|mbox|fbox|hbox|textsc)\*?(?:\s*\[[^\]]*\])*(?=\s*\{)"
+    r"\\(?:makecell|thead|shortstack|specialcell|makecellc|parbox|mbox|fbox|hbox|textsc)"
+    rf"\*?{_OPTIONS}(?=\s*\{{)"
 )
-_INNER = re.compile(r"\\(?:begin\s*\{tabular\*?\}(?:\s*\[[^\]]*\])?\s*\{(?:[^{}]|\{[^{}]*\})*\}|end\s*\{tabular\*?\})")
-_BREAK = re.compile(r"\\\\\s*(?:\[[^\]]*\])?")
+_INNER = re.compile(
+    rf"\\(?:begin\s*\{{tabular\*?\}}(?:\s*{OPTION})?\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}|end\s*\{{tabular\*?\}})"
+)
+_BREAK = re.compile(rf"\\\\\s*(?:{OPTION})?")
 
 
 def read_tex(paper_id: str, tex: str) -> Paper:
     """The paper of one flat source (no `\\input` left to follow). Raises `PaperError`: empty, no_text."""
     if not tex.strip():
         raise PaperError("empty", "the source holds no text")
-    text, macros = expand(_SKIPPED.sub(" ", without_comments(tex)))
+    text, macros = expand(_without_skipped(without_comments(tex)))
     found = split(text)
     parts = _parts(found)
     names = "".join(parts)
@@ -45,6 +51,16 @@ def read_tex(paper_id: str, tex: str) -> Paper:
     if not paper.abstract and not any(s.text for s in paper.sections) and not any(t.cells for t in paper.tables):
         raise PaperError("no_text", "the source has neither an abstract nor a section with text nor a table")
     return paper
+
+
+def _without_skipped(text: str) -> str:
+    """The source without what stands between `\\iffalse` and `\\fi`."""
+    spans: list[tuple[int, int]] = []
+    begin = _IFFALSE.search(text)
+    while begin and (end := _FI.search(text, begin.end())):
+        spans.append((begin.start(), end.end()))
+        begin = _IFFALSE.search(text, end.end())
+    return cut(text, spans)
 
 
 def _parts(found: TexPaper) -> list[str]:

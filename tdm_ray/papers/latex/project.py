@@ -7,18 +7,20 @@ import re
 from collections.abc import Mapping
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.latex.tex import without_comments
+from tdm_ray.papers.latex.tex import OPTION, without_comments
 
 _DOCUMENT = re.compile(r"\\document(?:class|style)\b")
 _BEGIN = re.compile(r"\\begin\s*\{document\}")
+# Papers come from strangers: in none of these may two parts compete for the same blanks or letters.
 _INPUT = re.compile(
-    r"\\(?:(?:input|include|subfile|InputIfFileExists|loadsection)\s*\{\s*\"?(?P<braced>[^{}\"]+?)\"?\s*\}"
+    r"\\(?:(?:input|include|subfile|InputIfFileExists|loadsection)\s*\{(?:\s*\")?(?P<braced>[^{}\"]++)\"?\s*\}"
     r"|(?:sub)?import\*?\s*\{(?P<folder>[^{}]*)\}\s*\{(?P<imported>[^{}]+)\}|input\s+(?P<bare>[^\s{}\\]+))"
 )
-_PACKAGE = re.compile(r"\\(?:usepackage|RequirePackage)\s*(?:\[[^\]]*\])?\s*\{([^{}]+)\}")
+_PACKAGE = re.compile(rf"\\(?:usepackage|RequirePackage)\s*+(?:{OPTION}\s*+)?\{{([^{{}}]+)\}}")
 _DEFINITION = re.compile(
-    r"^\s*\\(?:(?:re|provide)?newcommand|providecommand|DeclareMathOperator)\b[^\n]*$", re.MULTILINE
+    r"^[^\S\n]*\\(?:(?:re|provide)?newcommand|providecommand|DeclareMathOperator)\b[^\n]*$", re.MULTILINE
 )
+_TOPLEVEL = re.compile(r"(?<![\w./-])([\w./-]+\.tex)\s+toplevelfile")
 _ENCODING = re.compile(rb"\\usepackage\s*\[([a-z0-9-]+)\]\s*\{inputenc\}")
 _CODECS = {"latin1": "cp1252", "ansinew": "cp1252", "cp1252": "cp1252", "latin2": "iso8859-2", "latin9": "iso8859-15",
            "applemac": "mac-roman", "cp1251": "cp1251", "koi8-r": "koi8-r"}  # fmt: skip
@@ -51,7 +53,7 @@ def _toplevel(files: Mapping[str, bytes]) -> str | None:
     """The main file that arXiv's `00README` names, where there is one."""
     for name in files:
         if posixpath.basename(name).startswith("00README"):
-            found = re.search(r"([\w./-]+\.tex)\s+toplevelfile", decode(files[name]))
+            found = _TOPLEVEL.search(decode(files[name]))
             if found:
                 return posixpath.normpath(found[1])
     return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tdm_ray.papers.latex.tabular import TABULARS, TexTable, read_tabular, tabulars
-from tdm_ray.papers.latex.tex import Environment, argument, cut, environments, options, without
+from tdm_ray.papers.latex.tex import OPTION, Environment, argument, cut, environments, options, without
 
 _FLOATS = [
     "table", "table*", "wraptable", "sidewaystable", "sidewaystable*", "SCtable", "SCtable*", "threeparttable",
@@ -38,10 +38,14 @@ _HEADING = re.compile(
 )
 _NOT_TITLE = re.compile(r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?=[\[{])")
 _FRONT = re.compile(
-    r"\\(?:[a-zA-Z]*(?:title|author|affil|address|email|institut|thanks|keyword|orcid)[a-zA-Z]*|date|documentclass"
+    r"\\(?:(?=[a-zA-Z]*?(?:title|author|affil|address|email|institut|thanks|keyword|orcid))[a-zA-Z]++"
+    r"|date|documentclass"
     r"|documentstyle|usepackage|ccsdesc|received|pacs|dedicatory|conference|copyright|name|twocolumn"
     r"|newtheorem|bibliographystyle|hypersetup|setlength|definecolor|pagestyle)\*?\s*(?=[\[{])"
 )
+_COMMAND = re.compile(rf"\\[a-zA-Z]+(?:{OPTION}|\{{[^{{}}]*\}})*")
+_WORD = re.compile(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}")
+_OPTIONAL = re.compile(r"\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]")
 _NAMED_ABSTRACT = re.compile(r"^\W*(?:\\[a-z]+\W+)*abstract\W*$", re.IGNORECASE)
 
 
@@ -136,9 +140,7 @@ def _sections(prose: str) -> Iterator[tuple[str, str]]:
 
 def _has_text(tex: str) -> bool:
     """Whether there are words besides commands: what stands before the first section is mostly authors and spaces."""
-    return (
-        len(re.findall(r"(?<![\\a-zA-Z])[a-zA-Z]{2,}", re.sub(r"\\[a-zA-Z]+(?:\[[^\]]*\]|\{[^{}]*\})*", " ", tex))) > 20
-    )
+    return len(_WORD.findall(_COMMAND.sub(" ", tex))) > 20
 
 
 def _caption(table: Environment, body: str) -> str:
@@ -182,7 +184,7 @@ def _captioned(text: str) -> bool:
 
 
 def _optional(text: str, at: int) -> str:
-    given = re.match(r"\s*\[((?:[^\[\]]|\[[^\]]*\])*)\]", text[at:])
+    given = _OPTIONAL.match(text, at)
     return given[1] if given else ""
 
 

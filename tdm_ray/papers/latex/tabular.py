@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from tdm_ray.papers.latex.tex import Environment, argument, arguments, environments, option, options
+from tdm_ray.papers.latex.tex import OPTION, Environment, argument, arguments, environments, option, options
 
 # How many groups of arguments stand before the body, options not counted.
 TABULARS = {
@@ -20,12 +20,13 @@ TABULARS = {
     "tabularht": 2, "supertabular*": 2, "xltabular": 2,
 }  # fmt: skip
 _TOKEN = re.compile(
-    r"(?P<row>\\\\\s*\*?(?:\s*\[[^\]\n]*\])?|\\tabularnewline\b\s*(?:\[[^\]\n]*\])?|\\cr(?![a-zA-Z]))"
-    r"|(?P<begin>\\begin\s*\{[^}]*\})|(?P<end>\\end\s*\{[^}]*\})|\\[a-zA-Z@]+|\\.|(?P<open>\{)|(?P<close>\})|(?P<cell>&)",
+    r"(?P<row>\\\\\s*\*?(?:\s*\[[^\]\n]{0,2000}\])?|\\tabularnewline\b\s*(?:\[[^\]\n]{0,2000}\])?|\\cr(?![a-zA-Z]))"
+    r"|(?P<begin>\\begin\s*\{[^}]{0,2000}\})|(?P<end>\\end\s*\{[^}]{0,2000}\})"
+    r"|\\[a-zA-Z@]+|\\.|(?P<open>\{)|(?P<close>\})|(?P<cell>&)",
     re.DOTALL,
 )
 _GROUP = r"\s*\{(?:[^{}]|\{[^{}]*\})*\}"
-_OPTION = r"\s*\[[^\]]*\]"
+_OPTION = rf"\s*{OPTION}"
 _RULE = re.compile(
     r"\\(?P<full>hline|toprule|midrule|bottomrule|firsthline|lasthline|hdashline|Xhline|specialrule|thickhline"
     r"|tabucline|dashrule|hlineB|noalign|endfirsthead|endhead|endfoot|endlastfoot|heavyrule|tophline|middlehline"
@@ -33,7 +34,7 @@ _RULE = re.compile(
     rf"(?:{_OPTION})?(?:{_GROUP}){{0,3}}"
     r"|\\(?:cmidrule|cline|hhline|cdashline|cdashlinelr|addlinespace|morecmidrules|dashcline|arrayrulecolor|rowcolor"
     r"|rowfont|rowcolors|taburowcolors|vspace\*?|noalign|tabletail|tablehead|tabularnewline|relax|centering"
-    rf"|SetRow|SetHline)(?![a-zA-Z])(?:{_OPTION})?(?:\s*\([^)]*\))?(?:{_OPTION})?(?:{_GROUP}){{0,2}}(?:{_OPTION})?"
+    rf"|SetRow|SetHline)(?![a-zA-Z])(?:{_OPTION})?(?:\s*\([^)]{{0,2000}}\))?(?:{_OPTION})?(?:{_GROUP}){{0,2}}(?:{_OPTION})?"
 )
 _SPAN = re.compile(r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?")
 _MOST_COLUMNS = 200

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import re
+from array import array
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 # A group or an environment longer than this is not closed where its author meant it to be.
 _FAR = 300_000
+# Groups shorter than this are found by looking, others by a map of the text: nearly all of a real source are shorter.
+_NEAR = 500
+# An option, for the patterns of others. It has a bound: of 10,000 that nothing closes each is looked for to the end.
+OPTION = r"\[[^\]]{0,2000}\]"
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*(?=\S))?")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
@@ -26,12 +34,43 @@ def without_comments(text: str) -> str:
 
 def group_end(text: str, start: int) -> int | None:
     """The index after the `}` that closes the `{` at `start`."""
+    end = _end_within(text, start, _NEAR)
+    if end is None and len(text) > start + _NEAR:
+        end = _far_end(text, start)
+    return end
+
+
+def _end_within(text: str, start: int, most: int) -> int | None:
     depth = 0
-    for token in _BRACE.finditer(text, start, start + _FAR):
+    for token in _BRACE.finditer(text, start, start + most):
         depth += (token[0] == "{") - (token[0] == "}")
         if depth <= 0 and token[0] == "}":
             return token.end()
     return None
+
+
+def _far_end(text: str, start: int) -> int | None:
+    starts, ends = _groups(text)
+    place = bisect_left(starts, start)
+    if place == len(starts) or starts[place] != start:  # an escaped brace
+        return _end_within(text, start, _FAR)
+    return ends[place] if start < ends[place] <= start + _FAR else None
+
+
+@lru_cache(maxsize=1)
+def _groups(text: str) -> tuple[array[int], array[int]]:
+    """Where the groups of a text start, in order, and where each ends (0: nowhere)."""
+    starts = array("q")
+    ends = array("q")
+    open_groups: list[int] = []
+    for token in _BRACE.finditer(text):
+        if token[0] == "{":
+            open_groups.append(len(starts))
+            starts.append(token.start())
+            ends.append(0)
+        elif token[0] == "}" and open_groups:
+            ends[open_groups.pop()] = token.end()
+    return starts, ends
 
 
 def argument(text: str, start: int) -> tuple[str, int] | None:
@@ -97,26 +136,23 @@ class Environment:
 
 def environments(text: str, names: Iterable[str]) -> Iterator[Environment]:
     """The outermost environments of these names, in order; one that is never closed is passed over."""
-    begin = re.compile(r"\\begin\s*\{(" + "|".join(map(re.escape, names)) + r")\}")
     at = 0
-    while found := begin.search(text, at):
-        close = _close(text, found)
-        if close is None:
-            at = found.end()
-            continue
-        yield Environment(found[1], found.start(), found.end(), close[0], close[1])
-        at = close[1]
+    for found in sorted(_closed(text, names), key=lambda environment: environment.start):
+        if found.start >= at:
+            yield found
+            at = found.end
 
 
-def _close(text: str, begin: re.Match[str]) -> tuple[int, int] | None:
-    depth = 1
-    for mark in re.finditer(
-        r"\\(begin|end)\s*\{" + re.escape(begin[1]) + r"\}", text[begin.end() : begin.end() + _FAR]
-    ):
-        depth += 1 if mark[1] == "begin" else -1
-        if depth == 0:
-            return begin.end() + mark.start(), begin.end() + mark.end()
-    return None
+def _closed(text: str, names: Iterable[str]) -> Iterator[Environment]:
+    """All environments of these names that are closed, in the order of their ends."""
+    open_marks: dict[str, list[re.Match[str]]] = defaultdict(list)
+    for mark in re.finditer(r"\\(begin|end)\s*\{(" + "|".join(map(re.escape, names)) + r")\}", text):
+        if mark[1] == "begin":
+            open_marks[mark[2]].append(mark)
+        elif open_marks[mark[2]]:
+            begin = open_marks[mark[2]].pop()
+            if mark.end() - begin.end() <= _FAR:
+                yield Environment(mark[2], begin.start(), begin.end(), mark.start(), mark.end())
 
 
 def without(text: str, names: Iterable[str]) -> str:
@@ -144,23 +180,27 @@ def balanced(text: str) -> str:
 
     One open brace makes the converter drop all that follows, without a word (1 paper in 10 of a real dump).
     """
-    marks = list(_PAIRED.finditer(text))
-    alone: set[int] = set()
-    open_marks: list[int] = []
-    for i, mark in enumerate(marks):
-        if mark["close"] or mark["end"]:
-            name = mark["end"]
-            match = next((j for j in reversed(open_marks) if marks[j]["begin"] == name), None)
-            if match is None:
-                alone.add(i)
-            else:
-                crossed = open_marks[open_marks.index(match) + 1 :]
-                alone.update(crossed)
-                open_marks = open_marks[: open_marks.index(match)]
-        elif mark["open"] or mark["begin"]:
-            open_marks.append(i)
-    alone.update(open_marks)
-    spans = [marks[i].span() for i in sorted(alone)]
-    dollars = [m for m in _DOLLAR.finditer(text) if m[0] == "$"]
-    spans += [dollars[-1].span()] if len(dollars) % 2 else []
+    spans = _unpaired(text)
+    dollars = [m.span() for m in _DOLLAR.finditer(text) if m[0] == "$"]
+    spans += [dollars[-1]] if len(dollars) % 2 else []
     return cut(text, sorted(spans)) if spans else text
+
+
+def _unpaired(text: str) -> list[tuple[int, int]]:
+    """Where the braces and the `\\begin`s and `\\end`s stand that have no partner, or cross others."""
+    alone: list[tuple[int, int]] = []
+    open_marks: list[tuple[str | None, tuple[int, int]]] = []  # the name, None of a brace, and where it stands
+    places: dict[str | None, list[int]] = defaultdict(list)  # those of a name in `open_marks`
+    for mark in _PAIRED.finditer(text):
+        if mark["open"] or mark["begin"]:
+            places[mark["begin"]].append(len(open_marks))
+            open_marks.append((mark["begin"], mark.span()))
+        elif (mark["close"] or mark["end"]) and not places[mark["end"]]:
+            alone.append(mark.span())
+        elif mark["close"] or mark["end"]:
+            for _ in range(len(open_marks) - 1 - places[mark["end"]][-1]):
+                name, span = open_marks.pop()
+                places[name].pop()
+                alone.append(span)
+            places[open_marks.pop()[0]].pop()
+    return alone + [span for _, span in open_marks]

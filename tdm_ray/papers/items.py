@@ -1,0 +1,90 @@
+"""What readers yield: the items of a file, each with a call that reads it. `read.read_item` makes readings of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from tdm_ray.errors import InputError, PaperError
+from tdm_ray.records import Paper, Reading
+from tdm_ray.text.clean import printable
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of an input, not yet read.
+
+    read: its paper, or its flat TeX source, to be converted later; or raises. find_id: its id, where only a look into
+    the item tells it; asked where `read` has failed.
+    """
+
+    location: str
+    paper_id: str
+    source: str
+    read: Callable[[], Paper | str]
+    find_id: Callable[[], str] | None = None
+
+    def reading(self) -> Reading:
+        """The reading of the item. Raises what `read` raises."""
+        found = self.read()
+        if isinstance(found, Paper):
+            return tidy(Reading(self.location, found))
+        return tidy(Reading(self.location, paper_id=self.paper_id, source=self.source, tex=found))
+
+
+def refused(location: str, paper_id: str, source: str, error: PaperError) -> Item:
+    """An item of which is known already that it cannot be read, and why."""
+
+    def read() -> Paper:
+        raise error
+
+    return Item(location, paper_id, source, read)
+
+
+def rejected(location: str, paper_id: str, source: str, error: Exception) -> Reading:
+    """The reading of an item that cannot be used."""
+    told = why(error)
+    return tidy(Reading(location, paper_id=paper_id, source=source, reason=told.reason, detail=told.detail))
+
+
+def why(error: Exception) -> PaperError:
+    """The error of a reader as a reason to reject what was read."""
+    if isinstance(error, PaperError):
+        return error
+    if isinstance(error, OSError | InputError):
+        return PaperError("unreadable", str(error))
+    large = isinstance(error, MemoryError | OverflowError | pa.ArrowCapacityError)
+    return PaperError("too_large" if large else "failed", f"{type(error).__name__}: {error}")
+
+
+def tidy(reading: Reading) -> Reading:
+    """The reading with what is not a reader's `clean` text made fit for Arrow and for a terminal."""
+    paper = reading.paper
+    if paper:
+        categories = [printable(category) for category in paper.categories]
+        paper_id, title = printable(paper.paper_id), printable(paper.title)
+        paper = replace(paper, paper_id=paper_id, title=title, categories=categories)
+    told = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
+    detail = None if reading.detail is None else printable(reading.detail)
+    return replace(reading, paper=paper, detail=detail, **told)
+
+
+def location_of(path: str, item: object = None) -> str:
+    """Where an item stands: `path#item`, or `path` where the file is the item. See `path_of`.
+
+    An item is the number of a row or the name of a member; a `#` in its name is written `%23`.
+    """
+    if item is None:
+        return printable(path)
+    name = str(item).replace("%23", "%2523").replace("#", "%23")
+    return printable(f"{path}#{name}")
+
+
+def path_of(location: str, known_paths: Container[str] = ()) -> str:
+    """The path of a location, as `printable` writes it.
+
+    known_paths: the paths of the input, written so; they tell a file named `a#b` from item `b` of `a`.
+    """
+    return location if location in known_paths else location.rpartition("#")[0] or location
