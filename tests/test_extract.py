@@ -1,9 +1,10 @@
 """Scores and evidence: what counts as a candidate, tables out of order, a matcher that learns, and what ships."""
 
 import csv
+import json
 import random
 from dataclasses import replace
-from importlib import resources
+from importlib.resources import files
 
 import numpy as np
 import pytest
@@ -18,8 +19,8 @@ from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
 from tdm_ray.extract.associations import Associations, Counts, count_words
 from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
 from tdm_ray.extract.extractor import Extractor, row_around
-from tdm_ray.extract.features import Signs
-from tdm_ray.extract.matcher import Matcher, third_look
+from tdm_ray.extract.features import FeatureBuilder
+from tdm_ray.extract.matcher import FORM, Matcher, confidence_rows
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
@@ -117,7 +118,7 @@ def test_odd_tables_end_in_no_false_certainty(prove, table):
 
 def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
     """Every score is a number of its own evidence, and nine of ten are what tdm_ray/demo/expected.tsv says."""
-    with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
+    with files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
         expected = {tuple(row.values())[:4]: row["score"] for row in csv.DictReader(file, delimiter="\t")}
     said, right = 0, 0
     for reading in read_papers(demo_papers()):
@@ -192,22 +193,22 @@ def test_labels_too_rare_to_be_asked_teach_all_the_same():
 
 def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
     rows, ranked = np.arange(8, dtype=np.float32).reshape(4, 2), np.array([1.0, 0.0, 2.0, 5.0], np.float32)
-    best, seen = third_look(rows, ranked, [3, 1])
+    best, seen = confidence_rows(rows, ranked, [3, 1])
     share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
     assert best.tolist() == [2, 3]
     np.testing.assert_allclose(seen, [[4, 5, 2, share, 1], [6, 7, 5, 1, 5]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("look", ["second", "third"])
-def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(look):
+@pytest.mark.parametrize("stage", ["scorer", "reranker", "confidence"])
+def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(stage):
     """Each paper's rows are told by a number of its own: whoever saw it knows which is right, nobody else does."""
     chance = np.random.default_rng(0)
     right = chance.permuted(np.tile([True, False, False, False], (600, 1)), axis=1).ravel()
     stack = Stack(chance.random((2400, 3)).astype(np.float32), right, np.ones(2400, np.float32),
                   np.arange(600) % FOLDS, np.zeros(600, np.int64), np.zeros(600, bool), np.full(600, 4))  # fmt: skip
-    first = out_of_fold(stack, look).reshape(600, 4).argmax(axis=1)
+    first = out_of_fold(stack, stage).reshape(600, 4).argmax(axis=1)
     assert right.reshape(600, 4)[np.arange(600), first].mean() < 0.32
-    known = np.asarray(boost(stack, look).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
+    known = np.asarray(boost(stack, stage).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
     assert right.reshape(600, 4)[np.arange(600), known].mean() > 0.4
 
 
@@ -218,7 +219,7 @@ def test_others_are_the_common_labels():
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     shown = paper(table_of_grid("", [["Model", "SVHN"], ["Ours", "99.1"]]))
     every, common = (
-        Signs(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked).see(shown).best_of_others[1].max()
+        FeatureBuilder(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked).context_of(shown).best_of_others[1].max()
         for asked in (None, [taxonomy.index[TDM("T", "MNIST", "M")]])
     )
     assert every > 0.3
@@ -236,9 +237,9 @@ def test_a_matcher_comes_back_as_it_was_saved(learnt, tmp_path):
     matcher, figures = learnt
     matcher.save(str(tmp_path), figures)
     again = Matcher.load(str(tmp_path))
-    assert again.least == matcher.least
+    assert again.least_confidence == matcher.least_confidence
     assert again.associations.table.equals(matcher.associations.table)
-    for trees, saved in zip(vars(matcher.looks).values(), vars(again.looks).values(), strict=True):
+    for trees, saved in zip(vars(matcher.trees).values(), vars(again.trees).values(), strict=True):
         rows = np.random.default_rng(0).random((20, trees.num_feature()))
         np.testing.assert_array_equal(saved.predict(rows), trees.predict(rows))
 
@@ -259,8 +260,9 @@ def test_words_that_stand_at_right_numbers_gain_weight():
 def test_a_folder_that_is_no_matcher(tmp_path):
     with pytest.raises(CheckpointError, match=r"not a matcher.*tdm-ray matcher"):
         Matcher.load(str(tmp_path))
-    for name in ("matcher.json", "first.txt", "second.txt", "third.txt"):
+    for name in ("scorer.txt", "reranker.txt", "confidence.txt"):
         (tmp_path / name).write_text("{}")
+    (tmp_path / "matcher.json").write_text(json.dumps({"form": FORM}))
     with pytest.raises(CheckpointError, match="damaged"):
         Matcher.load(str(tmp_path))
 
@@ -269,11 +271,11 @@ def test_a_matcher_of_another_version(learnt, tmp_path, monkeypatch):
     matcher, figures = learnt
     matcher.save(str(tmp_path), figures)
     monkeypatch.setattr("tdm_ray.extract.matcher.FORM", "another")
-    with pytest.raises(CheckpointError, match="learnt by a version of tdm_ray that looks at other things; make it"):
+    with pytest.raises(CheckpointError, match="learnt by a version of tdm_ray with other features; make it"):
         Matcher.load(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["matcher.json", "first.txt", "second.txt", "third.txt", "associations.parquet"])
+@pytest.mark.parametrize("name", ["matcher.json", "scorer.txt", "reranker.txt", "confidence.txt", "associations.parquet"])
 def test_a_damaged_matcher(learnt, tmp_path, name):
     learnt[0].save(str(tmp_path), learnt[1])
     whole = (tmp_path / name).read_bytes()

@@ -66,7 +66,7 @@ def test_an_index_knows_what_its_papers_tables_hold(index, labelled, tiny_model,
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     made = Quotes.of(labelled[0], dataset_words(taxonomy.labels, lexicon))
     kept = Quotes.load(index[0], Index(index[0], taxonomy).facts)
-    assert (kept.papers, kept.told) == (made.papers, made.told) == (index[1]["quoted_papers"], made.told)
+    assert (kept.papers, kept.context_words) == (made.papers, made.context_words) == (index[1]["quoted_papers"], made.context_words)
     assert kept.entries.tolist() == made.entries.tolist() != []
     shutil.copytree(index[0], tmp_path / "old")
     facts = {name: value for name, value in index[1].items() if name != "quoted_papers"}

@@ -13,8 +13,8 @@ from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.extract.associations import Associations, Counts
 from tdm_ray.extract.candidates import candidates_of
-from tdm_ray.extract.features import FROM_INDEX, SIGNS, Signs
-from tdm_ray.extract.quote_features import FEATURES, Quoted
+from tdm_ray.extract.features import INDEX_FEATURES, SCORER_FEATURES, FeatureBuilder
+from tdm_ray.extract.quote_features import FEATURES, QuoteFeatures
 from tdm_ray.extract.quotes import (
     IN_ROW,
     NAME,
@@ -32,7 +32,7 @@ from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Label, Taxonomy
-from tdm_ray.training.matcher import Task, _signs_of, fit, tasks_of
+from tdm_ray.training.matcher import Task, _features_of, fit, tasks_of
 
 LABELS = [Label(TDM("T", dataset, "Accuracy"), 9, "higher") for dataset in ("MNIST", "SQuAD", "WMT")]
 TAXONOMY = Taxonomy.of(LABELS)
@@ -97,18 +97,18 @@ def test_a_row_that_earlier_papers_print_is_known_and_one_that_later_ones_print_
     undated = paper("mine", [["OurNet", "93.50"]])
     asked = paper("1706.00001", [["BaseNet", "91.25"], ["OurNet", "93.50"], ["Other", "9.5"]], heads=("MNIST",))
     found = Quotes.of([earlier, later, undated, asked], dataset_words(LABELS, lexicon()))
-    quotes = Quotes(found.entries, 100, found.told)  # of four papers every word would be a usual one
-    seen = Quoted(quotes, asked, candidates_of(asked)).features(TDM("T", "MNIST", "Accuracy"))
+    quotes = Quotes(found.entries, 100, found.context_words)  # of four papers every word would be a usual one
+    seen = QuoteFeatures(quotes, asked, candidates_of(asked)).features(TDM("T", "MNIST", "Accuracy"))
     base, ours, other = (dict(zip(FEATURES, row, strict=True)) for row in seen.tolist())
     for what in ("number", "number_in_row", "row_name", "number_with_dataset"):
         assert (base[f"{what}_before"], base[f"{what}_after"]) == (1, 0), what
         assert (ours[f"{what}_before"], ours[f"{what}_after"]) == (0, 1), what
     assert np.isnan(other["number_before"]) and np.isnan(other["number_with_dataset_after"])
     assert (other["row_name_before"], other["row_word_after_share"]) == (0, 0)
-    sizes = [np.log1p(len(_entries(other, quotes.told))) for other in (earlier, later)]
+    sizes = [np.log1p(len(_entries(other, quotes.context_words))) for other in (earlier, later)]
     np.testing.assert_allclose([base["size_before"], base["size_after"]], sizes, rtol=1e-6)
     place = FEATURES.index("number_with_dataset_before")
-    of_others = [Quoted(quotes, asked, candidates_of(asked)).features(TDM("T", name, "M")) for name in ("SQuAD", "XYZ")]
+    of_others = [QuoteFeatures(quotes, asked, candidates_of(asked)).features(TDM("T", name, "M")) for name in ("SQuAD", "XYZ")]
     assert [rows[0, place] for rows in of_others] == [0, pytest.approx(np.nan, nan_ok=True)]  # XYZ was not counted
 
 
@@ -122,10 +122,10 @@ def test_what_cannot_be_known_is_not_a_number():
     shown = paper("1706.00001", [["BaseNet", "91.25"]])
     undated = paper("mine", [["BaseNet", "91.25"]])
     quotes = Quotes.of([shown], set())
-    for quoted in (Quoted(None, shown, candidates_of(shown)), Quoted(quotes, undated, candidates_of(undated))):
+    for quoted in (QuoteFeatures(None, shown, candidates_of(shown)), QuoteFeatures(quotes, undated, candidates_of(undated))):
         assert np.isnan(quoted.features(LABELS[0].tdm)).all()
     empty = Paper("1706.00001", "A title", "")
-    assert Quoted(quotes, empty, candidates_of(empty)).features(LABELS[0].tdm).shape == (0, len(FEATURES))
+    assert QuoteFeatures(quotes, empty, candidates_of(empty)).features(LABELS[0].tdm).shape == (0, len(FEATURES))
 
 
 def test_names_of_rows_are_their_words():
@@ -135,13 +135,13 @@ def test_names_of_rows_are_their_words():
 def test_papers_learnt_from_as_without_an_index_know_nothing_of_others():
     shown = [paper(f"1701.{number:05d}", [["BaseNet", "91.25"]]) for number in range(40)]
     tasks = [Task(found, 0, ((0, ("91.25",)),)) for found in shown]
-    signs = Signs(lexicon(), TAXONOMY.labels, Associations.of(Counts.none()), None, Quotes.of(shown, {"mnist"}))
-    at = SIGNS.index("known_scores")
+    signs = FeatureBuilder(lexicon(), TAXONOMY.labels, Associations.of(Counts.none()), None, Quotes.of(shown, {"mnist"}))
+    at = SCORER_FEATURES.index("known_scores")
     for task in tasks:
-        rows = _signs_of(signs, signs.see(task.paper), task, 0, {0: [("1702.00001", 90.0)]})
-        assert rows[:, at].tolist() == [0 if task.alone else 1]
-        assert np.isnan(rows[:, FROM_INDEX]).all() == task.alone
-    assert 4 < sum(task.alone for task in tasks) < 24
+        rows = _features_of(signs, signs.context_of(task.paper), task, 0, {0: [("1702.00001", 90.0)]})
+        assert rows[:, at].tolist() == [0 if task.without_index else 1]
+        assert np.isnan(rows[:, INDEX_FEATURES]).all() == task.without_index
+    assert 4 < sum(task.without_index for task in tasks) < 24
 
 
 def history(count):

@@ -70,10 +70,10 @@ class Counts:
         self.papers.update(other.papers)
 
 
-def count_words(found: Candidates, labelled: Iterable[tuple[TDM, NDArray[np.bool_]]]) -> Counts:
+def count_words(candidates: Candidates, labelled: Iterable[tuple[TDM, NDArray[np.bool_]]]) -> Counts:
     """What one paper says: for each of its TDMs, which candidates are right."""
-    words = ContextWords([tokens(text) for text in found.contexts])
-    at = [words.matrix[found.beside].maximum(words.matrix[found.above]), words.matrix[found.about]]
+    words = ContextWords([tokens(text) for text in candidates.contexts])
+    at = [words.matrix[candidates.beside].maximum(words.matrix[candidates.above]), words.matrix[candidates.about]]
     everywhere = [np.asarray(m.mean(axis=0)).ravel() for m in at]
     spelled, counts = list(words.vocabulary), Counts.none()
     seen: set[Pair] = set()
@@ -138,16 +138,16 @@ class Associations:
         chosen = sp.csr_matrix((np.ones(len(here), np.float32), (there, here)), shape)
         return [matrix @ chosen for matrix in self._matrices]
 
-    def features(self, tdm: TDM, found: Candidates, words: ContextWords, own: Sequence[sp.csr_matrix]) -> Floats:
+    def features(self, tdm: TDM, candidates: Candidates, words: ContextWords, own: Sequence[sp.csr_matrix]) -> Floats:
         """The `FEATURES` of each candidate for a TDM: summed weights of the words beside, above and about it."""
         columns, about = [], []
         for part in range(len(PARTS)):
             rows = [self._names[w] for w in name_words(tdm, part) if w in self._names]
-            header, told = (_strongest(own[part * 2 + place], rows) for place in range(2))
+            header, about_weights = (_strongest(own[part * 2 + place], rows) for place in range(2))
             sums, best = words.matrix @ header, _largest(words.matrix, header)
-            beside, above = sums[found.beside], sums[found.above]
-            columns += [beside, above, beside + above, np.maximum(best[found.beside], best[found.above])]
-            about.append((words.matrix @ told)[found.about])
+            beside, above = sums[candidates.beside], sums[candidates.above]
+            columns += [beside, above, beside + above, np.maximum(best[candidates.beside], best[candidates.above])]
+            about.append((words.matrix @ about_weights)[candidates.about])
         return np.stack([*columns, *about], axis=1).astype(np.float32)
 
 

@@ -1,4 +1,4 @@
-"""The score of each label asked and its evidence: a cell with its headers, a sentence, or the passage that names it."""
+"""The score of each likely label and its evidence: a cell with its headers, a sentence, or the passage that names it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
 from tdm_ray.extract.candidates import Candidates
-from tdm_ray.extract.features import Signs
+from tdm_ray.extract.features import FeatureBuilder
 from tdm_ray.extract.matcher import Match, Matcher
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
@@ -34,40 +34,40 @@ class Extractor:
         index = resources.index
         labels = resources.taxonomy.labels
         quotes = Quotes.load(index.folder, index.facts) if index else None
-        self.signs = Signs(resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
+        self.builder = FeatureBuilder(resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
         self.known = index.scores if index else {}
-        # The calibrator's, not the run's: which numbers are found must not hang on how many predictions are wanted.
+        # The calibrator's, not the run's: which numbers are found must not depend on how many predictions are wanted.
         self.threshold = resources.calibrator.joint.threshold
 
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
         """A extraction for each label of `prepared`, in its order."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
-        asked = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
-        labels = prepared.labels[:asked]  # the order of `prepared` is that of the prior
-        seen = self.signs.see(paper)
+        count = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
+        labels = prepared.labels[:count]  # the order of `prepared` is that of the prior
+        context = self.builder.context_of(paper)
         known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}
         likely = (prior[: len(labels)] >= self.threshold).tolist()
-        matches = self.matcher.match(self.signs, seen, labels, likely, known)
+        matches = self.matcher.match(self.builder, context, labels, likely, known)
         matches += [None] * (len(prepared.labels) - len(labels))
         return [
-            self._extraction(paper, seen.found, match, passage)
+            self._extraction(paper, context.candidates, match, passage)
             for match, passage in zip(matches, prepared.passages, strict=True)
         ]
 
-    def _extraction(self, paper: Paper, found: Candidates, match: Match | None, passage: Passage | None) -> Extraction:
+    def _extraction(self, paper: Paper, candidates: Candidates, match: Match | None, passage: Passage | None) -> Extraction:
         # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one at 0.29.
-        cut = match is not None and found.cut is not None and found.tables[match.candidate] == found.cut
-        if match is None or cut or match.confidence < self.matcher.least:
+        cut = match is not None and candidates.cut is not None and candidates.tables[match.candidate] == candidates.cut
+        if match is None or cut or match.confidence < self.matcher.least_confidence:
             return {"score": None, "score_text": None, "score_confidence": None, "evidence": _named(paper, passage)}
-        number, table = found.numbers[match.candidate], int(found.tables[match.candidate])
-        extraction = {"score_text": found.printed[match.candidate], "score_confidence": match.confidence}
+        number, table = candidates.numbers[match.candidate], int(candidates.tables[match.candidate])
+        extraction = {"score_text": candidates.printed[match.candidate], "score_confidence": match.confidence}
         if table < 0:
-            sentence = found.contexts[found.about[match.candidate]]
+            sentence = candidates.contexts[candidates.about[match.candidate]]
             return {**extraction, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
-        cell = paper.tables[table].cells[found.cells[match.candidate]]
+        cell = paper.tables[table].cells[candidates.cells[match.candidate]]
         evidence = _evidence(
             "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
-            cell.value, row_around(paper.tables[table].cells, found.cells[match.candidate]),
+            cell.value, row_around(paper.tables[table].cells, candidates.cells[match.candidate]),
         )  # fmt: skip
         return {**extraction, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
 

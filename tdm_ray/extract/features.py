@@ -1,4 +1,4 @@
-"""What speaks for a number being a paper's own result of a TDM: one row of features a candidate.
+"""What speaks for a number being a paper's own result of a TDM: the scorer's features, one row a candidate.
 
 Some of it is the same for every TDM (is the row ours, is the number bold, the best of its column), the rest compares
 the TDM's names, direction and known scores with what stands around the number.
@@ -22,14 +22,14 @@ from tdm_ray.extract.candidates import ABSTRACT, PLACES, TEXT, Candidates, Float
 from tdm_ray.extract.fine_print import FEATURES as FINE
 from tdm_ray.extract.fine_print import FinePrint
 from tdm_ray.extract.quote_features import FEATURES as QUOTED
-from tdm_ray.extract.quote_features import Quoted
+from tdm_ray.extract.quote_features import QuoteFeatures
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.records import TDM_COLUMNS, Paper
 from tdm_ray.taxonomy.labels import Label
 from tdm_ray.text.passages import Passage
 from tdm_ray.text.tokens import tokens
 
-_SAID = {
+_PATTERNS_BY_NAME = {
     "ours": r"\bours?\b|\bproposed\b|\bthis (?:work|paper)\b|\bour (?:model|method|approach)",
     "cited": r"\[\s*\d+|\bet al\b|\(?(?:19|20)\d\d[a-z]?\)|,\s*(?:19|20)\d\d|@xcite|\bbaseline",
     "ablation": r"ablat|effect of|impact of|influence|without|w/o|varying|different|hyper|sensitivity",
@@ -37,14 +37,14 @@ _SAID = {
     "test": r"\btest\b",
     "compared": r"state[- ]of[- ]the[- ]art|compar|sota|results? (?:on|of)|performance",
 }
-_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _SAID.items()}
+_PATTERNS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PATTERNS_BY_NAME.items()}
 # "we propose BERT", "a method called ...": what a paper calls its own.
 _NAMED = re.compile(
     r"(?:called|named|propose|present|introduce|dubbed|termed|method|model|approach|framework)s?,?\s+"
     r"(?:a |an |the |our |is )?(?:\w+ ){0,3}?([A-Z][\w-]*[A-Z0-9][\w-]*)"
 )
 _FACTS = (
-    *_SAID, "in_title", "in_short_title", "in_abstract", "rarest_of_title", "rarest_of_abstract", "words",
+    *_PATTERNS_BY_NAME, "in_title", "in_short_title", "in_abstract", "rarest_of_title", "rarest_of_abstract", "words",
     "own_names", "tf_idf", "in_contexts", "least_mentions",
 )  # fmt: skip
 _PART = (
@@ -56,7 +56,7 @@ COMMON = (
     "table", "table_share", "bold", "kind", "percent", "decimals", "same_value", "same_in_abstract", "same_in_text",
     "negative", "fraction", "up_to_100", "whole", "year",
 )  # fmt: skip
-SIGNS = (
+SCORER_FEATURES = (
     *(f"{part}_{name}" for part in TDM_COLUMNS for name in _PART),
     "dataset_and_metric", "dataset_and_metric_in_paper", "dataset_and_metric_against_paper",
     "signed_rank_in_row", "signed_rank_in_column", "goodness_in_row", "goodness_in_column",
@@ -64,28 +64,29 @@ SIGNS = (
     "known_scores", "from_median", "in_range", "to_closest", "log_ratio", "above_known",
     *ASSOCIATED, *FINE, *QUOTED, *COMMON,
 )  # fmt: skip
-FROM_INDEX = [SIGNS.index(name) for name in QUOTED]  # what cannot be known without an index; `known` is given apart
+# What cannot be known without an index; the scores that other papers report are given apart.
+INDEX_FEATURES = [SCORER_FEATURES.index(name) for name in QUOTED]
 _DIRECTIONS = {"higher": 1.0, "lower": -1.0}
 Known = Mapping[int, Sequence[float]]  # scores that labelled papers report, by label
 _SECTIONS, _START = 2, 6000  # where a paper says what its method is called: the first sections, so many characters
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One paper, ready to be asked for the signs of any label."""
+class PaperContext:
+    """One paper: its candidates, and all of their features that do not depend on the label."""
 
-    found: Candidates
+    candidates: Candidates
     common: Floats  # (candidates, COMMON)
     coverage: Floats  # (elements, contexts)
     best_of_others: Floats  # (3, contexts): the weightiest element of each kind that a context names
     words: ContextWords
-    fine: FinePrint
-    quoted: Quoted
-    associated: Sequence[sp.csr_matrix]
+    fine_print: FinePrint
+    quotes_of_paper: QuoteFeatures
+    associations_of_paper: Sequence[sp.csr_matrix]
 
 
-class Signs:
-    """Makes the features, for one taxonomy; of its labels the `common` ones (all, if not said) count as others.
+class FeatureBuilder:
+    """Makes the features, for one taxonomy; of its labels the `common` ones (default: all) count as others.
 
     quotes: what labelled papers' tables hold, where there is an index.
     """
@@ -99,85 +100,90 @@ class Signs:
         self._kinds = [np.unique(elements[:, part]) for part in range(3)]
         self._weight = np.minimum(lexicon.weight, 6) / 6
 
-    def see(self, paper: Paper) -> Seen:
+    def context_of(self, paper: Paper) -> PaperContext:
         """The candidates of a paper and all that does not depend on the label."""
-        found = candidates_of(paper)
-        bags = [tokens(text) for text in found.contexts]
-        coverage = self.lexicon.coverage([Passage("caption", text) for text in found.contexts], bags).matrix()
+        candidates = candidates_of(paper)
+        bags = [tokens(text) for text in candidates.contexts]
+        coverage = self.lexicon.coverage([Passage("caption", text) for text in candidates.contexts], bags).matrix()
         weighted = coverage * self._weight[:, None]
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
-        words, fine = ContextWords(bags), FinePrint(found.contexts)
-        common = self._common(found, paper, [set(bag) for bag in bags])
-        quoted = Quoted(self.quotes, paper, found)
-        return Seen(found, common, coverage, others, words, fine, quoted, self.associations.of_paper(words))
+        words, fine_print = ContextWords(bags), FinePrint(candidates.contexts)
+        common = self._common(candidates, paper, [set(bag) for bag in bags])
+        quotes_of_paper = QuoteFeatures(self.quotes, paper, candidates)
+        associations = self.associations.of_paper(words)
+        return PaperContext(candidates, common, coverage, others, words, fine_print, quotes_of_paper, associations)
 
     def sign(self, label: int) -> float:
         """1 where a higher score is better, -1 where a lower one is, else 0."""
         return _DIRECTIONS.get(self.labels[label].direction, 0.0)
 
-    def of(self, seen: Seen, label: int, known: Sequence[float] = ()) -> Floats:
-        """The `SIGNS` of each candidate for one label; `known` are scores that other papers report of it."""
-        found, elements = seen.found, self.lexicon.label_elements[label]
+    def of(self, context: PaperContext, label: int, known: Sequence[float] = ()) -> Floats:
+        """The `SCORER_FEATURES` of each candidate for one label; `known` are scores that other papers report of it."""
+        candidates, elements = context.candidates, self.lexicon.label_elements[label]
         columns: list[NDArray[np.floating]] = []
         strength = []
         for part in range(3):
-            new, best = self._names(seen, elements[part], part)
+            new, best = self._names(context, elements[part], part)
             columns += new
             strength.append(best)
         both = strength[1] * strength[2]
         most = both.max(initial=0)
         columns += [both, np.full(len(both), most), both - most]
-        columns += self._label(found, label)
-        columns += _against_known(found.values, np.sort(np.array(known, np.float64)))
+        columns += self._label(candidates, label)
+        columns += _against_known(candidates.values, np.sort(np.array(known, np.float64)))
         tdm = self.labels[label].tdm
-        associated = self.associations.features(tdm, found, seen.words, seen.associated)
-        rest = (associated, seen.fine.features(tdm, found), seen.quoted.features(tdm), seen.common)
+        rest = (
+            self.associations.features(tdm, candidates, context.words, context.associations_of_paper),
+            context.fine_print.features(tdm, candidates),
+            context.quotes_of_paper.features(tdm),
+            context.common,
+        )
         return np.concatenate([np.stack(columns, axis=1), *rest], axis=1, dtype=np.float32)
 
-    def _names(self, seen: Seen, element: int, part: int) -> tuple[list[Floats], Floats]:
-        found, coverage = seen.found, seen.coverage[element]
-        around = [coverage[places] for places in (found.beside, found.above, found.about)]
+    def _names(self, context: PaperContext, element: int, part: int) -> tuple[list[Floats], Floats]:
+        candidates, coverage = context.candidates, context.coverage[element]
+        around = [coverage[places] for places in (candidates.beside, candidates.above, candidates.about)]
         beside, above, about = around
         best = np.maximum(np.maximum(beside, above), about)
-        table = np.zeros(int(found.tables.max(initial=-1)) + 2, np.float32)
-        np.maximum.at(table, found.tables + 1, np.maximum(beside, above))
-        in_table, most = table[found.tables + 1], best.max(initial=0)
-        own, other = self._weight[element], seen.best_of_others[part]
+        table = np.zeros(int(candidates.tables.max(initial=-1)) + 2, np.float32)
+        np.maximum.at(table, candidates.tables + 1, np.maximum(beside, above))
+        in_table, most = table[candidates.tables + 1], best.max(initial=0)
+        own, other = self._weight[element], context.best_of_others[part]
         others = [
             other[places] - own * mine
-            for places, mine in zip((found.beside, found.above, found.about), around, strict=True)
+            for places, mine in zip((candidates.beside, candidates.above, candidates.about), around, strict=True)
         ]
         return [
             beside, above, about, best, np.minimum(beside + above + about, 1), in_table, beside - in_table,
             above - in_table, np.full(len(best), most, np.float32), best - most, *others,
         ], best  # fmt: skip
 
-    def _label(self, found: Candidates, label: int) -> list[NDArray[np.floating]]:
+    def _label(self, candidates: Candidates, label: int) -> list[NDArray[np.floating]]:
         sign = self.sign(label)
-        in_row, in_column = found.places[:, 0], found.places[:, 1]
+        in_row, in_column = candidates.places[:, 0], candidates.places[:, 1]
         good = [ranks if sign > 0 else 1 - ranks if sign < 0 else np.full_like(ranks, np.nan)
                 for ranks in (in_row, in_column)]  # fmt: skip
         name = f"{self.labels[label].tdm.dataset} {self.labels[label].tdm.metric}"
         weights = np.minimum(np.round(self.lexicon.weight[self.lexicon.label_elements[label]]), 12)
         says = [bool(_PATTERNS[split].search(name)) for split in ("dev", "test")]
-        same = [np.full(len(found), value, np.float32) for value in (sign, *says, *weights)]
+        same = [np.full(len(candidates), value, np.float32) for value in (sign, *says, *weights)]
         return [in_row * sign, in_column * sign, *good, *same]
 
-    def _common(self, found: Candidates, paper: Paper, bags: Sequence[set[str]]) -> Floats:
-        facts = self._facts(found.contexts, bags, paper)
-        tables, values, kinds = found.tables, found.values, found.kinds
-        texts = [n.text.rstrip("% ") for n in found.numbers]
+    def _common(self, candidates: Candidates, paper: Paper, bags: Sequence[set[str]]) -> Floats:
+        facts = self._facts(candidates.contexts, bags, paper)
+        tables, values, kinds = candidates.tables, candidates.values, candidates.kinds
+        texts = [n.text.rstrip("% ") for n in candidates.numbers]
         counts = [Counter(texts), *(Counter(t for t, k in zip(texts, kinds, strict=True) if k == kind)
                                     for kind in (ABSTRACT, TEXT))]  # fmt: skip
         size, whole = np.abs(values), values == np.round(values)
         columns = [
-            tables, tables / max(tables.max(initial=1), 1), found.bold, kinds, [n.percent for n in found.numbers],
-            [n.decimals for n in found.numbers], *([np.log1p(count[t]) for t in texts] for count in counts),
+            tables, tables / max(tables.max(initial=1), 1), candidates.bold, kinds, [n.percent for n in candidates.numbers],
+            [n.decimals for n in candidates.numbers], *([np.log1p(count[t]) for t in texts] for count in counts),
             values < 0, size <= 1, size <= 100, whole, whole & (values >= 1900) & (values < 2030),
         ]  # fmt: skip
         rest = np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
-        around = [facts[places] for places in (found.beside, found.above, found.about)]
-        return np.concatenate([*around, found.places, rest], axis=1, dtype=np.float32)
+        around = [facts[places] for places in (candidates.beside, candidates.above, candidates.about)]
+        return np.concatenate([*around, candidates.places, rest], axis=1, dtype=np.float32)
 
     def _facts(self, contexts: Sequence[str], bags: Sequence[set[str]], paper: Paper) -> Floats:
         """The `_FACTS` of each context; `bags` are the contexts' words."""
@@ -193,12 +199,12 @@ class Signs:
             total = sum(weight.values()) or 1.0
             shares = [sum(weight[w] for w in bag & other) / total for other in (title, short, abstract)]
             rarest = [max((weight[w] for w in bag & other), default=0.0) for other in (title, abstract)]
-            telling = [(float(np.log1p(text[w])) * weight[w], w) for w in bag if len(w) > 1 and not w.isdigit()]
-            most, word = max(telling, default=(0.0, ""))
-            mentions = min((text[w] for _, w in telling), default=0)
-            said = [bool(pattern.search(context)) for pattern in _PATTERNS.values()]
+            informative = [(float(np.log1p(text[w])) * weight[w], w) for w in bag if len(w) > 1 and not w.isdigit()]
+            most, word = max(informative, default=(0.0, ""))
+            mentions = min((text[w] for _, w in informative), default=0)
+            matches = [bool(pattern.search(context)) for pattern in _PATTERNS.values()]
             length = min(len(context.split()), 50)
-            rows.append([*said, *shares, *rarest, length, len(bag & own), most, common[word] / len(bags), mentions])
+            rows.append([*matches, *shares, *rarest, length, len(bag & own), most, common[word] / len(bags), mentions])
         return np.array(rows, np.float32)
 
 

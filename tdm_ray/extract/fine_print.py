@@ -42,11 +42,11 @@ class FinePrint:
         self._initials = _places(map(_runs, self._texts))
         self._numbered = np.array([any(map(str.isdigit, text)) for text in self._texts], bool)
 
-    def features(self, tdm: TDM, found: Candidates) -> Floats:
+    def features(self, tdm: TDM, candidates: Candidates) -> Floats:
         """The `FEATURES` of each candidate; shape (candidates, FEATURES)."""
         dataset, metric = _words(tdm.dataset), _words(tdm.metric)
         by_context = [*self._of(dataset), self._order(dataset), *self._of(metric)]
-        places = (found.beside, found.above, found.about)
+        places = (candidates.beside, candidates.above, candidates.about)
         return np.stack([column[place] for column in by_context for place in places], axis=1)
 
     def _of(self, name: Sequence[str]) -> list[Floats]:
@@ -113,8 +113,8 @@ def _short(word: str) -> str:
 
 
 def _places(texts: Iterable[Iterable[str]]) -> Places:
-    found: Places = {}
+    places: Places = {}
     for number, text in enumerate(texts):
         for word in dict.fromkeys(text):
-            found.setdefault(word, []).append(number)
-    return found
+            places.setdefault(word, []).append(number)
+    return places

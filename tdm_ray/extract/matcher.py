@@ -1,11 +1,11 @@
 """Which number of a paper is its own result of a TDM: three sets of boosted trees, and the confidence to speak at.
 
-The first look judges every number by itself (`signs`), the second ranks the best of them against each other
-(`rivals`), the third says how probably the one that came first is right.
+The scorer judges every candidate by itself (`features`), the reranker ranks the best of them against each other
+(`rerank_features`), the confidence trees say how probably the first of them is right.
 
-matcher.json                      the least confidence, and what the matcher was learnt from
-first.txt, second.txt, third.txt  LightGBM's text form
-associations.parquet              words of names and of the contexts they stand at
+matcher.json                                 the least confidence, and what the matcher was learnt from
+scorer.txt, reranker.txt, confidence.txt     LightGBM's text form
+associations.parquet                         words of names and of the contexts they stand at
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from tdm_ray.arrays import Floats, Ints
 from tdm_ray.classify.calibration import read_trees, write_trees
 from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.extract.associations import Associations
-from tdm_ray.extract.candidates import Floats, Ints
-from tdm_ray.extract.features import SIGNS, Known, Seen, Signs
-from tdm_ray.extract.rerank_features import RIVALS, Board
+from tdm_ray.extract.features import SCORER_FEATURES, FeatureBuilder, Known, PaperContext
+from tdm_ray.extract.rerank_features import RERANK_FEATURES, ScoreMatrix
 from tdm_ray.storage import digest, exists, join, read_json, write_json
 
-FORM = digest([" ".join((*SIGNS, *RIVALS)).encode()])  # of what the trees were taught to see, in which order
+# Of the features that the trees were taught, in their order: trees of another form would read the wrong columns.
+FORM = digest([" ".join((*SCORER_FEATURES, *RERANK_FEATURES)).encode()])
 
 
 @dataclass(frozen=True)
@@ -37,101 +38,126 @@ class Match:
 
 
 @dataclass(frozen=True)
-class Looks:
-    """The trees of the three looks."""
+class MatcherTrees:
+    """The three sets of trees."""
 
-    first: lightgbm.Booster
-    second: lightgbm.Booster
-    third: lightgbm.Booster
+    scorer: lightgbm.Booster
+    reranker: lightgbm.Booster
+    confidence: lightgbm.Booster
 
 
 class Matcher:
-    """The trees and associations, as learnt; `least` is the confidence below which nothing is said."""
+    """The trees and associations, as learnt; below `least_confidence` no score is given."""
 
-    def __init__(self, looks: Looks, associations: Associations, least: float, *, threads: int = 1) -> None:
-        self.looks, self.associations, self.least, self.threads = looks, associations, least, threads
+    def __init__(
+        self, trees: MatcherTrees, associations: Associations, least_confidence: float, *, threads: int = 1
+    ) -> None:
+        self.trees = trees
+        self.associations = associations
+        self.least_confidence = least_confidence
+        self.threads = threads
 
     def match(
-        self, signs: Signs, seen: Seen, labels: Sequence[int], likely: Sequence[bool], known: Known
+        self,
+        builder: FeatureBuilder,
+        context: PaperContext,
+        labels: Sequence[int],
+        likely: Sequence[bool],
+        known: Known,
     ) -> list[Match | None]:
         """The best candidate of each label, however low its confidence; None where the paper holds no number.
 
-        `likely`: which of the labels the paper probably reports; they are each other's rivals.
+        `likely`: which of the labels the paper probably reports; a candidate that suits another of these better is
+        less likely to be this label's.
         """
-        if not len(seen.found) or not len(labels):
+        if not len(context.candidates) or not len(labels):
             return [None] * len(labels)
-        looks = [signs.of(seen, label, known.get(label, ())) for label in labels]
-        board = Board(seen.found, first_look(self.looks.first, looks, self.threads))
-        rivals = np.flatnonzero(likely)
-        tops, rows = zip(*second_look(board, looks, [signs.sign(label) for label in labels], rivals), strict=True)
-        every, candidates = np.concatenate(rows), np.concatenate(tops)
-        ranked = np.asarray(self.looks.second.predict(every, num_threads=self.threads), np.float32)
-        best, again = third_look(every, ranked, [len(top) for top in tops])
-        sure = np.asarray(self.looks.third.predict(again, num_threads=self.threads))
-        return [Match(int(candidates[b]), float(s)) for b, s in zip(best, sure, strict=True)]
+        features = [builder.of(context, label, known.get(label, ())) for label in labels]
+        scores = score_candidates(self.trees.scorer, features, self.threads)
+        signs = [builder.sign(label) for label in labels]
+        reranked = rerank_rows(
+            ScoreMatrix(context.candidates, scores), features, signs, np.flatnonzero(likely)
+        )
+        tops, rows = zip(*reranked, strict=True)
+        every = np.concatenate(rows)
+        candidates = np.concatenate(tops)
+        ranked = np.asarray(self.trees.reranker.predict(every, num_threads=self.threads), np.float32)
+        best, last = confidence_rows(every, ranked, [len(top) for top in tops])
+        confidence = np.asarray(self.trees.confidence.predict(last, num_threads=self.threads))
+        return [Match(int(candidates[b]), float(c)) for b, c in zip(best, confidence, strict=True)]
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
-        for name, trees in vars(self.looks).items():
+        for name, trees in vars(self.trees).items():
             write_trees(trees, join(folder, f"{name}.txt"))
         self.associations.save(join(folder, "associations.parquet"))
-        write_json(join(folder, "matcher.json"), {"form": FORM, "least_confidence": self.least, **facts})
+        settings = {"form": FORM, "least_confidence": self.least_confidence}
+        write_json(join(folder, "matcher.json"), {**settings, **facts})
 
     @classmethod
     def load(cls, place: str) -> Matcher:
         """The matcher of a folder. Raises `CheckpointError` where it is none, or damaged."""
-        check_matcher(place)
+        facts = check_matcher(place)
         try:
-            looks = Looks(*(read_trees(join(place, f"{look.name}.txt")) for look in fields(Looks)))
+            trees = MatcherTrees(*(read_trees(join(place, f"{part.name}.txt")) for part in fields(MatcherTrees)))
             associations = Associations.load(join(place, "associations.parquet"))
-            facts = read_json(join(place, "matcher.json"))
-            return cls(looks, associations, facts["least_confidence"])
+            return cls(trees, associations, facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
 
 
-def check_matcher(place: str) -> None:
-    """Raises `CheckpointError` where the folder is no matcher of this version; reads no trees."""
-    if not exists(join(place, "matcher.json")):
+def check_matcher(place: str) -> Mapping[str, Any]:
+    """What stands in `matcher.json`; reads no trees.
+
+    Raises `CheckpointError` where the folder is no matcher, or one with other features than this version's.
+    """
+    path = join(place, "matcher.json")
+    if not exists(path):
         raise CheckpointError(f"{place}: not a matcher (no matcher.json); make one with `tdm-ray matcher`")
-    if read_json(join(place, "matcher.json")).get("form") != FORM:
+    try:
+        facts: Mapping[str, Any] = dict(read_json(path))
+    except (InputError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{place}: the matcher is damaged ({error}); make it again") from None
+    if facts.get("form") != FORM:
         raise CheckpointError(
             f"{place}: learnt by a version of tdm_ray with other features; make it again with `tdm-ray matcher`"
         )
+    return facts
 
 
-def first_look(trees: lightgbm.Booster, looks: Sequence[Floats], threads: int = 1) -> Floats:
-    """The first look's probabilities; shape (labels, candidates)."""
-    told = trees.predict(np.concatenate(looks), num_threads=threads)
-    return np.asarray(told, np.float32).reshape(len(looks), -1)
+def score_candidates(trees: lightgbm.Booster, features: Sequence[Floats], threads: int = 1) -> Floats:
+    """The scorer's probabilities; shape (labels, candidates)."""
+    scores = trees.predict(np.concatenate(features), num_threads=threads)
+    return np.asarray(scores, np.float32).reshape(len(features), -1)
 
 
-def second_look(
-    board: Board, looks: Sequence[Floats], signs: Sequence[float], rivals: Ints
+def rerank_rows(
+    scores: ScoreMatrix, features: Sequence[Floats], signs: Sequence[float], likely: Ints
 ) -> list[tuple[Ints, Floats]]:
-    """For each label its best candidates, and the rows that the second trees see of them.
+    """For each label its best candidates, and the rows that the reranker gets of them.
 
-    `looks` and `signs` are the labels' features and directions; `rivals` the positions of those probably reported.
+    `features` and `signs` are the labels' features and directions; `likely` the positions of those probably reported.
     """
-    found = []
-    for place, (look, sign) in enumerate(zip(looks, signs, strict=True)):
-        top, features = board.rows(place, rivals[rivals != place], sign)
-        found.append((top, np.concatenate([features, look[top]], axis=1)))
-    return found
+    rows = []
+    for label, (of_label, sign) in enumerate(zip(features, signs, strict=True)):
+        top, beside_others = scores.rows(label, likely[likely != label], sign)
+        rows.append((top, np.concatenate([beside_others, of_label[top]], axis=1)))
+    return rows
 
 
-def third_look(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
-    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the third trees see of it:
+def confidence_rows(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
+    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the last trees get of it:
 
     the row itself, its rank's score, its share of the softmax over the label's candidates, its lead over the next.
     """
     ends = np.cumsum(sizes)
-    best, seen = [], []
+    best = []
+    leads = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
         scores = ranked[start:end]
         top = np.sort(scores)[::-1]
         share = 1 / np.exp(scores - top[0]).sum()
         best.append(start + int(scores.argmax()))
-        seen.append([top[0], share, top[0] - top[1] if len(top) > 1 else top[0]])
+        leads.append([top[0], share, top[0] - top[1] if len(top) > 1 else top[0]])
     chosen = np.array(best, np.int64)
-    return chosen, np.concatenate([rows[chosen], np.array(seen, np.float32)], axis=1)
+    return chosen, np.concatenate([rows[chosen], np.array(leads, np.float32)], axis=1)

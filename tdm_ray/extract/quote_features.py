@@ -11,7 +11,7 @@ from tdm_ray.extract.quotes import (  # fmt: skip
     IN_ROW,
     NAME,
     NUMBER,
-    TOLD,
+    WITH_WORD,
     WORD,
     Keys,
     Quotes,
@@ -33,13 +33,13 @@ _USUAL = 0.13  # a word that stands in rows of more papers than this tells no tw
 Matrix = NDArray[np.float64]
 
 
-class Quoted:
+class QuoteFeatures:
     """One paper's candidates, and how often each stands in tables of earlier months and of later ones."""
 
-    def __init__(self, quotes: Quotes | None, paper: Paper, found: Candidates) -> None:
+    def __init__(self, quotes: Quotes | None, paper: Paper, candidates: Candidates) -> None:
         month = month_number(paper.paper_id, paper.published)
-        self._quotes, self._month, self._found = quotes if month else None, month or 0, found
-        digits = [digits_of(number.text) or "" for number in found.numbers]
+        self._quotes, self._month, self._found = quotes if month else None, month or 0, candidates
+        digits = [digits_of(number.text) or "" for number in candidates.numbers]
         self._distinct = {text: place for place, text in enumerate(dict.fromkeys(digits))}
         self._place = np.array([self._distinct[text] for text in digits], np.int64)
         self._digits, self._none = hashes(self._distinct), np.array([not text for text in self._distinct], bool)
@@ -49,10 +49,10 @@ class Quoted:
         """The `FEATURES` of each candidate; shape (candidates, FEATURES). NaN where nothing can be known."""
         if self._same is None:
             return np.full((len(self._found), len(FEATURES)), np.nan, np.float32)
-        words = self._quotes.told.intersection(tokens(tdm.dataset)) if self._quotes else ()
+        words = self._quotes.context_words.intersection(tokens(tdm.dataset)) if self._quotes else ()
         counts = np.full((2, len(self._digits)), np.nan)
         for word in hashes(words):
-            counts = np.fmax(counts, self._counts(key(TOLD, self._digits, word)))
+            counts = np.fmax(counts, self._counts(key(WITH_WORD, self._digits, word)))
         counts[:, self._none] = np.nan
         return np.concatenate([self._same, counts[:, self._place].T], axis=1, dtype=np.float32)
 

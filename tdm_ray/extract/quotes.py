@@ -31,7 +31,7 @@ from tdm_ray.text.tokens import tokens
 
 Keys = NDArray[np.uint64]
 Counts = NDArray[np.int64]
-NUMBER, IN_ROW, TOLD, NAME, WORD = range(5)  # kinds of entries
+NUMBER, IN_ROW, WITH_WORD, NAME, WORD = range(5)  # kinds of entries
 _ENTRIES = pa.schema([("entry", pa.uint64())])
 _WORDS = pa.schema([("word", pa.string())])
 _LEAST_DIGITS, _LEAST_LETTERS = 3, 3  # shorter numbers and words stand everywhere
@@ -43,16 +43,16 @@ _FACTORS = [np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF5
 
 @dataclass(frozen=True)
 class Quotes:
-    """The sorted entries of many papers; `told` are the words that were counted where they stand around a number."""
+    """The sorted entries of many papers; of the words around a number only `context_words` were counted."""
 
     entries: Keys
     papers: int
-    told: frozenset[str] = frozenset()
+    context_words: frozenset[str] = frozenset()
 
     def save(self, folder: str) -> dict[str, int]:
         """Write the entries into an index folder; returns what belongs into its `index.json`."""
         write_table(pa.table([self.entries], schema=_ENTRIES), join(folder, "quotes.parquet"))
-        write_table(pa.table([sorted(self.told)], schema=_WORDS), join(folder, "quoted_words.parquet"))
+        write_table(pa.table([sorted(self.context_words)], schema=_WORDS), join(folder, "quoted_words.parquet"))
         return {"quoted_papers": self.papers}
 
     @classmethod
@@ -61,18 +61,19 @@ class Quotes:
         if "quoted_papers" not in facts:
             return None
         entries = read_table(join(folder, "quotes.parquet"), _ENTRIES)["entry"].to_numpy()
-        told = read_table(join(folder, "quoted_words.parquet"), _WORDS)["word"].to_pylist()
-        return cls(entries, facts["quoted_papers"], frozenset(told))
+        context_words = read_table(join(folder, "quoted_words.parquet"), _WORDS)["word"].to_pylist()
+        return cls(entries, facts["quoted_papers"], frozenset(context_words))
 
     @classmethod
-    def of(cls, papers: Sequence[Paper], told: Set[str]) -> Quotes:
+    def of(cls, papers: Sequence[Paper], context_words: Set[str]) -> Quotes:
         """The entries of these papers, one version of each; those whose month is not known have none.
 
-        `told`: see `dataset_words`.
+        `context_words`: see `dataset_words`.
         """
         one = {base_id(paper.paper_id): paper for paper in papers}
-        found = [keys for keys in over_chunks(_Reader(frozenset(told)), list(one.values()), what="papers' tables read") if len(keys)]
-        return cls(np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(told))
+        read = over_chunks(_Reader(frozenset(context_words)), list(one.values()), what="papers' tables read")
+        found = [keys for keys in read if len(keys)]
+        return cls(np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(context_words))
 
     def around(self, keys: Keys, month: int) -> Counts:
         """How many papers of earlier months have each key, and how many of later ones; shape (2, keys)."""
@@ -128,15 +129,15 @@ def dataset_words(labels: Iterable[Label], lexicon: Lexicon) -> set[str]:
 
 @dataclass(frozen=True)
 class _Reader:
-    told: frozenset[str]
+    context_words: frozenset[str]
 
     def __call__(self, papers: Sequence[Paper]) -> list[Keys]:
-        return [_entries(paper, self.told) for paper in papers]
+        return [_entries(paper, self.context_words) for paper in papers]
 
 
 def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     month = month_number(paper.paper_id, paper.published)
-    names, pairs, told = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
+    names, pairs, near_words = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
     for table in paper.tables if month else ():
         about = set(tokens(split_caption(table.caption)[0]))
         for cell in table.cells:
@@ -147,11 +148,11 @@ def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
             if digits := digits_of(number.text):
                 pairs.update((digits, word) for word in row_words(beside) or [""])
                 around = {*about, *tokens(beside), *tokens(header_text(cell.column_headers))}
-                told.update((digits, word) for word in around & wanted)
+                near_words.update((digits, word) for word in around & wanted)
     words = {word for name in names for word in row_words(name)}
     keys = [
         key(NUMBER, hashes({digits for digits, _ in pairs})),
-        *(key(kind, *_both(found)) for kind, found in ((IN_ROW, pairs), (TOLD, told))),
+        *(key(kind, *_both(found)) for kind, found in ((IN_ROW, pairs), (WITH_WORD, near_words))),
         key(NAME, hashes({" ".join(row_words(name)) for name in names} - {""})), key(WORD, hashes(words)),
     ]  # fmt: skip
     return np.unique(np.concatenate(keys)) | np.uint64(month or 0)

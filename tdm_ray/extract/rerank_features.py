@@ -1,4 +1,4 @@
-"""The second look: a paper's best candidates for each TDM, side by side with each other and with its other TDMs'.
+"""The reranker's features: a paper's best candidates for each TDM, beside each other and beside its other TDMs'.
 
 A cell that suits another TDM of the paper better is not this one's, and the row that holds the paper's other results
 holds this one too.
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from tdm_ray.classify.features import largest
 from tdm_ray.extract.candidates import Candidates, Floats, Ints
 
-TOP = 12  # candidates of a TDM that are looked at again; the right one, where there is one, is among them for 85 %
+TOP = 12  # candidates of a TDM that are reranked; the right one, where there is one, is among them for 85 %
 _STRONG = 0.3  # of the best one's probability
-RIVALS = (
+RERANK_FEATURES = (
     "first", "rank", "share_of_best", "best", "second_best", "same_value", "times_printed", "elsewhere",
     "elsewhere_sum", "own_share", "table_mass", "row_mass", "column_mass", "row_mass_of_all", "column_mass_of_all",
     "row_mass_of_others", "row_mass_missed", "labels", "strong", "strong_in_column", "strong_in_row",
@@ -22,46 +22,46 @@ RIVALS = (
 )  # fmt: skip
 
 
-class Board:
-    """First-look probabilities of one paper, (labels, candidates), and sums of them over tables, rows and columns."""
+class ScoreMatrix:
+    """The scorer's probabilities of one paper, (labels, candidates), and sums of them over tables, rows and columns."""
 
-    def __init__(self, found: Candidates, first: Floats) -> None:
-        self.found, self.first = found, first
+    def __init__(self, candidates: Candidates, first: Floats) -> None:
+        self.candidates, self.first = candidates, first
         self.share = first / np.maximum(first.sum(axis=1, keepdims=True), 1e-6)
-        texts = {text: i for i, text in enumerate(dict.fromkeys(n.text for n in found.numbers))}
-        self.texts = np.array([texts[n.text] for n in found.numbers], np.int64)
+        texts = {text: i for i, text in enumerate(dict.fromkeys(n.text for n in candidates.numbers))}
+        self.texts = np.array([texts[n.text] for n in candidates.numbers], np.int64)
 
     def rows(self, label: int, others: Ints, sign: float) -> tuple[Ints, Floats]:
-        """The `TOP` candidates of a label, best first, with their `RIVALS`; shapes (TOP,), (TOP, RIVALS).
+        """The `TOP` candidates of a label, best first, with their `RERANK_FEATURES`; shapes (TOP,), (TOP, RERANK_FEATURES).
 
         `others` are the rows of the labels that the paper probably reports as well; `sign` is 1 where a higher score
         is better, -1 where a lower one is, else 0.
         """
-        mine, share, found = self.first[label], self.share[label], self.found
+        mine, share, candidates = self.first[label], self.share[label], self.candidates
         top = largest(mine, TOP)
-        rivals, count = self.first[others], len(others) + 1
-        elsewhere = rivals.max(axis=0, initial=0)
+        others_scores, count = self.first[others], len(others) + 1
+        elsewhere = others_scores.max(axis=0, initial=0)
         leads = np.zeros(len(mine), bool)
-        leads[rivals.argmax(axis=1)] = True
+        leads[others_scores.argmax(axis=1)] = True
         strong = np.flatnonzero(mine >= _STRONG * mine[top[0]])
-        in_rows = _masses(found.beside, share), _masses(found.beside, self.share[others].sum(axis=0))
-        in_columns = _masses(found.above, share), _masses(found.above, self.share[others].sum(axis=0))
+        in_rows = _masses(candidates.beside, share), _masses(candidates.beside, self.share[others].sum(axis=0))
+        in_columns = _masses(candidates.above, share), _masses(candidates.above, self.share[others].sum(axis=0))
         of_others = in_rows[1] / max(count - 1, 1)
         missed = of_others.max(initial=0) - of_others if len(others) else np.full(len(mine), -1.0)
         best, second = mine[top[0]], mine[top[min(1, len(top) - 1)]]
-        same_column = _alike(strong, top, found.tables, found.above)
-        same_row = _alike(strong, top, found.tables, found.beside)
+        same_column = _alike(strong, top, candidates.tables, candidates.above)
+        same_row = _alike(strong, top, candidates.tables, candidates.beside)
         every = np.ones_like(same_row)
         columns = [
             mine[top], np.arange(len(top)), mine[top] / max(best, 1e-6), np.full(len(top), best),
             np.full(len(top), second / max(best, 1e-6) if len(top) > 1 else 0.0),
             _masses(self.texts, mine)[top], np.bincount(self.texts)[self.texts[top]],
-            elsewhere[top], rivals.sum(axis=0)[top], mine[top] / (mine + rivals.sum(axis=0) + 1e-6)[top],
-            _masses(found.tables + 1, share)[top], in_rows[0][top], in_columns[0][top],
+            elsewhere[top], others_scores.sum(axis=0)[top], mine[top] / (mine + others_scores.sum(axis=0) + 1e-6)[top],
+            _masses(candidates.tables + 1, share)[top], in_rows[0][top], in_columns[0][top],
             (in_rows[0] + in_rows[1])[top] / count, (in_columns[0] + in_columns[1])[top] / count,
             of_others[top], missed[top],
             np.full(len(top), count), np.full(len(top), len(strong)), same_column.sum(axis=1), same_row.sum(axis=1),
-            *(sign * _goodness(found.values, strong, top, among) for among in (every, same_column, same_row)),
+            *(sign * _goodness(candidates.values, strong, top, among) for among in (every, same_column, same_row)),
             np.full(len(top), mine.sum()), leads[top],
         ]  # fmt: skip
         return top, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)

@@ -1,4 +1,4 @@
-"""Labelled papers -> a matcher: words counted, then three looks, each learnt on what the one before says unseen.
+"""Labelled papers -> a matcher: words counted, then three sets of trees, each learnt on what the one before says of unseen papers.
 
 Three folds of papers: the look that the next one learns from never saw the paper, nor did the words it used.
 """
@@ -18,10 +18,10 @@ from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.associations import Associations, Counts, count_words
 from tdm_ray.extract.candidates import Candidates, Floats, candidates_of
-from tdm_ray.extract.features import FROM_INDEX, Seen, Signs
-from tdm_ray.extract.matcher import Looks, Matcher, first_look, second_look, third_look
+from tdm_ray.extract.features import INDEX_FEATURES, FeatureBuilder, PaperContext
+from tdm_ray.extract.matcher import Matcher, MatcherTrees, confidence_rows, rerank_rows, score_candidates
 from tdm_ray.extract.quotes import Quotes, dataset_words
-from tdm_ray.extract.rerank_features import TOP, Board
+from tdm_ray.extract.rerank_features import TOP, ScoreMatrix
 from tdm_ray.gold.annotations import Gold, fold_of, of_others, read_gold
 from tdm_ray.gold.labelled_papers import read_all
 from tdm_ray.parallel import over_chunks
@@ -47,14 +47,14 @@ class Task:
     entered: tuple[tuple[int, tuple[str, ...]], ...]
 
     @property
-    def alone(self) -> bool:
+    def without_index(self) -> bool:
         """Whether it is learnt from as where there is no index."""
         return fold_of(self.paper.paper_id, 10) < _WITHOUT_INDEX
 
-    def right(self, found: Candidates, scores: Sequence[str]) -> Bools:
+    def right(self, candidates: Candidates, scores: Sequence[str]) -> Bools:
         """Which candidates are one of the scores."""
-        said = {n.text: any(same_number(n.text, score) for score in scores) for n in found.numbers}
-        return np.array([said[n.text] for n in found.numbers], bool)
+        texts_right = {n.text: any(same_number(n.text, score) for score in scores) for n in candidates.numbers}
+        return np.array([texts_right[n.text] for n in candidates.numbers], bool)
 
 
 def learn_matcher(
@@ -71,19 +71,19 @@ def learn_matcher(
     gold = read_gold(*annotations)
     labels = with_rare(common, gold, read)
     tasks = tasks_of(list(read.values()), gold, labels)
-    asked = [labels.index[label.tdm] for label in common.labels]
-    enough = sum(not {label for label, _ in task.entered}.isdisjoint(asked) for task in tasks)
+    common_labels = [labels.index[label.tdm] for label in common.labels]
+    enough = sum(not {label for label, _ in task.entered}.isdisjoint(common_labels) for task in tasks)
     if enough < 30:
         raise TaxonomyError(f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30")
     lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
     quotes = Quotes.of(list(read.values()), dataset_words(labels.labels, lexicon))
-    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), asked, quotes)
+    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), common_labels, quotes)
     matcher.save(out, figures)
     return figures
 
 
 def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:
-    """The taxonomy and all that these papers report beside it: a result teaches also where its label is not asked for.
+    """The taxonomy and all that these papers report beside it: a result teaches also where its label is too rare.
 
     Of the 32,639 results of 6,876 real papers 47 % are of labels too rare for the field's taxonomy.
     """
@@ -114,28 +114,28 @@ def fit(
 ) -> tuple[Matcher, dict[str, Any]]:  # fmt: skip
     """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`.
 
-    `common` are the labels that will be asked for (all, if not said): the figures and the least confidence are theirs.
+    `common` are the labels that will be asked about (default: all): the figures and the least confidence are theirs.
     """
-    asked = frozenset(range(len(labels)) if common is None else common)
+    common_labels = frozenset(range(len(labels)) if common is None else common)
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
-    every = [Signs(lexicon, labels, associations, sorted(asked), quotes) for associations in words]
-    looked = over_chunks(_FirstLook(every, known), tasks, what="papers for the scorer", size=50)
-    if not looked:
+    every = [FeatureBuilder(lexicon, labels, associations, sorted(common_labels), quotes) for associations in words]
+    scorer_rows = over_chunks(_ScorerRows(every, known), tasks, what="papers for the scorer", size=50)
+    if not scorer_rows:
         raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
-    one = Stack.of(looked)
-    del looked  # 2 GB of 32,639 results
-    unseen = [boost(one.part(one.folds != fold), "first") for fold in range(FOLDS)]
-    first = boost(one, "first")
+    one = Stack.of(scorer_rows)
+    del scorer_rows  # 2 GB of 32,639 results
+    unseen = [boost(one.part(one.folds != fold), "scorer") for fold in range(FOLDS)]
+    first = boost(one, "scorer")
     del one
     texts = [trees.model_to_string() for trees in unseen]
-    two = Stack.of(over_chunks(_SecondLook(every, known, texts, asked), tasks, what="papers for the reranker", size=50))
-    best, again = third_look(two.rows, out_of_fold(two, "second"), two.sizes)
+    two = Stack.of(over_chunks(_RerankerRows(every, known, texts, common_labels), tasks, what="papers for the reranker", size=50))
+    best, again = confidence_rows(two.rows, out_of_fold(two, "reranker"), two.sizes)
     ones = np.ones(len(best), np.int64)
-    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.alone, ones)
-    figures = _figures(two, three, out_of_fold(three, "third"), tasks, asked)
-    looks = Looks(first, boost(two, "second"), boost(three, "third"))
-    return Matcher(looks, Associations.of(_sum(counted)), figures["least_confidence"]), figures
+    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones)
+    figures = _figures(two, three, out_of_fold(three, "confidence"), tasks, common_labels)
+    trees = MatcherTrees(first, boost(two, "reranker"), boost(three, "confidence"))
+    return Matcher(trees, Associations.of(_sum(counted)), figures["least_confidence"]), figures
 
 
 @dataclass(frozen=True)
@@ -145,10 +145,10 @@ class _Counter:
     def __call__(self, tasks: Sequence[Task]) -> list[tuple[int, Counts]]:
         totals = [Counts.none() for _ in range(FOLDS)]
         for task in tasks:
-            found = candidates_of(task.paper)
-            labelled = ((self.labels[label].tdm, task.right(found, scores)) for label, scores in task.entered)
-            if len(found):
-                totals[task.fold].add(count_words(found, labelled))
+            candidates = candidates_of(task.paper)
+            labelled = ((self.labels[label].tdm, task.right(candidates, scores)) for label, scores in task.entered)
+            if len(candidates):
+                totals[task.fold].add(count_words(candidates, labelled))
         return list(enumerate(totals))
 
 
@@ -166,81 +166,81 @@ def _sum(counts: Any) -> Counts:
     return total
 
 
-def _signs_of(
-    signs: Signs, seen: Seen, task: Task, label: int, known: Mapping[int, Sequence[tuple[str, float]]]
+def _features_of(
+    builder: FeatureBuilder, context: PaperContext, task: Task, label: int, known: Mapping[int, Sequence[tuple[str, float]]]
 ) -> Floats:
-    """The signs of a label for a paper; if it is `alone`, as without an index: no others' scores, nothing quoted."""
-    rows = signs.of(seen, label, [] if task.alone else of_others(known.get(label, ()), task.paper.paper_id))
-    if task.alone:
-        rows[:, FROM_INDEX] = np.nan
+    """The features of a label for a paper; as without an index where the paper is to be learnt from so."""
+    rows = builder.of(context, label, [] if task.without_index else of_others(known.get(label, ()), task.paper.paper_id))
+    if task.without_index:
+        rows[:, INDEX_FEATURES] = np.nan
     return rows
 
 
 @dataclass(frozen=True)
-class _FirstLook:
-    signs: Sequence[Signs]
+class _ScorerRows:
+    builders: Sequence[FeatureBuilder]
     known: Mapping[int, Sequence[tuple[str, float]]]
 
     def __call__(self, tasks: Sequence[Task]) -> list[Rows]:
         return [rows for task in tasks for rows in self._one(task)]
 
     def _one(self, task: Task) -> list[Rows]:
-        signs = self.signs[task.fold]
-        seen = signs.see(task.paper)
-        if not len(seen.found):
+        builder = self.builders[task.fold]
+        context = builder.context_of(task.paper)
+        if not len(context.candidates):
             return []
         chance = np.random.default_rng(np.frombuffer(task.paper.paper_id.encode(), np.uint8))
         done = []
         for label, scores in task.entered:
-            rows, right = _signs_of(signs, seen, task, label, self.known), task.right(seen.found, scores)
+            rows, right = _features_of(builder, context, task, label, self.known), task.right(context.candidates, scores)
             wrong = np.flatnonzero(~right)
             kept = chance.choice(wrong, min(_WRONG, len(wrong)), replace=False)
             chosen = np.sort(np.concatenate([np.flatnonzero(right), kept]))
             weight = np.where(right[chosen], 1.0, len(wrong) / max(len(kept), 1)).astype(np.float32)
-            done.append(Rows(rows[chosen], right[chosen], weight, task.fold, label, task.alone))
+            done.append(Rows(rows[chosen], right[chosen], weight, task.fold, label, task.without_index))
         return done
 
 
 @dataclass(frozen=True)
-class _SecondLook:
-    signs: Sequence[Signs]
+class _RerankerRows:
+    builders: Sequence[FeatureBuilder]
     known: Mapping[int, Sequence[tuple[str, float]]]
     trees: Sequence[str]
-    asked: Set[int]
+    common: Set[int]
 
     def __call__(self, tasks: Sequence[Task]) -> list[Rows]:
         trees = [lightgbm.Booster(model_str=text) for text in self.trees]
         return [rows for task in tasks for rows in self._one(task, trees[task.fold])]
 
     def _one(self, task: Task, trees: lightgbm.Booster) -> list[Rows]:
-        signs, labels = self.signs[task.fold], [label for label, _ in task.entered]
-        seen = signs.see(task.paper)
-        if not len(seen.found):
+        builder, labels = self.builders[task.fold], [label for label, _ in task.entered]
+        context = builder.context_of(task.paper)
+        if not len(context.candidates):
             return []
-        looks = [_signs_of(signs, seen, task, label, self.known) for label in labels]
-        board = Board(seen.found, first_look(trees, looks))
-        rivals = np.flatnonzero([label in self.asked for label in labels])
-        found = second_look(board, looks, [signs.sign(label) for label in labels], rivals)
+        features = [_features_of(builder, context, task, label, self.known) for label in labels]
+        matrix = ScoreMatrix(context.candidates, score_candidates(trees, features))
+        likely = np.flatnonzero([label in self.common for label in labels])
+        found = rerank_rows(matrix, features, [builder.sign(label) for label in labels], likely)
         return [
-            Rows(rows, task.right(seen.found, scores)[top], np.ones(len(top), np.float32), task.fold, label, task.alone)
+            Rows(rows, task.right(context.candidates, scores)[top], np.ones(len(top), np.float32), task.fold, label, task.without_index)
             for (top, rows), (label, scores) in zip(found, task.entered, strict=True)
         ]
 
 
-def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], asked: Set[int]) -> dict[str, Any]:
-    """How often the best candidate is right: of all results, of those whose score was found, and of those said.
+def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], common: Set[int]) -> dict[str, Any]:
+    """How often the best candidate is right: of all results, of those whose score was found, and of those given.
 
-    Of the papers that were looked at with an index; the least confidence is theirs, too.
+    Of the papers that were learnt from with an index; the least confidence is theirs, too.
     """
-    of_asked = np.isin(three.labels, list(asked))
-    ours = of_asked & ~three.alone
+    of_common = np.isin(three.labels, list(common))
+    ours = of_common & ~three.without_index
     right, sure = three.right[ours], confidence[ours]
     present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
-    results = [(label, task.alone) for task in tasks for label, _ in task.entered]
-    pairs, pairs_alone = (sum(label in asked and how == alone for label, how in results) for alone in (False, True))
-    without = three.right[of_asked & three.alone]
+    results = [(label, task.without_index) for task in tasks for label, _ in task.entered]
+    pairs, pairs_alone = (sum(label in common and alone == given for label, alone in results) for given in (False, True))
+    without = three.right[of_common & three.without_index]
     least = best_threshold(sure, right, pairs)
-    said = sure >= least
+    given = sure >= least
     return {
         "least_confidence": least,
         "papers": len(tasks),
@@ -249,6 +249,6 @@ def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task]
         "right": round(float(right.sum() / max(pairs, 1)), 4),
         "right_without_index": round(float(without.sum() / max(pairs_alone, 1)), 4),
         f"right_where_among_the_best_{TOP}": round(float(right[present].mean()), 4),
-        "said": round(float(said.sum() / max(pairs, 1)), 4),
-        "said_right": round(float(right[said].mean()), 4),
+        "said": round(float(given.sum() / max(pairs, 1)), 4),
+        "said_right": round(float(right[given].mean()), 4),
     }
