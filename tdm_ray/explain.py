@@ -25,7 +25,7 @@ from tdm_ray.config import AUTO, ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
-from tdm_ray.extract.show import show_evidence
+from tdm_ray.leaderboard.evidence import show_evidence
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper
 from tdm_ray.text.doctaet import doctaet

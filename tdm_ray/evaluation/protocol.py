@@ -24,13 +24,13 @@ from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import DatasetConfig, ScoreConfig
 from tdm_ray.evaluation.figures import best_f1, f1_figures
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
-from tdm_ray.gold.labelled_papers import Labelled, gather, read_all
+from tdm_ray.gold.labelled_papers import Labelled, gather, read_all, versions
 from tdm_ray.parallel import over_chunks
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.dataset import folds_of
 from tdm_ray.training.negatives import draw_random, random_of
-from tdm_ray.training.neighbours import labelled_neighbours, versions
+from tdm_ray.training.neighbours import labelled_neighbours
 
 _FOLDS = 5  # inside a train side: out-of-fold log-odds, to choose the threshold by
 

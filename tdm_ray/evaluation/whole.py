@@ -18,7 +18,7 @@ from tdm_ray.errors import TaxonomyError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.scores import score_figures
 from tdm_ray.gold.annotations import read_gold
-from tdm_ray.gold.labelled_papers import Gathered, gather, read_all
+from tdm_ray.gold.labelled_papers import Gathered, gather, label_matrix, read_all
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import PREDICTIONS, TDM, TDM_COLUMNS, Paper
 from tdm_ray.run.run import score_corpus
@@ -26,7 +26,6 @@ from tdm_ray.storage import join
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
-from tdm_ray.training.neighbours import label_matrix
 
 CUTS = (16, 32, 64, 128)
 

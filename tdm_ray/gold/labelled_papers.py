@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+import scipy.sparse as sp
+
+from tdm_ray.arxiv_ids import base_id
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.pieces import Piece, find_pieces
 from tdm_ray.papers.read import converted, read_piece
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.training.neighbours import versions
 
 _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 
@@ -105,3 +109,23 @@ def positions(results: Iterable[TDM], taxonomy: Taxonomy) -> tuple[int, ...]:
 
 def _plain(name: str) -> str:
     return _NOT_A_LETTER.sub("", name.lower())
+
+
+def versions(paper_ids: Sequence[str]) -> list[list[int]]:
+    """For each paper the positions of all its versions, itself among them."""
+    by_base: dict[str, list[int]] = defaultdict(list)
+    for i, paper_id in enumerate(paper_ids):
+        by_base[base_id(paper_id)].append(i)
+    return [by_base[base_id(paper_id)] for paper_id in paper_ids]
+
+
+def label_matrix(paper_ids: Sequence[str], gold: Gold, taxonomy: Taxonomy) -> sp.csr_matrix:
+    """Which paper reports which label, 0 or 1; shape (papers, labels)."""
+    pairs = [
+        (row, taxonomy.index[tdm])
+        for row, paper_id in enumerate(paper_ids)
+        for tdm in gold.results.get(paper_id, ())
+        if tdm in taxonomy.index
+    ]
+    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+    return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(paper_ids), len(taxonomy)))

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tdm_ray.extract.show import marked
+from tdm_ray.leaderboard.evidence import marked
 from tdm_ray.records import TDM_COLUMNS
 
 _ARROW = {"higher": "higher is better", "lower": "lower is better"}

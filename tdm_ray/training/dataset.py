@@ -30,7 +30,7 @@ from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import DatasetConfig
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.gold.annotations import Gold, read_gold
-from tdm_ray.gold.labelled_papers import Gathered, gather, read_all
+from tdm_ray.gold.labelled_papers import Gathered, gather, read_all, versions
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import Paper
 from tdm_ray.storage import exists, join, list_files, open_file, write_json, write_table
@@ -40,7 +40,7 @@ from tdm_ray.text.passages import passages
 from tdm_ray.text.tokens import tokens
 from tdm_ray.training.examples import UNKNOWN, Pairing, Task
 from tdm_ray.training.index import LEAST_PAPERS
-from tdm_ray.training.neighbours import labelled_neighbours, versions
+from tdm_ray.training.neighbours import labelled_neighbours
 
 PAIRS = pa.schema([("label", pa.bool_()), ("paper_id", pa.string()), ("TDM", pa.string()), ("context", pa.string())])
 ROWS_A_FILE = 50_000

@@ -30,13 +30,13 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
-from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all
+from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all, versions
 from tdm_ray.parallel import cores, over_chunks
 from tdm_ray.progress import step
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
 from tdm_ray.taxonomy.sources import read_taxonomy
-from tdm_ray.training.neighbours import labelled_neighbours, versions
+from tdm_ray.training.neighbours import labelled_neighbours
 
 FOLDS = 5
 # Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
