@@ -3,8 +3,8 @@
     ray job submit --address http://127.0.0.1:8265 --working-dir jobs -- \
         python leaderboard.py s3://bucket/results --on-ray --format csv --boards 5
 
-On one's own machine: `python jobs/leaderboard.py results`. Those of a store are kept by its nights (`nightly.py`).
-"""
+On one's own machine: `python jobs/leaderboard.py results`. Those of a store are kept by its nights
+(`nightly.py`). """
 
 import sys
 

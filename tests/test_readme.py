@@ -1,4 +1,5 @@
-"""The README's blocks, run as they stand in a folder like a clone's; what they print is what it says, but for times."""
+"""The README's blocks, run as they stand in a folder like a clone's; what they print is what it says, but for
+times."""
 
 import os
 import re
@@ -35,7 +36,8 @@ def plain(text):
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory, labelled_files, tiny_model):
-    """The package and jobs of a clone, and what the README takes for given: train, dev, gold, taxonomy, an encoder."""
+    """The package and jobs of a clone, and what the README takes for given: train, dev, gold, taxonomy, an
+    encoder."""
     folder = tmp_path_factory.mktemp("clone")
     for name in ("tdm_ray", "jobs", "pyproject.toml", "constraints.txt", "README.md"):
         (folder / name).symlink_to(ROOT / name)
@@ -53,7 +55,13 @@ def run(command, folder, **more):
     paths = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     environment = {**os.environ, "PATH": paths, "COLUMNS": "80", **more}
     done = subprocess.run(  # the commands of our own README
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=900,
+        check=False,
     )
     assert done.returncode == 0, f"{command}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
     return done.stdout
