@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tdm_ray.model.lexicon import Lexicon
 from tdm_ray.numbers import the_number
 from tdm_ray.parallel import over_chunks
-from tdm_ray.premise.passages import header_text, split_caption
+from tdm_ray.premise.passages import header_text
 from tdm_ray.premise.tokens import tokens
 from tdm_ray.records import Paper
 from tdm_ray.taxonomy.ids import base_id, month_number
@@ -118,7 +118,7 @@ def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     month = month_number(paper.paper_id, paper.published)
     names, pairs, told = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
     for table in paper.tables if month else ():
-        about = set(tokens(split_caption(table.caption)[0]))
+        about = set(tokens(table.caption))
         for cell in table.cells:
             number, beside = the_number(cell.value), header_text(cell.row_headers)
             if number is None:

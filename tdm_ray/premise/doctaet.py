@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from tdm_ray.premise.passages import column_headers, sentences, split_caption
+from tdm_ray.premise.passages import column_headers, sentences
 from tdm_ray.records import Paper
 
 MAX_WORDS = 150
@@ -28,7 +28,7 @@ def experiments(paper: Paper) -> str:
 
 def tables(paper: Paper) -> str:
     """Captions and column headers."""
-    return _first_words(" ".join(" ".join([split_caption(t.caption)[0], *column_headers(t)]) for t in paper.tables))
+    return _first_words(" ".join(" ".join([t.caption, *column_headers(t)]) for t in paper.tables))
 
 
 def _first_words(text: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from tdm_ray.model.scorer import Knowledge, Prepared
 from tdm_ray.numbers import in_header_unit
-from tdm_ray.premise.passages import Passage, column_headers, row_headers, split_caption
+from tdm_ray.premise.passages import Passage, column_headers, row_headers
 from tdm_ray.records import Cell, Paper
 from tdm_ray.results.candidates import Candidates
 from tdm_ray.results.matcher import Match, Matcher
@@ -63,7 +63,7 @@ class Prover:
             return {**proof, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
         cell = paper.tables[table].cells[found.cells[match.candidate]]
         evidence = _evidence(
-            "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
+            "cell", table, paper.tables[table].caption, cell.row_headers, cell.column_headers,
             cell.value, row_around(paper.tables[table].cells, found.cells[match.candidate]),
         )  # fmt: skip
         return {**proof, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
@@ -78,7 +78,7 @@ def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
     table = paper.tables[passage.table]
     rows = row_headers(table)[:_HEADERS] if passage.field == "rows" else ()
     columns = column_headers(table)[:_HEADERS] if passage.field == "columns" else ()
-    return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
+    return _evidence("caption", passage.table, table.caption, rows, columns, passage.text)
 
 
 def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:
