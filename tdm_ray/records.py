@@ -16,11 +16,10 @@ from typing import Any
 import pyarrow as pa
 
 STRINGS = pa.list_(pa.string())
-CELL = pa.struct([("value", pa.string()), ("bold", pa.bool_()), ("row_headers", STRINGS), ("column_headers", STRINGS)])
-TABLE = pa.struct([("caption", pa.string()), ("cells", pa.list_(CELL))])
-ROW_CELL = pa.struct(
-    [("value", pa.string()), ("bold", pa.bool_()), ("column_headers", STRINGS), ("marked", pa.bool_())]
-)
+_VALUE = [("value", pa.string()), ("bold", pa.bool_())]
+CELL = pa.struct([*_VALUE, ("row_headers", STRINGS), ("column_headers", STRINGS)])
+TABLE = pa.struct([("caption", pa.string()), ("cells", pa.list_(CELL)), ("text", pa.string())])  # text: see PaperTable
+ROW_CELL = pa.struct([*_VALUE, ("column_headers", STRINGS), ("marked", pa.bool_())])
 SECTION = pa.struct([("heading", pa.string()), ("text", pa.string())])
 EVIDENCE = pa.struct(
     [
@@ -35,6 +34,7 @@ EVIDENCE = pa.struct(
     ]
 )
 INSTANT = pa.timestamp("us", tz="UTC")
+_SHOWN = [("title", pa.string()), ("published", pa.date32())]
 
 PAPERS = pa.schema(
     [
@@ -97,8 +97,7 @@ SCORED = pa.schema(
         ("unknown", pa.bool_()),
         ("scored_at", INSTANT),
         # Beyond the contract: what a leaderboard shows of a paper, so that it can be built from DIR alone.
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
     ]
 )
 # In flight: one row a paper, with its predictions nested, or with the reason of its reject.
@@ -106,8 +105,7 @@ OUTCOMES = pa.schema(
     [
         ("location", pa.string()),
         ("paper_id", pa.string()),
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
         ("source", pa.string()),
         ("content_hash", pa.string()),
         ("hypotheses", pa.int32()),
@@ -123,8 +121,7 @@ LEADERBOARDS = pa.schema(
         ("direction", pa.string()),
         ("rank", pa.int32()),
         ("paper_id", pa.string()),
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("probability", pa.float32()),
@@ -158,10 +155,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of a paper."""
+    """A table of a paper; `text` is what a PDF table parser made of its whole print, for others empty."""
 
     caption: str
     cells: Sequence[Cell] = ()
+    text: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The text and the caption in one piece, as the parser gives them."""
+        return f"{self.text} {self.caption}" if self.text else self.caption
 
 
 @dataclass(frozen=True)
@@ -193,7 +196,7 @@ class Paper:
             self.title,
             self.abstract,
             [[s.heading, s.text] for s in self.sections],
-            [[t.caption, [[c.value, c.bold, *map(list, (c.row_headers, c.column_headers))] for c in t.cells]]
+            [[t.whole, [[c.value, c.bold, *map(list, (c.row_headers, c.column_headers))] for c in t.cells]]
              for t in self.tables],
         ]  # fmt: skip
         canonical = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
@@ -201,7 +204,7 @@ class Paper:
 
     def row(self) -> dict[str, Any]:
         """The paper as a row of `PAPERS`; not by `asdict`, which copies all values: 5 ms a paper, this takes 1."""
-        tables = [{"caption": t.caption, "cells": [{**vars(c)} for c in t.cells]} for t in self.tables]
+        tables = [{**vars(t), "cells": [{**vars(c)} for c in t.cells]} for t in self.tables]
         sections = [{**vars(s)} for s in self.sections]
         return {**vars(self), "sections": sections, "tables": tables, "content_hash": self.content_hash}
 
@@ -214,7 +217,8 @@ class Paper:
             abstract=row["abstract"] or "",
             sections=[Section(s["heading"] or "", s["text"] or "") for s in row["sections"] or ()],
             tables=[
-                PaperTable(t["caption"] or "", [*map(Cell.from_row, t["cells"] or ())]) for t in row["tables"] or ()
+                PaperTable(t["caption"] or "", [*map(Cell.from_row, t["cells"] or ())], t.get("text") or "")
+                for t in row["tables"] or ()
             ],
             published=row["published"],
             categories=row["categories"] or (),

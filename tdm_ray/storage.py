@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -31,22 +30,15 @@ for _protocol in ("s3", "s3a", "gs", "gcs", "az", "abfs"):
 def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
     """The file at a path or URL; `.gz` is decompressed while it is read, unless it is wanted `packed`.
 
-    Writing makes the folder first. Raises `InputError` where there is a pipe, a socket or a device.
+    Writing makes the folder first. Raises `InputError` for a pipe or a device, which may have no end.
     """
     fs, inner = file_system(path)
-    local = "file" in fs.protocol
     if mode == "wb":
         fs.makedirs(os.path.dirname(inner) or ".", exist_ok=True)
-    elif local and os.path.exists(inner) and not _has_an_end(inner):
+    elif "file" in fs.protocol and os.path.exists(inner) and not (os.path.isfile(inner) or os.path.isdir(inner)):
         raise InputError(f"{path}: neither a file nor a folder")
     compression = get_compression(inner, "infer") if mode == "rb" and not packed else None
     return cast(IO[Any], OpenFile(fs, inner, mode, compression=compression).open())
-
-
-def _has_an_end(path: str) -> bool:
-    """Whether it is a file or a folder: who opens a pipe waits for its other end."""
-    kind = os.stat(path).st_mode
-    return stat.S_ISREG(kind) or stat.S_ISDIR(kind)
 
 
 def file_system(path: str) -> tuple[Any, str]:
@@ -284,16 +276,11 @@ def write_json(path: str, value: Any) -> None:
         fs.pipe_file(inner, data)  # whole or not at all in a store
         return
     make_folder(os.path.dirname(inner))
-    try:
-        with open(f"{inner}.part", "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f"{inner}.part", inner)
-    except OSError:
-        with suppress(OSError):
-            os.remove(f"{inner}.part")
-        raise
+    with open(f"{inner}.part", "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{inner}.part", inner)
 
 
 def read_json(path: str) -> Any:

@@ -82,7 +82,7 @@ def test_the_deviation_of_a_number_is_no_candidate():
 
 
 def test_a_caption_comes_before_the_raw_text_that_a_parser_left_with_it():
-    table = PaperTable("Model MNIST Ours 99.1 Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])])
+    table = PaperTable("Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])], "Model MNIST Ours 99.1")
     found = candidates_of(paper(table))
     assert found.contexts[found.about[0]] == "Table 3: Accuracy. Model MNIST Ours 99.1"
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import Number, numbers, the_number
-from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences, split_caption
+from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -59,8 +59,8 @@ def candidates_of(paper: Paper) -> Candidates:
     """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
-        # The caption proper first: of the raw text that stands before it only what fits.
-        about = " ".join(filter(None, split_caption(table.caption)))[:_CAPTION]
+        # The caption proper first: of the text of a PDF table parser only what fits.
+        about = " ".join(filter(None, (table.caption, table.text)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
             if value is not None and len(rows.found) >= MOST:

@@ -16,7 +16,7 @@ from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
 from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import in_header_unit
-from tdm_ray.text.passages import Passage, column_headers, row_headers, split_caption
+from tdm_ray.text.passages import Passage, column_headers, row_headers
 
 _HEADERS = 12  # as many headers as a person reads at a glance
 _TO_EACH_SIDE = 8
@@ -66,7 +66,7 @@ class Extractor:
             return {**extraction, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
         cell = paper.tables[table].cells[candidates.cells[match.candidate]]
         evidence = _evidence(
-            "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
+            "cell", table, paper.tables[table].caption, cell.row_headers, cell.column_headers,
             cell.value, row_around(paper.tables[table].cells, candidates.cells[match.candidate]),
         )  # fmt: skip
         return {**extraction, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
@@ -81,7 +81,7 @@ def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
     table = paper.tables[passage.table]
     rows = row_headers(table)[:_HEADERS] if passage.field == "rows" else ()
     columns = column_headers(table)[:_HEADERS] if passage.field == "columns" else ()
-    return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
+    return _evidence("caption", passage.table, table.caption, rows, columns, passage.text)
 
 
 def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:

@@ -26,7 +26,7 @@ from tdm_ray.records import Paper
 from tdm_ray.storage import join, read_table, write_table
 from tdm_ray.taxonomy.labels import Label
 from tdm_ray.text.numbers import the_number
-from tdm_ray.text.passages import header_text, split_caption
+from tdm_ray.text.passages import header_text
 from tdm_ray.text.tokens import tokens
 
 Keys = NDArray[np.uint64]
@@ -139,7 +139,7 @@ def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     month = month_number(paper.paper_id, paper.published)
     names, pairs, near_words = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
     for table in paper.tables if month else ():
-        about = set(tokens(split_caption(table.caption)[0]))
+        about = set(tokens(table.caption))
         for cell in table.cells:
             number, beside = the_number(cell.value), header_text(cell.row_headers)
             if number is None:

@@ -15,7 +15,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
@@ -120,7 +120,7 @@ def _tables(blocks: list[_Block]) -> list[PaperTable]:
             taken.add(beside)
             caption = glued or ("" if beside is None else blocks[beside].text)
             tables.append(table_of_grid(caption, grid, bold=block.bold))
-    return tables
+    return few_enough(tables)
 
 
 def _without_caption(grid: list[list[str]]) -> tuple[list[list[str]], str]:

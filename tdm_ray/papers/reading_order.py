@@ -42,10 +42,10 @@ def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[
     most = max(mine.total(), 1)
     shares = [((mine & numbers).total() / most, -numbers.total()) for numbers in held]  # the smaller of two as good
     best = max(shares, default=(0.0, 0))
-    raw = (mine & _numbers([table.caption])).total() / most
+    raw = (mine & _numbers([table.whole])).total() / most
     if best[0] >= max(_LEAST, raw - _RAW):
         return replace(table, cells=_by_place(table.cells, grids[shares.index(best)]))
-    return replace(table, cells=_by_place(table.cells, _lines(table.caption))) if raw >= _LEAST else table
+    return replace(table, cells=_by_place(table.cells, _lines(table.whole))) if raw >= _LEAST else table
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from tdm_ray.records import Paper
-from tdm_ray.text.passages import column_headers, sentences, split_caption
+from tdm_ray.text.passages import column_headers, sentences
 
 MAX_WORDS = 150
 _SECTION = re.compile(r"experiment|evaluation|data\s?set", re.IGNORECASE)
@@ -28,7 +28,7 @@ def experiments(paper: Paper) -> str:
 
 def tables(paper: Paper) -> str:
     """Captions and column headers."""
-    return _first_words(" ".join(" ".join([split_caption(t.caption)[0], *column_headers(t)]) for t in paper.tables))
+    return _first_words(" ".join(" ".join([t.caption, *column_headers(t)]) for t in paper.tables))
 
 
 def _first_words(text: str) -> str:

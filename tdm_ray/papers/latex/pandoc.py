@@ -50,7 +50,8 @@ def convert(parts: Sequence[str], definitions: Sequence[str] = ()) -> list[Text]
     Never raises for what stands in a part. Nothing in a part is executed: pandoc runs in its sandbox, without files
     and without a shell, with 512 MB and 10 s a call, 30 s a paper.
     """
-    parts = [p if _PLAIN.fullmatch(p) else balanced(p) for p in parts]
+    closed = {p: p if _PLAIN.fullmatch(p) else balanced(p) for p in dict.fromkeys(parts)}
+    parts = [closed[p] for p in parts]
     waiting = list(dict.fromkeys(p for p in parts if not _PLAIN.fullmatch(p)))
     call = _Converter("", time.monotonic() + _PAPER_S)
     call = _Converter("".join(call.readable(definitions)), call.deadline)

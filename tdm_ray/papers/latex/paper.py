@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import Text, convert
 from tdm_ray.papers.latex.split import TexPaper, split
@@ -85,7 +85,7 @@ def _paper(paper_id: str, found: TexPaper, texts: Iterator[Text]) -> Paper:
     texts, seen = iter(kept := list(texts)), len(kept)
     title, abstract = next(texts).text, next(texts).text
     sections = [Section(next(texts).text, next(texts).text) for _ in found.sections]
-    tables = [_table(table, next(texts).text, texts) for _, table in found.tables]
+    tables = few_enough(_table(table, next(texts).text, texts) for _, table in found.tables)
     tolerant = sum(t.tolerant for t in kept)
     conversion = f"pandoc; pylatexenc for {tolerant} of {seen} parts" if tolerant else "pandoc"
     return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)

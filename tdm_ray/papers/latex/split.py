@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex.tabular import TABULARS, TexTable, read_tabular, tabulars
 from tdm_ray.papers.latex.tex import OPTION, Environment, argument, cut, environments, options, without
 
@@ -33,6 +34,7 @@ _LARGE = re.compile(
     r"(?P<title>(?!\s*(?:Suppl|Append))[^{}\\]{15,200})\}"
 )
 _TITLE_PAGE = 10_000
+_MOST_PLACES = 500_000
 _HEADING = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|Section|specialsection|beginsection|Chapter|sect)\*?\s*(?=[\[{])"
 )
@@ -63,12 +65,23 @@ def split(text: str) -> TexPaper:
     """The parts of a source without comments, whose structural macros are expanded."""
     title, abstract = _title(text), _abstract(text)
     body = _body(text)
-    tables = [(_caption(t, body), read_tabular(t, body)) for t in tabulars(body)]
+    tables = list(_tables(body))
     sections = list(_sections(_prose(body)))
     named = next((s for s in sections if _NAMED_ABSTRACT.match(s[0])), None)
     if named and not abstract:
         abstract, sections = named[1], [s for s in sections if s is not named]
     return TexPaper(title, abstract, sections, [(c, t) for c, t in tables if t.grid])
+
+
+def _tables(body: str) -> Iterator[tuple[str, TexTable]]:
+    """The tables with their captions. Raises `PaperError` too_large where they are larger than a paper's."""
+    size = 0
+    for environment in tabulars(body):
+        table = read_tabular(environment, body)
+        size += sum(map(len, table.grid))
+        if size > _MOST_PLACES:
+            raise PaperError("too_large", f"tables of more than {_MOST_PLACES:,} cells, empty ones counted")
+        yield _caption(environment, body), table
 
 
 def _body(text: str) -> str:
