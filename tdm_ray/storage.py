@@ -35,7 +35,11 @@ def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
     fs, inner = file_system(path)
     if mode == "wb":
         fs.makedirs(os.path.dirname(inner) or ".", exist_ok=True)
-    elif "file" in fs.protocol and os.path.exists(inner) and not (os.path.isfile(inner) or os.path.isdir(inner)):
+    elif (
+        "file" in fs.protocol
+        and os.path.exists(inner)
+        and not (os.path.isfile(inner) or os.path.isdir(inner))
+    ):
         raise InputError(f"{path}: neither a file nor a folder")
     compression = get_compression(inner, "infer") if mode == "rb" and not packed else None
     return cast(IO[Any], OpenFile(fs, inner, mode, compression=compression).open())

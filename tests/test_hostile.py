@@ -1,4 +1,5 @@
-"""Papers come from strangers: what one of them holds costs that paper, and neither the others nor the process."""
+"""Papers come from strangers: what one of them holds costs that paper, and neither the others nor the
+process."""
 
 import gzip
 import hashlib
@@ -54,7 +55,9 @@ def many(text):
 
 
 def in_a_project(text="", **files):
-    flatten({"main.tex": text.encode(), **{name.replace("_", "."): data.encode() for name, data in files.items()}})
+    flatten(
+        {"main.tex": text.encode(), **{name.replace("_", "."): data.encode() for name, data in files.items()}}
+    )
 
 
 def in_a_table(text):
@@ -67,7 +70,8 @@ def in_text(text):
     split(text)
 
 
-# Each took from one second to days, as a pattern or a loop that looked at the rest of the text from every place.
+# Each took from one second to days, as a pattern or a loop that looked at the rest of the text from every
+# place.
 SUPERLINEAR = {
     "input": (in_a_project, "\\input{" + many(" ")),
     "inputs": (in_a_project, many("\\input{")),
@@ -177,14 +181,19 @@ def test_of_two_limits_the_one_that_ends_first_counts():
 
 def test_a_limit_in_another_thread_is_none():
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: paper_limits(0.01).__enter__() is None and time.sleep(0.05) is None).result()
+        assert pool.submit(
+            lambda: paper_limits(0.01).__enter__() is None and time.sleep(0.05) is None
+        ).result()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
 @pytest.mark.parametrize("take", [lambda: bytearray(400_000_000), lambda: pa.allocate_buffer(3_000_000_000)])
 def test_a_paper_may_take_so_much_memory_and_no_more(take):
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(PaperError, match="too_large: needs more than 100 MB of memory"), paper_limits(60, 100):
+    with (
+        pytest.raises(PaperError, match="too_large: needs more than 100 MB of memory"),
+        paper_limits(60, 100),
+    ):
         take()
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     with paper_limits(60, 1000):
@@ -200,17 +209,23 @@ def written(folder, name, *papers):
 
 
 def tables_of(path, **hooks):
-    return pa.concat_tables(t for piece in find_pieces([path]) for t in piece_tables(piece, **hooks)).to_pylist()
+    return pa.concat_tables(
+        t for piece in find_pieces([path]) for t in piece_tables(piece, **hooks)
+    ).to_pylist()
 
 
 @pytest.mark.parametrize(
     "strange",
     [
-        {"paper_id": "\ud800x"}, {"categories": ["cs.\udc01"]}, {"title": "\udfffT"}, {"published": "\ud800"},
-        {"abstract": "", "tables": [{"caption": "\ud800", "rows": [["\ud801", "1"]]}]}, {"paper_id": "\x1b[2J"},
+        {"paper_id": "\ud800x"},
+        {"categories": ["cs.\udc01"]},
+        {"title": "\udfffT"},
+        {"published": "\ud800"},
+        {"abstract": "", "tables": [{"caption": "\ud800", "rows": [["\ud801", "1"]]}]},
+        {"paper_id": "\x1b[2J"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_no_text_harms_no_other_paper(strange, tmp_path):
     rows = tables_of(written(tmp_path, "a.jsonl", GOOD, {**GOOD, **strange}, GOOD))
     assert len(rows) == 3
@@ -254,7 +269,9 @@ def test_a_hook_is_told_what_is_read_and_says_what_is_not(tmp_path):
 def test_the_same_hooks_watch_a_conversion():
     papers = [Reading(f"f#{i}", paper_id=f"{i}", source="latex", tex="\\section{A} Text.") for i in range(2)]
     begun = []
-    rows = converted_table(readings_table(papers), skip=lambda location: location == "f#0", begin=begun.append)
+    rows = converted_table(
+        readings_table(papers), skip=lambda location: location == "f#0", begin=begun.append
+    )
     assert rows["reason"].to_pylist() == ["crashed", None]
     assert begun == ["f#1"]
     assert rows["paper_id"].to_pylist() == ["0", "1"]
@@ -284,7 +301,9 @@ class Stored(AbstractBufferedFile):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_json_lines_are_read_from_a_store(name, monkeypatch):
-    lines = "".join(json.dumps({**GOOD, "paper_id": f"{i}", "abstract": "long " * i}) + "\n" for i in range(1, 90))
+    lines = "".join(
+        json.dumps({**GOOD, "paper_id": f"{i}", "abstract": "long " * i}) + "\n" for i in range(1, 90)
+    )
     data = gzip.compress(lines.encode()) if name.endswith(".gz") else lines.encode()
     fs = fsspec.filesystem("memory")
     fs.pipe_file(f"/hostile/{name}", data)
@@ -308,16 +327,21 @@ def pax(**headers):
 
 def long_names(count=1500):
     info = tarfile.TarInfo("././@LongLink")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4
+    info.type = tarfile.GNUTYPE_LONGNAME
+    info.size = 4
     return (info.tobuf(tarfile.GNU_FORMAT) + b"abc\0".ljust(512, b"\0")) * count + bytes(1024)
 
 
 @pytest.mark.parametrize(
     "data",
-    [pax(size="9" * 40), pax(**{"GNU.sparse.size": "x", "GNU.sparse.map": "1,2"}),
-     pax(**{"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}), long_names()],
+    [
+        pax(size="9" * 40),
+        pax(**{"GNU.sparse.size": "x", "GNU.sparse.map": "1,2"}),
+        pax(**{"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}),
+        long_names(),
+    ],
     ids=["endless", "sparse size", "sparse map", "long names"],
-)  # fmt: skip
+)
 def test_headers_of_a_tar_that_lie(data, tmp_path):
     (tmp_path / "a.tar").write_bytes(data)
     with time_limit(20):
@@ -363,7 +387,11 @@ def test_json_is_written_to_a_store():
 def test_a_row_of_a_parquet_file_may_be_so_long(tmp_path, monkeypatch):
     monkeypatch.setattr(rows_reader, "MAX_PAPER_BYTES", 1000)
     tei = '<TEI xmlns="http://www.tei-c.org/ns/1.0"><text><body><div><p>Text.</p></div></body></text></TEI>'
-    rows = {"paper_id": ["1", "2", "3"], "tei": [tei, tei + " " * 1000, tei], "tables": [None, None, "[" * 1001]}
+    rows = {
+        "paper_id": ["1", "2", "3"],
+        "tei": [tei, tei + " " * 1000, tei],
+        "tables": [None, None, "[" * 1001],
+    }
     pq.write_table(pa.table(rows), tmp_path / "a.parquet")
     assert [r.reason for r in read_papers(str(tmp_path))] == [None, "too_large", "too_large"]
 
@@ -378,7 +406,8 @@ def test_a_location_tells_its_path():
 
 
 def test_a_hash_is_made_once(monkeypatch):
-    made, blake2b = [], hashlib.blake2b
+    made = []
+    blake2b = hashlib.blake2b
     monkeypatch.setattr(records.hashlib, "blake2b", lambda *a, **o: made.append(1) or blake2b(*a, **o))
     paper = Paper("1", "T", "A")
     assert readings_table([Reading("f", paper)])["content_hash"][0].as_py() == paper.content_hash
@@ -391,7 +420,8 @@ def test_a_hash_is_made_once(monkeypatch):
 HEAD = "head " * 10_000
 REPEATED = [[HEAD] * 200] + [["0.5"] * 200] * 180
 TEI = (
-    '<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><profileDesc><abstract>{abstract}</abstract></profileDesc>'
+    "<TEI "
+    'xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><profileDesc><abstract>{abstract}</abstract></profileDesc>'
     "</teiHeader><text><body>{body}</body></text></TEI>"
 )
 
@@ -399,16 +429,19 @@ TEI = (
 def latex(rows):
     body = " \\\\ ".join(" & ".join(row) for row in rows)
     return (
-        f"\\section{{A}} Text. \\begin{{tabular}}{{c}} \\multicolumn{{199}}{{c}}{{{HEAD}}} \\\\ {body} \\end{{tabular}}"
+        f"\\section{{A}} Text. \\begin{{tabular}}{{c}} \\multicolumn{{199}}{{c}}{{{HEAD}}} "
+        f"\\\\ {body} \\end{{tabular}}"
     )
 
 
 @pytest.mark.parametrize(
     "read",
-    [lambda: read_json_paper(json.dumps({**GOOD, "tables": [{"rows": REPEATED}]})),
-     lambda: read_tex("1", latex([["0.5"] * 199] * 180))],
+    [
+        lambda: read_json_paper(json.dumps({**GOOD, "tables": [{"rows": REPEATED}]})),
+        lambda: read_tex("1", latex([["0.5"] * 199] * 180)),
+    ],
     ids=["json", "latex"],
-)  # fmt: skip
+)
 def test_a_long_header_is_not_kept_whole_in_each_cell(read):
     with paper_limits(30, 1000):
         (table,) = read().tables
@@ -432,7 +465,11 @@ def html_table(cells):
         {**GOOD, "tables": [{"rows": [["a", *["1"] * 500]] * 500}]},
         {**GOOD, "tables": [{"cells": [{"value": "1"}] * 70_000}] * 3},
         {**GOOD, "tables": [{"rows": [[f"h{i}" for i in range(1000)]] * 1000 + [["a", *["1"] * 999]] * 4}]},
-        {**GOOD, "body_text": [{"text": "x"}], "ref_entries": {"a": html_table("<td colspan=100>1</td>" * 2001)}},
+        {
+            **GOOD,
+            "body_text": [{"text": "x"}],
+            "ref_entries": {"a": html_table("<td colspan=100>1</td>" * 2001)},
+        },
     ],
     ids=["a table", "tables", "headers", "html"],
 )
@@ -462,7 +499,9 @@ def test_the_text_of_a_pdf_table_parser_is_no_caption():
     def table(caption):
         return read_pdf_tables(json.dumps([{"caption": caption, "numberCells": []}]))[0]
 
-    assert table("1 2 Table 2. On X, as Table 1 shows") == PaperTable("Table 2. On X, as Table 1 shows", [], "1 2")
+    assert table("1 2 Table 2. On X, as Table 1 shows") == PaperTable(
+        "Table 2. On X, as Table 1 shows", [], "1 2"
+    )
     assert table("No number") == PaperTable("No number", [], "")
 
 
@@ -476,7 +515,9 @@ def test_the_hash_takes_in_the_text_of_a_table():
 
 def test_a_table_of_papers_without_the_text_of_tables_is_read(tmp_path):
     """As they were written before there was such a field, by columns and by rows."""
-    paper = Paper("1", "T", "A", tables=[PaperTable("C", [Cell("1", False, ["r"], ["c"])], "raw")], source="tei")
+    paper = Paper(
+        "1", "T", "A", tables=[PaperTable("C", [Cell("1", False, ["r"], ["c"])], "raw")], source="tei"
+    )
     old = pa.list_(pa.struct([field for field in TABLE if field.name != "text"]))
     table = pa.Table.from_pylist([paper.row()] * 3, schema=PAPERS)
     place = PAPERS.get_field_index("tables")

@@ -18,7 +18,9 @@ def paper(**change):
             Section("Method", "Our dataset loader is fast."),
         ],
         "tables": [
-            PaperTable("Table 1: Accuracy on CIFAR-10.", [Cell("91.2", False, ["Ours"], ["Accuracy"])], "raw 1 2"),
+            PaperTable(
+                "Table 1: Accuracy on CIFAR-10.", [Cell("91.2", False, ["Ours"], ["Accuracy"])], "raw 1 2"
+            ),
         ],
     }
     return Paper(**{**row, **change})
@@ -32,8 +34,10 @@ def test_no_word_is_lost_and_no_passage_too_long():
     assert {p.field for p in found} == set(FIELDS)
     assert [p.text for p in found if p.field == "caption"] == ["Table 1: Accuracy on CIFAR-10."]
     assert [(p.text, p.table) for p in found if p.field in ("columns", "rows", "table_text")] == [
-        ("Accuracy", 0), ("Ours", 0), ("raw 1 2", 0),
-    ]  # fmt: skip
+        ("Accuracy", 0),
+        ("Ours", 0),
+        ("raw 1 2", 0),
+    ]
 
 
 def test_a_book_is_cut_but_keeps_its_tables():
@@ -59,7 +63,8 @@ def coverage(*rows):
 
 def test_windows_prefer_passages_that_name_both():
     fields = np.array([FIELDS.index(f) for f in ("title", "body", "body", "caption", "body")])
-    dataset, metric = coverage(1, 1, 0, 1, 0), coverage(1, 0, 1, 1, 0)
+    dataset = coverage(1, 1, 0, 1, 0)
+    metric = coverage(1, 0, 1, 1, 0)
     chosen = choose_windows(np.zeros((1, 5), np.float32), dataset, metric, fields)
     assert chosen.tolist() == [[3, 1, 2]]  # the caption names both; the title stands in every premise already
 

@@ -5,9 +5,8 @@
      "tables": [{"caption": "...", "cells": [{"value": "3.57", "bold": true,
                  "row_headers": ["ResNet"], "column_headers": ["top-5 err."]}]}]}
 
-Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row first)
-instead of `cells`. Lines of unarXive and S2ORC are read too: see `parsed_json`.
-"""
+Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row
+first) instead of `cells`. Lines of unarXive and S2ORC are read too: see `parsed_json`."""
 
 from __future__ import annotations
 
@@ -24,7 +23,8 @@ from tdm_ray.records import Cell, Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
 _FORM = (
-    'a paper is an object with "paper_id", "title", "abstract", "sections" (objects with "heading" and "text") and '
+    'a paper is an object with "paper_id", "title", "abstract", "sections" '
+    '(objects with "heading" and "text") and '
     '"tables" (objects with "caption" and "rows")'
 )
 

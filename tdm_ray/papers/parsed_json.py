@@ -3,7 +3,8 @@
     unarXive   paper_id, metadata {title, abstract, categories, versions}, abstract {text},
                body_text [{section, text}], ref_entries {key: {type, caption, html?}}
                https://github.com/IllDepence/unarXive
-    S2ORC      paper_id, title, abstract (text or [{text}]), pdf_parse | latex_parse {abstract [..], body_text [..],
+    S2ORC      paper_id, title, abstract (text or [{text}]), pdf_parse | latex_parse {abstract [..], body_text
+    [..],
                ref_entries {key: {type_str, text, html?}}}
                https://github.com/allenai/s2orc, https://github.com/allenai/s2orc-doc2json
 

@@ -1,9 +1,9 @@
 """The JSON of a PDF table parser (IBM's TDMS-IE form) -> tables.
 
-A list of objects: `caption` (with the text of the whole table before it), `rows`, `columns`, `mergedAllColumns` and
-`numberCells`, each with `number`, `isBolded`, `associatedRows`, `associatedColumns`, `associatedMergedColumns`.
-Cells come in no order (see `reading_order`), and captions with the hyphens of their lines.
-"""
+A list of objects: `caption` (with the text of the whole table before it), `rows`, `columns`,
+`mergedAllColumns` and `numberCells`, each with `number`, `isBolded`, `associatedRows`, `associatedColumns`,
+`associatedMergedColumns`. Cells come in no order (see `reading_order`), and captions with the hyphens of
+their lines."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ _BROKEN = re.compile(r"\b([^\W\d_]+)- ([^\W\d_]+)")  # letters alone: "85.2- 3.1
 
 
 def read_pdf_tables(text: str, words: Set[str] = frozenset()) -> list[PaperTable]:
-    """The tables of one paper; `words` are the paper's own, in small letters: "IC- DAR" is one of them, or two.
+    """The tables of one paper; `words` are the paper's own, in small letters: "IC- DAR" is one of them, or
+    two.
 
     Raises `PaperError` malformed_json where the text is not of the form above.
     """
@@ -51,4 +52,6 @@ def _joined(broken: re.Match[str], words: Set[str]) -> str:
 def _cell(cell: dict[str, Any]) -> Cell:
     columns = [*(cell.get("associatedMergedColumns") or ()), *(cell.get("associatedColumns") or ())]
     rows = cell.get("associatedRows") or ()
-    return Cell(clean(str(cell["number"])), bool(cell.get("isBolded")), [*map(clean, rows)], [*map(clean, columns)])
+    return Cell(
+        clean(str(cell["number"])), bool(cell.get("isBolded")), [*map(clean, rows)], [*map(clean, columns)]
+    )

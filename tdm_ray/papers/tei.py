@@ -28,13 +28,16 @@ def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Pape
     not_a_paper, no_text, malformed_json.
     """
     root = _parse(tei)
-    sections, grids = _sections(root), _grids(root)
+    sections = _sections(root)
+    grids = _grids(root)
     paper = Paper(
         paper_id=paper_id,
         title=_text(root.find(".//t:titleStmt/t:title", _TEI)),
         abstract=_abstract(root),
         sections=sections,
-        tables=few_enough(_parsed(tables, sections, grids) if tables else (table_of_grid(*grid) for grid in grids)),
+        tables=few_enough(
+            _parsed(tables, sections, grids) if tables else (table_of_grid(*grid) for grid in grids)
+        ),
         published=_published(root),
         source="tei",
     )
@@ -49,7 +52,9 @@ def _parse(tei: str | bytes) -> etree._Element:
         raise PaperError("empty", "the TEI document is empty")
     try:
         # No entity expansion, no network, no depth beyond libxml2's limits: papers come from strangers.
-        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+        root = etree.fromstring(
+            data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+        )
     except etree.XMLSyntaxError as error:
         raise PaperError("malformed_xml", str(error)) from None
     if etree.QName(root).localname != "TEI":
@@ -90,7 +95,8 @@ def _sections(root: etree._Element) -> list[Section]:
 
 
 def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
-    """The TEI's own tables: their captions, and the texts of their cells by row; of a table in a table once."""
+    """The TEI's own tables: their captions, and the texts of their cells by row; of a table in a table
+    once."""
     rows: dict[etree._Element, list[etree._Element]] = defaultdict(list)
     for row in root.iter(_ROW):
         around = (figure for figure in row.iterancestors(_FIGURE) if figure.get("type") == "table")
@@ -103,8 +109,11 @@ def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, 
     return caption, [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in rows]
 
 
-def _parsed(tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]) -> list[PaperTable]:
-    """The tables of the parser: their captions' words joined as the paper's text has them, their cells in order."""
+def _parsed(
+    tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]
+) -> list[PaperTable]:
+    """The tables of the parser: their captions' words joined as the paper's text has them, their cells in
+    order."""
     words = words_in(section.text for section in sections)
     return in_reading_order(read_pdf_tables(tables, words), [grid for _, grid in grids])
 

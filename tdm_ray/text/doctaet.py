@@ -1,4 +1,5 @@
-"""DocTAET, the digest of a paper that the field uses as premise: Title, Abstract, Experimental set-up, Tables.
+"""DocTAET, the digest of a paper that the field uses as premise: Title, Abstract, Experimental set-up,
+Tables.
 
 Source: TDMS-IE (Hou et al., ACL 2019, section 4.1) and ORKG-TDM (Kabongo et al., ICADL 2021).
 """
@@ -17,7 +18,9 @@ _SENTENCE = re.compile(r"experiment|evaluation|evaluate|data\s?set|corpus|corpor
 
 def doctaet(paper: Paper) -> str:
     """Title, abstract, experimental set-up (150 words at most) and table information (150 words at most)."""
-    return "\n".join(part for part in (paper.title, paper.abstract, experiments(paper), tables(paper)) if part)
+    return "\n".join(
+        part for part in (paper.title, paper.abstract, experiments(paper), tables(paper)) if part
+    )
 
 
 def experiments(paper: Paper) -> str:

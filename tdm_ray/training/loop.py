@@ -65,8 +65,8 @@ class Worker:
                 self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
             )
             warmup = int(self.steps * config.warmup)
-            schedule = get_linear_schedule_with_warmup(self.optimizer, warmup, self.steps)  # type: ignore[no-untyped-call]
-            self.schedule = schedule
+            linear: Any = get_linear_schedule_with_warmup
+            self.schedule = linear(self.optimizer, warmup, self.steps)
             if checkpoint:
                 self._restore(
                     torch.load(os.path.join(folder, STATE), map_location=self.device, weights_only=True)

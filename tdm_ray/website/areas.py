@@ -14,12 +14,8 @@ _RULES = {
         r"medical|clinical|biomed|disease|covid|cancer|tumou?r|lesion|nuclei|retina|brain|cell\b|ecg|eeg|"
         r"protein|molecul|drug|chem|gene\b|genom|mri\b|x-ray|polyp|skin|sleep|patholog|histo"
     ),
-    "Speech and audio": (
-        r"speech|speaker|audio|music|sound|voice|acoustic|keyword spotting|singing|phoneme"
-    ),
-    "Code": (
-        r"\bcode\b|program|sql|software"
-    ),
+    "Speech and audio": (r"speech|speaker|audio|music|sound|voice|acoustic|keyword spotting|singing|phoneme"),
+    "Code": (r"\bcode\b|program|sql|software"),
     "Graphs and knowledge": (
         r"graph|node|link prediction|knowledge|entity alignment|ontolog|community detection|relational"
     ),
@@ -27,9 +23,7 @@ _RULES = {
         r"game|atari|reinforcement|continuous control|robot|imitation|starcraft|\bgo\b|navigation|\brl\b|"
         r"offline"
     ),
-    "Recommendation": (
-        r"recommend|collaborative|click-through|session-based|matrix completion"
-    ),
+    "Recommendation": (r"recommend|collaborative|click-through|session-based|matrix completion"),
     "Time series": (
         r"time series|forecast|anomaly|traffic prediction|trajectory|imputation|activity recognition"
     ),
