@@ -20,7 +20,7 @@ import pytest
 from conftest import write_store
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
-from test_readme import BLOCKS, run_block, with_s3
+from test_docs import BLOCKS, run_block, with_s3
 from test_store import read_beside_nights, take_together
 
 from benchmarks.chaos.driver import Driver
