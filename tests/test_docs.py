@@ -35,9 +35,9 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 def commands(block):
-    """(command, lines of output shown) of a console block."""
+    """(command, lines of output shown) of a console block; a command goes on where its line ends with a backslash."""
     found = []
-    for line in block.splitlines():
+    for line in block.replace("\\\n", "").splitlines():
         if line.startswith("$ "):
             found.append((re.sub(r"\s{2,}# .*$", "", line[2:]), []))
         elif line.strip():
