@@ -289,7 +289,7 @@ def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
 
 
 def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
-    from test_site import ROWS
+    from test_website import ROWS
 
     write_store(tmp_path, leaderboards=ROWS)
     here, there = build_site(str(tmp_path), str(tmp_path / "site")), build_site(str(tmp_path), f"{direct}/site")
