@@ -1,9 +1,8 @@
 """Ids of papers. arXiv's have a month and versions: what is said of one version is said of the paper.
 
-Forms, see https://info.arxiv.org/help/arxiv_identifier.html: `1412.6575`, `1412.6575v4`, and of before April 2007
-`hep-th/9901001`, `math.GT/0309136v1`; in file names the old ones have no slash (`hep-th9901001`). Any other string is an
-id too, without month or version.
-"""
+Forms, see https://info.arxiv.org/help/arxiv_identifier.html: `1412.6575`, `1412.6575v4`, and of before April
+2007 `hep-th/9901001`, `math.GT/0309136v1`; in file names the old ones have no slash (`hep-th9901001`). Any
+other string is an id too, without month or version."""
 
 from __future__ import annotations
 
@@ -49,7 +48,8 @@ def months(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def month_number(paper_id: str, published: date | None = None) -> int | None:
-    """The month of an arXiv id, else that of the day: months since the year 0; None where neither is there."""
+    """The month of an arXiv id, else that of the day: months since the year 0; None where neither is
+    there."""
     found = _COMPILED_MONTH.fullmatch(paper_id)
     year, month = divmod(int(found["old"] or found["new"]), 100) if found else (0, 0)
     if 1 <= month <= 12:
@@ -70,5 +70,6 @@ def id_of_url(url: str) -> str | None:
 
 
 def id_of_file_name(stem: str) -> str:
-    """The id that a file is named after: old ids get their slash back (`hep-th9901001` -> `hep-th/9901001`)."""
+    """The id that a file is named after: old ids get their slash back (`hep-th9901001` ->
+    `hep-th/9901001`)."""
     return _FILE_NAME.sub(r"\1/\2", stem)

@@ -17,16 +17,14 @@ AUTO = "auto"
 class ScoreConfig:
     """What decides a prediction: the model, the taxonomy, and what labelled papers taught.
 
-    model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder.
-    taxonomy: `default`, or a file (see README, Taxonomies); `min_count` drops its rarer labels.
-    index: a folder made by `tdm-ray index`, or None.
-    matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that ships.
-    max_labels: how many labels of a paper's shortlist of 64 the model is asked about at most. It is not asked about
-    labels whose dataset neither the paper names nor its neighbours report, nor about those whose prior is too low for
-    the model to lift them above the threshold.
-    threshold: the least probability of a prediction; None takes the calibrator's own.
-    precision: `float32`, `bfloat16`, or `auto`: the faster one by a trial.
-    """
+    model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy: `default`,
+    or a file (see README, Taxonomies); `min_count` drops its rarer labels. index: a folder made by `tdm-ray
+    index`, or None. matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that
+    ships. max_labels: how many labels of a paper's shortlist of 64 the model is asked about at most. It is
+    not asked about labels whose dataset neither the paper names nor its neighbours report, nor about those
+    whose prior is too low for the model to lift them above the threshold. threshold: the least probability of
+    a prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one
+    by a trial."""
 
     model: str = EMBEDDED
     taxonomy: str = "default"
@@ -64,10 +62,16 @@ class Selection:
             try:
                 date.fromisoformat(getattr(self, name) or "2000-01-01")
             except ValueError:
-                raise InputError(f"--{name} {getattr(self, name)}: not a day; write it as 2024-01-31") from None
+                raise InputError(
+                    f"--{name} {getattr(self, name)}: not a day; write it as 2024-01-31"
+                ) from None
 
     def __str__(self) -> str:
-        said = (" or ".join(self.categories), f"since {self.since}" if self.since else "", f"until {self.until}" if self.until else "")  # fmt: skip  # noqa: E501
+        said = (
+            " or ".join(self.categories),
+            f"since {self.since}" if self.since else "",
+            f"until {self.until}" if self.until else "",
+        )
         return f"not {', '.join(filter(None, said))}" if any(said) else "all"
 
 
@@ -91,17 +95,15 @@ class IngestConfig:
 class DatasetConfig:
     """How training pairs are made of papers, annotations and a taxonomy.
 
-    leaderboard_threshold: labels with a smaller count in the taxonomy are not known.
-    num_negative_instances: wrong labels a paper, as false rows.
-    negatives: `hard` (the head of the shortlist: siblings of the gold, and what neighbours report), `random`, or
-    `first` (the first of the taxonomy for every paper, as the original of the field did; to reproduce its figures).
-    context: `evidence` (title and the passages that name the label) or `doctaet` (one digest for a paper's rows).
-    allowed_unknown: how many papers without a known label give a row `unknown`; as many others give a false one.
-    folds: how many disjoint hold-outs. held_out_papers: the share of papers in each (None: 0.3 of two, 1/k of
-    k folds, 0.2 of one).
-    held_out_labels: the share of labels that no row is made of, for zero-shot figures.
-    tsv: the original's TSV instead of Parquet.
-    """
+    leaderboard_threshold: labels with a smaller count in the taxonomy are not known. num_negative_instances:
+    wrong labels a paper, as false rows. negatives: `hard` (the head of the shortlist: siblings of the gold,
+    and what neighbours report), `random`, or `first` (the first of the taxonomy for every paper, as the
+    original of the field did; to reproduce its figures). context: `evidence` (title and the passages that
+    name the label) or `doctaet` (one digest for a paper's rows). allowed_unknown: how many papers without a
+    known label give a row `unknown`; as many others give a false one. folds: how many disjoint hold-outs.
+    held_out_papers: the share of papers in each (None: 0.3 of two, 1/k of k folds, 0.2 of one).
+    held_out_labels: the share of labels that no row is made of, for zero-shot figures. tsv: the original's
+    TSV instead of Parquet."""
 
     leaderboard_threshold: int = 5
     num_negative_instances: int = 10
@@ -115,11 +117,16 @@ class DatasetConfig:
     tsv: bool = False
 
     def __post_init__(self) -> None:
-        for name, choices in (("negatives", ("hard", "random", "first")), ("context", ("evidence", "doctaet"))):
+        for name, choices in (
+            ("negatives", ("hard", "random", "first")),
+            ("context", ("evidence", "doctaet")),
+        ):
             if getattr(self, name) not in choices:
                 raise InputError(f"--{name} {getattr(self, name)}: choose one of {', '.join(choices)}")
         if not 0 < self.test_share * self.folds <= 1:
-            raise InputError(f"{self.folds} hold-outs of {self.test_share:g} each are more than there is; lower one")
+            raise InputError(
+                f"{self.folds} hold-outs of {self.test_share:g} each are more than there is; lower one"
+            )
 
     @property
     def test_share(self) -> float:
@@ -132,12 +139,11 @@ class DatasetConfig:
 class TrainConfig:
     """The dials of fine-tuning.
 
-    epochs: passes over the training pairs. pairs_a_step: over all workers together. accumulate: batches a step is split
-    into on each worker, for encoders that do not fit otherwise. warmup: the share of steps over which the learning
-    rate rises to `learning_rate`, before it falls to nothing, linearly.
-    checkpoint_steps: how often the state is kept, besides after each epoch: what a killed run loses at most.
-    workers: None takes one a GPU, or one on all cores. max_failures: how often killed workers are started again.
-    """
+    epochs: passes over the training pairs. pairs_a_step: over all workers together. accumulate: batches a
+    step is split into on each worker, for encoders that do not fit otherwise. warmup: the share of steps over
+    which the learning rate rises to `learning_rate`, before it falls to nothing, linearly. checkpoint_steps:
+    how often the state is kept, besides after each epoch: what a killed run loses at most. workers: None
+    takes one a GPU, or one on all cores. max_failures: how often killed workers are started again."""
 
     epochs: int = 1
     learning_rate: float = 1e-4
@@ -155,14 +161,12 @@ class TrainConfig:
 class RayConfig:
     """How the work is laid out on a cluster; every `None` is chosen from what the cluster has.
 
-    actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one).
-    gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU.
-    threads: CPU threads of an actor without a GPU; None: the cores shared out among them, or one where papers are
-    asked about some labels only.
-    preparers: actors that prepare papers for the model, a CPU each; None: as many as keep the model busy.
-    papers_a_block: the unit of work and retry; None: 64 (10 s of work on 2 CPU cores), fewer where the
-    corpus is too small to keep all actors busy with that.
-    """
+    actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one). gpus: GPUs
+    an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU. threads: CPU
+    threads of an actor without a GPU; None: the cores shared out among them, or one where papers are asked
+    about some labels only. preparers: actors that prepare papers for the model, a CPU each; None: as many as
+    keep the model busy. papers_a_block: the unit of work and retry; None: 64 (10 s of work on 2 CPU cores),
+    fewer where the corpus is too small to keep all actors busy with that."""
 
     actors: int | None = None
     gpus: float | None = None
@@ -191,6 +195,11 @@ class BenchmarkConfig:
     def quick(cls) -> BenchmarkConfig:
         """Under ten minutes on 2 cores; ratios are less sure."""
         return cls(
-            contest_papers=12, wrong_labels=4, label_papers=24, ray_papers=160, actor_papers=64, plan_sample=48,
+            contest_papers=12,
+            wrong_labels=4,
+            label_papers=24,
+            ray_papers=160,
+            actor_papers=64,
+            plan_sample=48,
             memory_papers=160,
-        )  # fmt: skip
+        )

@@ -83,5 +83,6 @@ class PaperError(TdmRayError):
     def __init__(self, reason: str, detail: str = "") -> None:
         if reason not in REASONS:
             raise ValueError(f"unknown reject reason {reason!r}; add it to tdm_ray.errors.REASONS")
-        self.reason, self.detail = reason, detail
+        self.reason = reason
+        self.detail = detail
         super().__init__(f"{reason}: {detail or REASONS[reason]}")

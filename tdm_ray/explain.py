@@ -1,4 +1,5 @@
-"""Every step of one paper's way with its real values, without Ray: the best documentation of how a decision is made."""
+"""Every step of one paper's way with its real values, without Ray: the best documentation of how a decision
+is made."""
 
 from __future__ import annotations
 
@@ -34,7 +35,8 @@ _SHOWN = 12
 
 
 def find_paper(source: str, paper_id: str | None) -> Paper:
-    """The paper `paper_id` of `source`, or its first. Raises `InputError` where it is not there or was rejected."""
+    """The paper `paper_id` of `source`, or its first. Raises `InputError` where it is not there or was
+    rejected."""
     for reading in read_papers(source):
         found = reading.paper.paper_id if reading.paper else reading.paper_id
         if paper_id in (None, found):
@@ -66,7 +68,8 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     preparer = Preparer(resources)
     decider = Decider(resources)
     shortlist, prior = preparer.shortlist(paper)
-    # All worth asking are asked here, also those that would not pass: a person wants to see what the model says.
+    # All worth asking are asked here, also those that would not pass: a person wants to see what the model
+    # says.
     prepared = prepare(preparer.pairs, shortlist, prior, config.max_labels)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
@@ -80,27 +83,41 @@ def as_facts(trace: Trace) -> dict[str, Any]:
     labels = [trace.resources.taxonomy.labels[at].tdm for at in trace.prepared.labels]
     columns = zip(labels, trace.prepared.prior, trace.log_odds, trace.probability, strict=True)
     return {
-        "paper_id": trace.paper.paper_id, "title": trace.paper.title, "content_hash": trace.paper.content_hash,
-        "model_id": trace.resources.model_id, "threshold": trace.resources.threshold, "doctaet": doctaet(trace.paper),
-        "hypotheses": [{**asdict(tdm), "prior": float(prior), "entailment": float(odds), "probability": float(p)}
-                  for tdm, prior, odds, p in columns],
+        "paper_id": trace.paper.paper_id,
+        "title": trace.paper.title,
+        "content_hash": trace.paper.content_hash,
+        "model_id": trace.resources.model_id,
+        "threshold": trace.resources.threshold,
+        "doctaet": doctaet(trace.paper),
+        "hypotheses": [
+            {**asdict(tdm), "prior": float(prior), "entailment": float(odds), "probability": float(p)}
+            for tdm, prior, odds, p in columns
+        ],
         "decisions": [{**d, "probability": float(d["probability"])} for d in trace.decisions],
-    }  # fmt: skip
+    }
 
 
 def explain(trace: Trace) -> RenderableType:
     """Paper, premise, shortlist, features, entailment and decisions, as tables."""
-    resources, found, labels = trace.resources, trace.shortlist, trace.prepared.labels
+    resources = trace.resources
+    found = trace.shortlist
+    labels = trace.prepared.labels
     return Group(
-        Rule("1. the paper"), *_paper(trace.paper),
-        Rule("2. the premise"), *_premise(trace.paper, Counter(p.field for p in found.passages)),
-        Rule(f"3. the shortlist: {len(found.labels)} of {len(resources.taxonomy):,}; {len(labels)} worth asking"),
+        Rule("1. the paper"),
+        *_paper(trace.paper),
+        Rule("2. the premise"),
+        *_premise(trace.paper, Counter(p.field for p in found.passages)),
+        Rule(
+            f"3. the shortlist: {len(found.labels)} of {len(resources.taxonomy):,}; "
+            f"{len(labels)} worth asking"
+        ),
         _shortlist(resources, labels, trace.prepared.prior, trace.log_odds, trace.probability),
         Rule(f"4. the best label's pair, as {trace.model} reads it"),
         *(_best_pair(trace) if labels else [Text("none: no label is named, or reported by neighbours")]),
         Rule(f"5. decisions: probability at least {resources.threshold:.2f}, model {resources.model_id}"),
-        *map(_decision, trace.decisions), *([] if trace.decisions else [Text("unknown: no label passes")]),
-    )  # fmt: skip
+        *map(_decision, trace.decisions),
+        *([] if trace.decisions else [Text("unknown: no label passes")]),
+    )
 
 
 def _labelled(name: str, value: str) -> Text:
@@ -108,7 +125,8 @@ def _labelled(name: str, value: str) -> Text:
 
 
 def _paper(paper: Paper) -> list[RenderableType]:
-    words, headings = sum(len(s.text.split()) for s in paper.sections), "; ".join(s.heading for s in paper.sections)
+    words = sum(len(s.text.split()) for s in paper.sections)
+    headings = "; ".join(s.heading for s in paper.sections)
     cells = sum(len(t.cells) for t in paper.tables)
     return [
         _labelled("paper_id", f"{paper.paper_id}  (from {paper.source}, content {paper.content_hash})"),
@@ -116,7 +134,7 @@ def _paper(paper: Paper) -> list[RenderableType]:
         _labelled("abstract", paper.abstract),
         _labelled("sections", f"{len(paper.sections)} with {words:,} words: {headings}"),
         _labelled("tables", f"{len(paper.tables)} with {cells:,} cells"),
-    ]  # fmt: skip
+    ]
 
 
 def _premise(paper: Paper, fields: Counter[str]) -> list[RenderableType]:
@@ -157,6 +175,12 @@ def _features(row: np.ndarray) -> str:
 
 def _decision(decision: Mapping[str, Any]) -> RenderableType:
     name = f"{decision['task']}; {decision['dataset']}; {decision['metric']}"
-    score = "" if decision["score"] is None else f" = {decision['score_text']} ({decision['score_confidence']:.2f})"
+    score = (
+        ""
+        if decision["score"] is None
+        else f" = {decision['score_text']} ({decision['score_confidence']:.2f})"
+    )
     evidence = show_evidence(decision["evidence"], decision["score_text"])
-    return Group(Text(f"{decision['probability']:.3f}  {name}{score}", "bold green"), Padding(evidence, (0, 0, 1, 7)))
+    return Group(
+        Text(f"{decision['probability']:.3f}  {name}{score}", "bold green"), Padding(evidence, (0, 0, 1, 7))
+    )

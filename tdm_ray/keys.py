@@ -1,4 +1,5 @@
-"""One string for what several columns name together, so that rows can be looked up, grouped and joined by it."""
+"""One string for what several columns name together, so that rows can be looked up, grouped and joined by
+it."""
 
 from __future__ import annotations
 

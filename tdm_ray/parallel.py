@@ -31,11 +31,11 @@ def over_chunks(
     size: int = 100,
     least: int = LEAST,
 ) -> list[Result]:
-    """The results of `work` over all items, in order; `work` gets `size` of them at a time, in processes where it pays.
+    """The results of `work` over all items, in order; `work` gets `size` of them at a time, in processes
+    where it pays.
 
-    What `work` holds travels to the processes: large arrays as memory maps, the rest once a chunk. `what` names the
-    items in the progress that is shown where it takes long.
-    """
+    What `work` holds travels to the processes: large arrays as memory maps, the rest once a chunk. `what`
+    names the items in the progress that is shown where it takes long."""
     chunks = [items[start : start + size] for start in range(0, len(items), size)]
     alone = len(items) < least or cores() == 1
     results: list[Result] = []

@@ -26,7 +26,8 @@ _LINE_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class Status:
-    """How far some work is; `total` is None where only the end will tell, `note` what else there is to say."""
+    """How far some work is; `total` is None where only the end will tell, `note` what else there is to
+    say."""
 
     done: int
     total: int | None = None
@@ -73,15 +74,14 @@ def watch(what: str, status: Callable[[], Status], tell: Callable[[str], None] =
 
 @contextmanager
 def step(what: str, total: int | None = None, tell: Callable[[str], None] = say) -> Iterator[Counter]:
-    """The same for work that counts its own steps: `with step("papers read", 100) as counter: counter.add()`."""
+    """The same for work that counts its own steps: `with step("papers read", 100) as counter:
+    counter.add()`."""
     counter = Counter(total)
     with watch(what, counter.status, tell):
         yield counter
 
 
-def _bar(
-    what: str, status: Callable[[], Status], tell: Callable[[str], None], stop: threading.Event
-) -> None:
+def _bar(what: str, status: Callable[[], Status], tell: Callable[[str], None], stop: threading.Event) -> None:
     if stop.wait(_FIRST_S):
         return
     columns = (

@@ -16,11 +16,12 @@ from typing import Any
 import pyarrow as pa
 
 STRINGS = pa.list_(pa.string())
-CELL = pa.struct([("value", pa.string()), ("bold", pa.bool_()), ("row_headers", STRINGS), ("column_headers", STRINGS)])
-TABLE = pa.struct([("caption", pa.string()), ("cells", pa.list_(CELL))])
-ROW_CELL = pa.struct(
-    [("value", pa.string()), ("bold", pa.bool_()), ("column_headers", STRINGS), ("marked", pa.bool_())]
-)
+_VALUE = [("value", pa.string()), ("bold", pa.bool_())]
+CELL = pa.struct([*_VALUE, ("row_headers", STRINGS), ("column_headers", STRINGS)])
+TABLE = pa.struct(
+    [("caption", pa.string()), ("cells", pa.list_(CELL)), ("text", pa.string())]
+)  # text: see PaperTable
+ROW_CELL = pa.struct([*_VALUE, ("column_headers", STRINGS), ("marked", pa.bool_())])
 SECTION = pa.struct([("heading", pa.string()), ("text", pa.string())])
 EVIDENCE = pa.struct(
     [
@@ -30,11 +31,13 @@ EVIDENCE = pa.struct(
         ("row_headers", STRINGS),
         ("column_headers", STRINGS),
         ("text", pa.string()),
-        # Beyond the contract: the cells of its row, so that a reader sees it without the paper; none for other kinds.
+        # Beyond the contract: the cells of its row, so that a reader sees it without the paper; none for
+        # other kinds.
         ("row", pa.list_(ROW_CELL)),
     ]
 )
 INSTANT = pa.timestamp("us", tz="UTC")
+_SHOWN = [("title", pa.string()), ("published", pa.date32())]
 
 PAPERS = pa.schema(
     [
@@ -50,10 +53,15 @@ PAPERS = pa.schema(
         ("conversion", pa.string()),  # beyond the contract: how a LaTeX source was read, null for others
     ]
 )
-_PLACE = [("source", pa.string()), ("location", pa.string()), ("reason", pa.string()), ("detail", pa.string())]
+_PLACE = [
+    ("source", pa.string()),
+    ("location", pa.string()),
+    ("reason", pa.string()),
+    ("detail", pa.string()),
+]
 REJECTS = pa.schema([("paper_id", pa.string()), *_PLACE, ("seen_at", INSTANT)])
-# What a reader emits: a paper, or the reason why there is none, or a TeX source that is still to be converted;
-# `location` (file and row) is unique.
+# What a reader emits: a paper, or the reason why there is none, or a TeX source that is still to be
+# converted; `location` (file and row) is unique.
 READINGS = pa.schema(
     [
         *PAPERS,
@@ -73,7 +81,10 @@ DECISION = pa.struct(
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("evidence", EVIDENCE),
-        ("score_confidence", pa.float32()),  # beyond the contract: how probable it is that the score is the paper's own
+        (
+            "score_confidence",
+            pa.float32(),
+        ),  # beyond the contract: how probable it is that the score is the paper's own
     ]
 )
 PREDICTIONS = pa.schema(
@@ -97,8 +108,7 @@ SCORED = pa.schema(
         ("unknown", pa.bool_()),
         ("scored_at", INSTANT),
         # Beyond the contract: what a leaderboard shows of a paper, so that it can be built from DIR alone.
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
     ]
 )
 # In flight: one row a paper, with its predictions nested, or with the reason of its reject.
@@ -106,8 +116,7 @@ OUTCOMES = pa.schema(
     [
         ("location", pa.string()),
         ("paper_id", pa.string()),
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
         ("source", pa.string()),
         ("content_hash", pa.string()),
         ("hypotheses", pa.int32()),
@@ -123,20 +132,25 @@ LEADERBOARDS = pa.schema(
         ("direction", pa.string()),
         ("rank", pa.int32()),
         ("paper_id", pa.string()),
-        ("title", pa.string()),
-        ("published", pa.date32()),
+        *_SHOWN,
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("probability", pa.float32()),
         ("evidence", EVIDENCE),
-        # Beyond the contract: a score far from its leaderboard's, and one that was the best when it was published.
+        # Beyond the contract: a score far from its leaderboard's, and one that was the best when it was
+        # published.
         ("outlier", pa.bool_()),
         ("was_best", pa.bool_()),
     ]
 )
 TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
 # What a reader said of a prediction, verdict "right" or "wrong"; see `taxonomy.marks`.
-_SAID = [("verdict", pa.string()), ("score", pa.float64()), ("score_text", pa.string()), ("note", pa.string())]
+_SAID = [
+    ("verdict", pa.string()),
+    ("score", pa.float64()),
+    ("score_text", pa.string()),
+    ("note", pa.string()),
+]
 MARKS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, *_SAID])
 ANNOTATIONS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, ("score", pa.string())])
 
@@ -153,15 +167,23 @@ class Cell:
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Cell:
         """The cell of a row of `CELL`; nulls read as empty."""
-        return cls(row["value"] or "", bool(row["bold"]), row["row_headers"] or (), row["column_headers"] or ())
+        return cls(
+            row["value"] or "", bool(row["bold"]), row["row_headers"] or (), row["column_headers"] or ()
+        )
 
 
 @dataclass(frozen=True)
 class PaperTable:
-    """A table of a paper."""
+    """A table of a paper; `text` is what a PDF table parser made of its whole print, for others empty."""
 
     caption: str
     cells: Sequence[Cell] = ()
+    text: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The text and the caption in one piece, as the parser gives them."""
+        return f"{self.text} {self.caption}" if self.text else self.caption
 
 
 @dataclass(frozen=True)
@@ -193,15 +215,18 @@ class Paper:
             self.title,
             self.abstract,
             [[s.heading, s.text] for s in self.sections],
-            [[t.caption, [[c.value, c.bold, *map(list, (c.row_headers, c.column_headers))] for c in t.cells]]
-             for t in self.tables],
-        ]  # fmt: skip
+            [
+                [t.whole, [[c.value, c.bold, *map(list, (c.row_headers, c.column_headers))] for c in t.cells]]
+                for t in self.tables
+            ],
+        ]
         canonical = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
         return hashlib.blake2b(canonical.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
     def row(self) -> dict[str, Any]:
-        """The paper as a row of `PAPERS`; not by `asdict`, which copies all values: 5 ms a paper, this takes 1."""
-        tables = [{"caption": t.caption, "cells": [{**vars(c)} for c in t.cells]} for t in self.tables]
+        """The paper as a row of `PAPERS`; not by `asdict`, which copies all values: 5 ms a paper, this takes
+        1."""
+        tables = [{**vars(t), "cells": [{**vars(c)} for c in t.cells]} for t in self.tables]
         sections = [{**vars(s)} for s in self.sections]
         return {**vars(self), "sections": sections, "tables": tables, "content_hash": self.content_hash}
 
@@ -214,7 +239,8 @@ class Paper:
             abstract=row["abstract"] or "",
             sections=[Section(s["heading"] or "", s["text"] or "") for s in row["sections"] or ()],
             tables=[
-                PaperTable(t["caption"] or "", [*map(Cell.from_row, t["cells"] or ())]) for t in row["tables"] or ()
+                PaperTable(t["caption"] or "", [*map(Cell.from_row, t["cells"] or ())], t.get("text") or "")
+                for t in row["tables"] or ()
             ],
             published=row["published"],
             categories=row["categories"] or (),

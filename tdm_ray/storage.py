@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,8 +21,8 @@ from fsspec.core import OpenFile, get_compression, split_protocol
 
 from tdm_ray.errors import InputError, UnreachableError
 
-# A store's listing is kept by this process for ever otherwise: files that workers write meanwhile are then not there,
-# and a run whose progress was looked at too early ended with no paper.
+# A store's listing is kept by this process for ever otherwise: files that workers write meanwhile are then
+# not there, and a run whose progress was looked at too early ended with no paper.
 for _protocol in ("s3", "s3a", "gs", "gcs", "az", "abfs"):
     fsspec.config.conf.setdefault(_protocol, {}).setdefault("use_listings_cache", False)
 
@@ -31,26 +30,24 @@ for _protocol in ("s3", "s3a", "gs", "gcs", "az", "abfs"):
 def open_file(path: str, mode: str = "rb", *, packed: bool = False) -> IO[Any]:
     """The file at a path or URL; `.gz` is decompressed while it is read, unless it is wanted `packed`.
 
-    Writing makes the folder first. Raises `InputError` where there is a pipe, a socket or a device.
+    Writing makes the folder first. Raises `InputError` for a pipe or a device, which may have no end.
     """
     fs, inner = file_system(path)
-    local = "file" in fs.protocol
     if mode == "wb":
         fs.makedirs(os.path.dirname(inner) or ".", exist_ok=True)
-    elif local and os.path.exists(inner) and not _has_an_end(inner):
+    elif (
+        "file" in fs.protocol
+        and os.path.exists(inner)
+        and not (os.path.isfile(inner) or os.path.isdir(inner))
+    ):
         raise InputError(f"{path}: neither a file nor a folder")
     compression = get_compression(inner, "infer") if mode == "rb" and not packed else None
     return cast(IO[Any], OpenFile(fs, inner, mode, compression=compression).open())
 
 
-def _has_an_end(path: str) -> bool:
-    """Whether it is a file or a folder: who opens a pipe waits for its other end."""
-    kind = os.stat(path).st_mode
-    return stat.S_ISREG(kind) or stat.S_ISDIR(kind)
-
-
 def file_system(path: str) -> tuple[Any, str]:
-    """The file system of a path or URL, and the path there. Unlike fsspec's own, it takes `::` for a part of a name."""
+    """The file system of a path or URL, and the path there. Unlike fsspec's own, it takes `::` for a part of
+    a name."""
     protocol, _ = split_protocol(path)
     kind = fsspec.get_filesystem_class(protocol or "file")
     return kind(**kind._get_kwargs_from_urls(path)), kind._strip_protocol(path)
@@ -80,8 +77,12 @@ def list_files(path: str) -> list[str]:
         if fs.isfile(inner):
             return [inner if "file" in fs.protocol else path]
         found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
-    base = len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1  # of a glob's finds only the name counts
-    visible = sorted(f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:]))
+    base = (
+        len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1
+    )  # of a glob's finds only the name counts
+    visible = sorted(
+        f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:])
+    )
     if not visible and not fs.exists(inner):
         raise InputError(f"{path}: no such file or folder; give a file, a folder or a quoted glob")
     return [cast(str, f) if "file" in fs.protocol else fs.unstrip_protocol(f) for f in visible]
@@ -114,11 +115,13 @@ def make_folder(path: str) -> None:
 
 
 def copy_files(source: str, folder: str) -> None:
-    """Copy a file, or the files of a folder with their places in it, into `folder`; either may be anywhere."""
+    """Copy a file, or the files of a folder with their places in it, into `folder`; either may be
+    anywhere."""
     fs, inner = file_system(source)
     base = os.path.dirname(inner) if fs.isfile(inner) else inner.rstrip("/")
     paths = fs.find(inner)
-    # A bucket may hold empty objects "name/" that stand for folders; copied as "name", they would hide what is in them.
+    # A bucket may hold empty objects "name/" that stand for folders; copied as "name", they would hide what
+    # is in them.
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     for path in (path for path in paths if path.rstrip("/") not in folders):
         with fs.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
@@ -134,7 +137,9 @@ def local_copy(path: str) -> str:
     if "file" in fs.protocol or not fs.isdir(inner):
         return path
     listed = fs.find(inner, detail=True)
-    state = digest(f"{name} {info.get('size')} {_changed(info)}".encode() for name, info in sorted(listed.items()))
+    state = digest(
+        f"{name} {info.get('size')} {_changed(info)}".encode() for name, info in sorted(listed.items())
+    )
     kept = os.path.join(tempfile.gettempdir(), f"tdm_ray-{os.getuid()}")
     place = os.path.join(kept, f"{os.path.basename(inner.rstrip('/'))}-{state}")
     if not os.path.isdir(place):
@@ -158,12 +163,15 @@ def remove_folder(path: str) -> None:
 
 
 def replace_files(root: str, new: Mapping[str, str], old: Iterable[str]) -> None:
-    """Put files that wait in `root` (`new`: where they wait -> their places) in place, and remove the `old` ones.
+    """Put files that wait in `root` (`new`: where they wait -> their places) in place, and remove the `old`
+    ones.
 
     A journal is written first: where this is cut short, `finish_replacing` does the rest.
     """
     fs, _ = file_system(root)
-    places = {fs._strip_protocol(place) for place in new.values()}  # listings are absolute where `root` need not be
+    places = {
+        fs._strip_protocol(place) for place in new.values()
+    }  # listings are absolute where `root` need not be
     gone = sorted(path for path in set(old) if fs._strip_protocol(path) not in places)
     write_json(join(root, "_commit.json"), {"new": dict(new), "old": gone})
     finish_replacing(root)
@@ -189,9 +197,9 @@ def finish_replacing(root: str) -> None:
 def write_table(table: pa.Table, path: str, *, batch_size: int = 1024) -> None:
     """Write one Parquet file so that a reader sees the whole file or none.
 
-    Strings that are dictionaries here are plain ones in the file (where there are some, no Arrow schema is stored),
-    which is what other programs expect. `batch_size` rows are written at once; a page holds as many at least.
-    """
+    Strings that are dictionaries here are plain ones in the file (where there are some, no Arrow schema is
+    stored), which is what other programs expect. `batch_size` rows are written at once; a page holds as many
+    at least."""
     fs, inner = file_system(path)
     fs.makedirs(os.path.dirname(inner), exist_ok=True)
     as_it_is = not _dictionaries_of(table.schema)
@@ -201,7 +209,8 @@ def write_table(table: pa.Table, path: str, *, batch_size: int = 1024) -> None:
 
 
 class RollingWriter:
-    """Writes tables of one schema to Parquet files of about `bytes_a_file`; `next_path` names each new file."""
+    """Writes tables of one schema to Parquet files of about `bytes_a_file`; `next_path` names each new
+    file."""
 
     def __init__(self, schema: pa.Schema, bytes_a_file: int, next_path: Callable[[], str]) -> None:
         self._schema = schema
@@ -271,16 +280,11 @@ def write_json(path: str, value: Any) -> None:
         fs.pipe_file(inner, data)  # whole or not at all in a store
         return
     make_folder(os.path.dirname(inner))
-    try:
-        with open(f"{inner}.part", "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(f"{inner}.part", inner)
-    except OSError:
-        with suppress(OSError):
-            os.remove(f"{inner}.part")
-        raise
+    with open(f"{inner}.part", "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(f"{inner}.part", inner)
 
 
 def read_json(path: str) -> Any:

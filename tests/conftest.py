@@ -1,4 +1,5 @@
-"""One local Ray for the whole run, a tiny model, a dozen papers, and where the real data lies (if it is there)."""
+"""One local Ray for the whole run, a tiny model, a dozen papers, and where the real data lies (if it is
+there)."""
 
 import os
 
@@ -84,9 +85,23 @@ def write_store(root, run_id="run", **tables):
         schema = pa.schema([field for field in FORMS[name].schema if field.name != "month"])
         table = given if isinstance(given, pa.Table) else pa.Table.from_pylist(given, schema=schema)
         store.overwrite(name, [with_month(table) if "month" in FORMS[name].partition else table], run_id)
-    row = {"run_id": run_id, "started_at": datetime(2026, 1, 2, tzinfo=UTC), "seconds": 2.5, "outcome": "done",
-           "papers": 4, "scored": 3, "rejected": {"empty": 1}, "predictions": 8, "new_papers": 4, "changed_papers": 0,
-           "asked_again": 0, "new_entries": 8, "new_best": 3, "model_id": "m", "taxonomy_id": "t"}  # fmt: skip
+    row = {
+        "run_id": run_id,
+        "started_at": datetime(2026, 1, 2, tzinfo=UTC),
+        "seconds": 2.5,
+        "outcome": "done",
+        "papers": 4,
+        "scored": 3,
+        "rejected": {"empty": 1},
+        "predictions": 8,
+        "new_papers": 4,
+        "changed_papers": 0,
+        "asked_again": 0,
+        "new_entries": 8,
+        "new_best": 3,
+        "model_id": "m",
+        "taxonomy_id": "t",
+    }
     store.add_run({**row, "versions": store.versions()})
     return str(root)
 
@@ -119,7 +134,8 @@ def labelled():
     """The demo papers, three times over (as other papers), and their gold."""
     with resources.files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
-    papers, results = [], {}
+    papers = []
+    results = {}
     for copy in range(3):
         for reading in read_papers(demo_papers()):
             paper = dataclasses.replace(reading.paper, paper_id=f"{reading.paper.paper_id}-{copy}")
@@ -134,7 +150,8 @@ def labelled():
 
 @pytest.fixture(scope="session")
 def labelled_files(tmp_path_factory, labelled):
-    """The same as files: papers as JSON lines, annotations and taxonomy in the field's form; every label counts 9."""
+    """The same as files: papers as JSON lines, annotations and taxonomy in the field's form; every label
+    counts 9."""
     papers, gold = labelled
     folder = tmp_path_factory.mktemp("labelled")
     (folder / "papers.jsonl").write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
@@ -156,7 +173,16 @@ def _row(paper):
 def vocabulary(papers):
     words = {w for p in papers for s in p.sections for w in s.text.lower().split() if w.isalnum()}
     letters = [chr(c) for c in range(33, 127)]
-    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{c}" for c in letters), *sorted(words)]
+    return [
+        "[PAD]",
+        "[UNK]",
+        "[CLS]",
+        "[SEP]",
+        "[MASK]",
+        *letters,
+        *(f"##{c}" for c in letters),
+        *sorted(words),
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -173,9 +199,13 @@ def tiny_model(tmp_path_factory, tiny_tokenizer):
 
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(tiny_tokenizer), hidden_size=32, num_hidden_layers=2, num_attention_heads=2,
-        intermediate_size=64, num_labels=1,
-    )  # fmt: skip
+        vocab_size=len(tiny_tokenizer),
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        num_labels=1,
+    )
     folder = tmp_path_factory.mktemp("tiny")
     BertForSequenceClassification(config).save_pretrained(folder)
     tiny_tokenizer.save_pretrained(folder)

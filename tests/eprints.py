@@ -1,17 +1,25 @@
-"""E-prints written for the tests, packed as arXiv packs them; and for each the table cells that must be found in it."""
+"""E-prints written for the tests, packed as arXiv packs them; and for each the table cells that must be found
+in it."""
 
 import gzip
 import io
 import tarfile
 from dataclasses import dataclass, field
 
-INTRO = "We propose a method and compare it with others on public benchmarks, as is the custom in this field. " * 3
-RESULTS = "Table~\\ref{t} shows the results on the test sets; our method is better than the others by a margin. " * 3
+INTRO = (
+    "We propose a method and compare it with others on public benchmarks, as is the custom in this field. "
+    * 3
+)
+RESULTS = (
+    "Table~\\ref{t} shows the results on the test sets; our method is better than the others by a margin. "
+    * 3
+)
 
 
 @dataclass(frozen=True)
 class EPrint:
-    """Files (name -> bytes; one named '' is not in a tar), and the cells: (value, row header, column header)."""
+    """Files (name -> bytes; one named '' is not in a tar), and the cells: (value, row header, column
+    header)."""
 
     files: dict
     cells: set = field(default_factory=set)
@@ -51,7 +59,12 @@ Method & SST-2 & MNLI \\ \hline \hline
 BERT & 94.9 & 86.7 \\ \hline
 Ours & {\bf 95.6} & \textbf{89.8} \\ \hline
 \end{tabular}"""
-PLAIN_CELLS = {("94.9", "BERT", "SST-2"), ("86.7", "BERT", "MNLI"), ("95.6", "Ours", "SST-2"), ("89.8", "Ours", "MNLI")}
+PLAIN_CELLS = {
+    ("94.9", "BERT", "SST-2"),
+    ("86.7", "BERT", "MNLI"),
+    ("95.6", "Ours", "SST-2"),
+    ("89.8", "Ours", "MNLI"),
+}
 
 BOOKTABS = r"""\begin{tabular}{@{}lrr@{}} \toprule
 & \multicolumn{2}{c}{CIFAR-10} \\ \cmidrule(lr){2-3}
@@ -111,34 +124,62 @@ EPRINTS = {
     ),
     "latex209": EPrint({"": article(PLAIN, cls="\\documentstyle[11pt,epsf]{article}")}, PLAIN_CELLS),
     "ams": EPrint(
-        {"": article(PLAIN, cls="\\documentclass{amsart}").replace(b"\\title{", b"\\title[Short]{")}, PLAIN_CELLS
+        {"": article(PLAIN, cls="\\documentclass{amsart}").replace(b"\\title{", b"\\title[Short]{")},
+        PLAIN_CELLS,
     ),
     "revtex": EPrint(
-        {"": article(PLAIN.replace("|", "").replace("\\hline", ""), cls="\\documentclass[aps,prl]{revtex4-1}")},
+        {
+            "": article(
+                PLAIN.replace("|", "").replace("\\hline", ""), cls="\\documentclass[aps,prl]{revtex4-1}"
+            )
+        },
         PLAIN_CELLS,
     ),
     "booktabs": EPrint(
         {"": article(BOOKTABS)},
-        {("6.43", "ResNet", "Error"), ("1.7M", "ResNet", "Params"), ("3.46", "DenseNet", "Error"),
-         ("25.6M", "DenseNet", "Params"), ("3.46", "Supervised", "CIFAR-10")},
+        {
+            ("6.43", "ResNet", "Error"),
+            ("1.7M", "ResNet", "Params"),
+            ("3.46", "DenseNet", "Error"),
+            ("25.6M", "DenseNet", "Params"),
+            ("3.46", "Supervised", "CIFAR-10"),
+        },
     ),
     "multirow": EPrint(
         {"": article(MULTIROW)},
-        {("28.4", "Transformer", "En-De"), ("41.8", "Translation", "WMT14"), ("25.16", "ConvS2S", "En-De"),
-         ("40.46", "Translation", "En-Fr")},
+        {
+            ("28.4", "Transformer", "En-De"),
+            ("41.8", "Translation", "WMT14"),
+            ("25.16", "ConvS2S", "En-De"),
+            ("40.46", "Translation", "En-Fr"),
+        },
     ),
-    "tabularx": EPrint({"": article(TABULARX)}, {("88.55±0.04", "ViT", "Top-1 acc."), ("98.7%", "ViT", "Top-5 acc.")}),
-    "longtable": EPrint({"": article(LONGTABLE)}, {("93.5", "CoNLL-2003", "F1"), ("89.7", "OntoNotes", "F1")}),
+    "tabularx": EPrint(
+        {"": article(TABULARX)}, {("88.55±0.04", "ViT", "Top-1 acc."), ("98.7%", "ViT", "Top-5 acc.")}
+    ),
+    "longtable": EPrint(
+        {"": article(LONGTABLE)}, {("93.5", "CoNLL-2003", "F1"), ("89.7", "OntoNotes", "F1")}
+    ),
     "resizebox": EPrint(
         {"": article(RESIZED)},
-        {("57.3", "AWD-LSTM", "PPL"), ("24M", "AWD-LSTM", "Params"), ("35.76", "GPT-2", "PPL"),
-         ("1542M", "GPT-2", "Params")},
+        {
+            ("57.3", "AWD-LSTM", "PPL"),
+            ("24M", "AWD-LSTM", "Params"),
+            ("35.76", "GPT-2", "PPL"),
+            ("1542M", "GPT-2", "Params"),
+        },
     ),
-    "subtable": EPrint({"": article(SUBTABLES)}, {("39.8", "Mask R-CNN", "AP"), ("23.3", "Mask R-CNN", "AP")}),
+    "subtable": EPrint(
+        {"": article(SUBTABLES)}, {("39.8", "Mask R-CNN", "AP"), ("23.3", "Mask R-CNN", "AP")}
+    ),
     "macros": EPrint(
         {"": article(WITH_MACROS, preamble=MACROS, caption="\\ours on \\squad.")},
-        {("67.7", "BiDAF", "EM"), ("77.3", "BiDAF", "F1 dev"), ("84.1", "MagicNet", "SQuAD 1.1"),
-         ("90.9", "MagicNet", "F1 dev")},
+        {
+            ("67.7", "BiDAF", "EM"),
+            ("77.3", "BiDAF", "F1 dev"),
+            ("84.1", "MagicNet", "SQuAD 1.1"),
+            ("90.9", "MagicNet", "F1 dev"),
+        },
         caption="MagicNet on SQuAD.",
     ),
     "latin1": EPrint(
@@ -148,15 +189,22 @@ EPRINTS = {
     "bomb": EPrint({"": article(PLAIN + r"\x", preamble=r"\def\x{\x\x}")}, PLAIN_CELLS),
     "looped": EPrint({"": article(PLAIN, preamble=LOOP, caption=r"Results \y.")}, PLAIN_CELLS),
     "traversal": EPrint(
-        {"../../../../tmp/tdm_ray_evil.tex": b"\\input{/etc/passwd}", "/etc/tdm_ray_evil.tex": b"evil",
-         "main.tex": article(PLAIN)},
+        {
+            "../../../../tmp/tdm_ray_evil.tex": b"\\input{/etc/passwd}",
+            "/etc/tdm_ray_evil.tex": b"evil",
+            "main.tex": article(PLAIN),
+        },
         PLAIN_CELLS,
     ),
     "unbalanced": EPrint(
-        {"": article(PLAIN).replace(b"Conclusion}", b"Conclusion} {\\bf an open group \\begin{foo} \\end{bar}")},
+        {
+            "": article(PLAIN).replace(
+                b"Conclusion}", b"Conclusion} {\\bf an open group \\begin{foo} \\end{bar}"
+            )
+        },
         PLAIN_CELLS,
     ),
-}  # fmt: skip
+}
 REJECTED = {
     "withdrawn": (
         gzip.compress(b"%auto-ignore\nThis paper has been withdrawn by the authors due to an error.\n"),

@@ -22,7 +22,9 @@ def take(site: Path, out: Path) -> list[Path]:
         page.wait_for_selector("#found li")
         _save(page, out / "home.png")
     with opened() as page:
-        page.goto(next((site / "boards").glob("image-classification-cifar-10-percentage-error-*.html")).as_uri())
+        page.goto(
+            next((site / "boards").glob("image-classification-cifar-10-percentage-error-*.html")).as_uri()
+        )
         page.locator("summary").first.click()
         _save(page, out / "leaderboard.png")
         page.goto((site / "papers" / "1512.03385.html").as_uri())

@@ -9,25 +9,56 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "tdm_ray"
 # Each room may import those on lower floors; rooms of one floor never import each other.
 FLOORS = {
-    "errors": 0, "arrays": 0, "progress": 0, "demo": 0,
-    "config": 1, "parallel": 1, "storage": 1, "arxiv_ids": 1,
+    "errors": 0,
+    "arrays": 0,
+    "progress": 0,
+    "demo": 0,
+    "config": 1,
+    "parallel": 1,
+    "storage": 1,
+    "arxiv_ids": 1,
     "records": 2,
-    "keys": 3, "text": 3,
-    "store": 4, "papers": 4, "taxonomy": 4,
+    "keys": 3,
+    "text": 3,
+    "store": 4,
+    "papers": 4,
+    "taxonomy": 4,
     "gold": 5,
     "classify": 6,
-    "extract": 7, "leaderboard": 7,
-    "run": 8, "explain": 8, "website": 8,
+    "extract": 7,
+    "leaderboard": 7,
+    "run": 8,
+    "explain": 8,
+    "website": 8,
     "training": 9,
     "evaluation": 10,
     "cli": 11,
-    "__init__": 12, "__main__": 12,
-}  # fmt: skip
+    "__init__": 12,
+    "__main__": 12,
+}
 WITH_RAY = {"run", "training", "cli"}
 NO_TORCH = {
-    "errors", "arrays", "progress", "demo", "config", "parallel", "storage", "arxiv_ids", "records", "keys", "text",
-    "store", "papers", "taxonomy", "gold", "extract", "leaderboard", "run", "explain", "website",
-}  # fmt: skip
+    "errors",
+    "arrays",
+    "progress",
+    "demo",
+    "config",
+    "parallel",
+    "storage",
+    "arxiv_ids",
+    "records",
+    "keys",
+    "text",
+    "store",
+    "papers",
+    "taxonomy",
+    "gold",
+    "extract",
+    "leaderboard",
+    "run",
+    "explain",
+    "website",
+}
 # Of run/ these know Ray; the road, the local engine and all the others do not.
 RAY_MODULES = {"cluster.py", "layout.py", "ray_engine.py", "ray_metrics.py", "ray_source.py"}
 
@@ -99,7 +130,16 @@ def test_no_line_is_exempt_from_the_formatter():
 def test_top_level_holds_only_what_belongs():
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
     wanted = {
-        "pyproject.toml", "tdm_ray", "jobs", "cluster", "tests", "benchmarks", "docs", "README.md", "LICENSE",
-        "CHANGELOG.md", "constraints.txt",
-    }  # fmt: skip
+        "pyproject.toml",
+        "tdm_ray",
+        "jobs",
+        "cluster",
+        "tests",
+        "benchmarks",
+        "docs",
+        "README.md",
+        "LICENSE",
+        "CHANGELOG.md",
+        "constraints.txt",
+    }
     assert there - {"out", "build", "dist", "tdm_ray.egg-info"} <= wanted

@@ -49,7 +49,8 @@ def test_copies_have_ids_of_their_own(material):
 
 def test_taxonomies_of_any_size(material):
     """The most reported labels first; beyond all, new ones of known names."""
-    small, large = taxonomy_of(material, 50), taxonomy_of(material, 2000)
+    small = taxonomy_of(material, 50)
+    large = taxonomy_of(material, 2000)
     least = min(label.papers for label in small.labels)
     assert sum(label.papers > least for label in material.whole.labels) <= 50
     assert (len(small), len(large)) == (50, 2000)
@@ -96,8 +97,18 @@ def test_flops_are_those_of_the_layers(tiny_model):
     assert model.flops(np.array([10, 10])) == 2 * model.flops(np.array([10]))
 
 
-PACE = Pace(cores=2, gpus=0, papers=128, words=4000, start_s=10, paper_s=0.2, read_core_s=0.0, prepare_core_s=0.075,
-            host_core_s=0.001, model_flops=2e10)  # fmt: skip
+PACE = Pace(
+    cores=2,
+    gpus=0,
+    papers=128,
+    words=4000,
+    start_s=10,
+    paper_s=0.2,
+    read_core_s=0.0,
+    prepare_core_s=0.075,
+    host_core_s=0.001,
+    model_flops=2e10,
+)
 
 
 def test_estimates():

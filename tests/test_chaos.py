@@ -12,7 +12,9 @@ from tdm_ray.store.tables import Store
 @pytest.mark.slow
 def test_nights_that_are_killed_end_as_if_they_were_not(tiny_model, tmp_path):
     options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
-    found = play(str(tmp_path / "stores"), tmp_path, 3, Game(options=options, papers=18, new=12, kills_a_night=3))
+    found = play(
+        str(tmp_path / "stores"), tmp_path, 3, Game(options=options, papers=18, new=12, kills_a_night=3)
+    )
     assert found["kills"] >= 3
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
@@ -22,7 +24,9 @@ def test_of_two_nights_at_once_one_works(jsonl, tiny_model, tmp_path):
     options = ["--model", tiny_model, "--threshold", "0.5", "--max-labels", "4"]
     nights = [Driver([str(jsonl), "--store", str(tmp_path), *options], "") for _ in range(2)]
     assert sorted(night.end(300) for night in nights) == [0, 4], [night.said for night in nights]
-    assert "at work" in "".join(night.said for night in nights) or "same moment" in "".join(n.said for n in nights)
+    assert "at work" in "".join(night.said for night in nights) or "same moment" in "".join(
+        n.said for n in nights
+    )
     assert len(Store(str(tmp_path)).runs()) == 1
 
 

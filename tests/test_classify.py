@@ -90,7 +90,9 @@ def test_coverage_takes_the_best_alias_and_weighs_rare_words():
         Passage("body", "none"),
     ]
     coverage = lexicon.coverage(found, [tokens(p.text) for p in found]).matrix()
-    dataset = lexicon.label_elements[taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")], 1]
+    dataset = lexicon.label_elements[
+        taxonomy.index[TDM("Image Classification", "ImageNet", "Top-1 Accuracy")], 1
+    ]
     assert coverage[dataset].tolist() == pytest.approx([1, 0, 0])
     top1, accuracy = lexicon.label_elements[:, 2][::-1]
     assert coverage[accuracy].tolist() == pytest.approx([0, 1, 0])
@@ -99,7 +101,8 @@ def test_coverage_takes_the_best_alias_and_weighs_rare_words():
 
 @given(st.lists(st.tuples(st.floats(-5, 5, width=32), st.integers(0, 3)), min_size=1, max_size=20))
 def test_against_siblings_is_the_gap_to_the_best_other(rows):
-    values, groups = np.array([v for v, _ in rows], np.float32), np.array([g for _, g in rows])
+    values = np.array([v for v, _ in rows], np.float32)
+    groups = np.array([g for _, g in rows])
     for i, gap in enumerate(against_siblings(values, groups)):
         others = [v for j, (v, g) in enumerate(rows) if g == groups[i] and j != i]
         assert gap == pytest.approx(values[i] - (max(others) if others else 0), abs=1e-5)
@@ -124,7 +127,8 @@ def test_neighbours_leave_out_themselves():
 
 def test_counts_say_nothing_of_a_papers_own_labels():
     """Whatever the labels of a fold's papers are, the counts its papers are shown stay the same."""
-    rng, folds = np.random.default_rng(0), np.array([0, 1, 2, 0, 1, 2])
+    rng = np.random.default_rng(0)
+    folds = np.array([0, 1, 2, 0, 1, 2])
     labels = rng.integers(0, 2, (6, 4)).astype(np.float32)
     other = labels.copy()
     other[1] = 1 - other[1]
@@ -139,7 +143,9 @@ def byte_level(tmp_path_factory, papers):
     """A byte-level BPE tokenizer of RoBERTa's kind, trained on the demo papers."""
     bpe = ByteLevelBPETokenizer()
     special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    bpe.train_from_iterator([s.text for p in papers for s in p.sections], vocab_size=600, special_tokens=special)
+    bpe.train_from_iterator(
+        [s.text for p in papers for s in p.sections], vocab_size=600, special_tokens=special
+    )
     folder = tmp_path_factory.mktemp("bpe")
     bpe.save_model(str(folder))
     return RobertaTokenizerFast.from_pretrained(folder)
@@ -151,15 +157,21 @@ def byte_level(tmp_path_factory, papers):
 def test_pairs_equal_what_the_tokenizer_makes(kind, room, titled, tiny_tokenizer, byte_level, papers):
     tokenizer = tiny_tokenizer if kind == "wordpiece" else byte_level
     builder = PairBuilder(tokenizer, room)
-    title, windows = papers[0].title if titled else "", [papers[0].abstract[:200], papers[1].abstract[:150]]
+    title = papers[0].title if titled else ""
+    windows = [papers[0].abstract[:200], papers[1].abstract[:150]]
     claim = hypothesis(TDM("Image Classification", "ImageNet", "Top-1"))
-    claims, chosen = [claim, "COCO; AP", "COCO"], [[0, 1], [1], []]
+    claims = [claim, "COCO; AP", "COCO"]
+    chosen = [[0, 1], [1], []]
     pairs = builder.pairs(*builder.premise(title, windows, chosen), Ragged.of(builder.ids(claims)))
     premises = [JOINT.join(filter(None, [title, *(windows[i] for i in c)])) for c in chosen]
-    wholes = [tokenizer(p, c, truncation="only_first", max_length=room) for p, c in zip(premises, claims, strict=True)]
+    wholes = [
+        tokenizer(p, c, truncation="only_first", max_length=room)
+        for p, c in zip(premises, claims, strict=True)
+    ]
     longest = max(len(whole["input_ids"]) for whole in wholes)
     for row, (ids, types, mask) in enumerate(zip(*pairs.padded(np.arange(3), 7), strict=True)):
-        found, many = wholes[row]["input_ids"], len(wholes[row]["input_ids"])
+        found = wholes[row]["input_ids"]
+        many = len(wholes[row]["input_ids"])
         assert ids.tolist() == found + [7] * (longest - many)
         assert types.tolist()[:many] == wholes[row].get("token_type_ids", [0] * many)
         assert mask.tolist() == [1] * many + [0] * (longest - many)
@@ -171,19 +183,34 @@ def save(model, tokenizer, folder):
     return str(folder)
 
 
-SHAPE = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64, "num_labels": 2}
+SHAPE = {
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 64,
+    "num_labels": 2,
+}
 
 
 @pytest.mark.parametrize("kind", ["roberta", "modernbert"])
 def test_any_encoder_scores(kind, byte_level, tmp_path):
     size = len(byte_level)
     if kind == "roberta":
-        model = RobertaForSequenceClassification(RobertaConfig(vocab_size=size, max_position_embeddings=66, **SHAPE))
+        model = RobertaForSequenceClassification(
+            RobertaConfig(vocab_size=size, max_position_embeddings=66, **SHAPE)
+        )
     else:
         model = ModernBertForSequenceClassification(
-            ModernBertConfig(vocab_size=size, pad_token_id=1, bos_token_id=0, eos_token_id=2, cls_token_id=0,
-                             sep_token_id=2, **SHAPE)
-        )  # fmt: skip
+            ModernBertConfig(
+                vocab_size=size,
+                pad_token_id=1,
+                bos_token_id=0,
+                eos_token_id=2,
+                cls_token_id=0,
+                sep_token_id=2,
+                **SHAPE,
+            )
+        )
     loaded = EntailmentModel(save(model, byte_level, tmp_path))
     builder = PairBuilder(loaded.tokenizer, min(160, loaded.max_tokens))
     premise = builder.premise("A title", ["a long passage about data " * 40], [[0], []])
@@ -195,8 +222,10 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
 def test_scores_do_not_depend_on_company(tiny_model, papers):
     """A paper's probabilities are the same, to the last bit, whatever was scored before it."""
     resources = Resources.of(ScoreConfig(model=tiny_model))
-    preparer, decider = Preparer(resources), Decider(resources, threads=1)
-    first, second = preparer(papers[0]), preparer(papers[1])
+    preparer = Preparer(resources)
+    decider = Decider(resources, threads=1)
+    first = preparer(papers[0])
+    second = preparer(papers[1])
     (alone,) = decider.log_odds([first])
     assert (decider.log_odds([second, first])[1] == alone).all()
 
@@ -204,7 +233,8 @@ def test_scores_do_not_depend_on_company(tiny_model, papers):
 def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers):
     """What a GPU does."""
     resources = Resources.of(ScoreConfig(model=tiny_model))
-    preparer, decider = Preparer(resources), Decider(resources, threads=1)
+    preparer = Preparer(resources)
+    decider = Decider(resources, threads=1)
     prepared = [preparer(paper) for paper in papers[:4]]
     each = decider.log_odds(prepared)
     decider.together = True
@@ -242,18 +272,25 @@ def test_labels_that_cannot_pass_are_not_asked():
     calibrator = Calibrator(object(), Joint((0.8, 0.14), -0.03, 0.31, surest=5.0))
     least = calibrator.least_prior(0.31)
     assert least == pytest.approx((np.log(0.31 / 0.69) + 0.03 - 0.14 * 5) / 0.8)
-    prior, model = np.full(9, least - 0.01, np.float32), np.linspace(-5, 5, 9).astype(np.float32)
+    prior = np.full(9, least - 0.01, np.float32)
+    model = np.linspace(-5, 5, 9).astype(np.float32)
     assert (calibrator.probability(prior, model) < 0.31).all()
     assert calibrator.probability(prior[-1:] + 0.02, model[-1:]) >= 0.31
     assert calibrator.least_prior(0.0) == Calibrator.none().least_prior(0.5) == -np.inf
-    assert Calibrator(object(), Joint((0.8, 0.14), -0.03, 0.31)).least_prior(0.31) == -np.inf  # not known how sure
-    assert calibrator.least_prior(0.9) == pytest.approx(np.log(0.31 / 0.69))  # how sure was looked at below it only
+    assert (
+        Calibrator(object(), Joint((0.8, 0.14), -0.03, 0.31)).least_prior(0.31) == -np.inf
+    )  # not known how sure
+    assert calibrator.least_prior(0.9) == pytest.approx(
+        np.log(0.31 / 0.69)
+    )  # how sure was looked at below it only
 
 
 def test_what_is_not_asked_changes_no_decision():
-    """The embedded model on the demo papers: asked about every likely label, and only about those that may pass."""
+    """The embedded model on the demo papers: asked about every likely label, and only about those that may
+    pass."""
     resources = Resources.of(ScoreConfig())
-    preparer, decider = Preparer(resources), Decider(resources)
+    preparer = Preparer(resources)
+    decider = Decider(resources)
     papers = [r.paper for r in read_papers(demo_papers())][::3]
     few = [preparer(paper) for paper in papers]
     preparer.least_prior = -np.inf
@@ -303,8 +340,11 @@ def test_shortlist_includes_what_it_is_told(papers):
 def test_a_quick_look_never_misses_a_label_that_is_asked(papers):
     """Asked about one label alone, a paper is asked about it exactly where it is among all."""
     resources = Resources.of(ScoreConfig())
-    whole, lexicon, asked = Preparer(resources), resources.shortlister.lexicon, 0
-    looked, every = [whole(paper) for paper in papers], range(0, len(resources.taxonomy), 5)
+    whole = Preparer(resources)
+    lexicon = resources.shortlister.lexicon
+    asked = 0
+    looked = [whole(paper) for paper in papers]
+    every = range(0, len(resources.taxonomy), 5)
     for n in every:
         alone = Preparer(resources, frozenset({resources.taxonomy.labels[n].tdm}))
         for paper, all_labels in zip(papers, looked, strict=True):
@@ -393,7 +433,8 @@ def test_a_damaged_calibrator_is_named(tmp_path):
 
 
 def test_threshold_counts_gold_that_no_row_stands_for():
-    probability, truth = np.array([0.9, 0.6, 0.3], np.float32), np.array([True, False, True])
+    probability = np.array([0.9, 0.6, 0.3], np.float32)
+    truth = np.array([True, False, True])
     assert micro_f1(probability >= 0.5, truth, 3) == pytest.approx(2 / 5)
     random = np.random.default_rng(0)
     probability = random.beta(0.3, 2, 5_000).astype(np.float32)
@@ -410,7 +451,8 @@ def test_without_calibrator_the_model_decides_at_one_half():
 
 
 def decisions(resources, paper):
-    decider, prepared = Decider(resources, threads=1), Preparer(resources)(paper)
+    decider = Decider(resources, threads=1)
+    prepared = Preparer(resources)(paper)
     return decider(prepared, decider.log_odds([prepared])[0])
 
 
@@ -439,6 +481,8 @@ def test_training_may_start_from_a_pickle(tiny_model, tmp_path):
     (folder / "model.safetensors").unlink()
     torch.save(weights, folder / "pytorch_model.bin")
     model, _ = load_encoder(str(folder), outputs=1)
-    assert torch.equal(model.base_model.embeddings.word_embeddings.weight, weights["bert.embeddings.word_embeddings.weight"])  # fmt: skip  # noqa: E501
+    assert torch.equal(
+        model.base_model.embeddings.word_embeddings.weight, weights["bert.embeddings.word_embeddings.weight"]
+    )
     with pytest.raises(CheckpointError, match=r"model\.safetensors"):
         load_encoder(str(folder))

@@ -19,9 +19,23 @@ from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.read import read_leaderboards
 
 COMMANDS = [
-    "ingest", "index", "score", "leaderboard", "inspect", "plan", "demo", "taxonomy", "show", "site", "nightly", "runs",
-    "matcher", "dataset", "train", "evaluate",
-]  # fmt: skip
+    "ingest",
+    "index",
+    "score",
+    "leaderboard",
+    "inspect",
+    "plan",
+    "demo",
+    "taxonomy",
+    "show",
+    "site",
+    "nightly",
+    "runs",
+    "matcher",
+    "dataset",
+    "train",
+    "evaluate",
+]
 
 
 def call(*args):
@@ -30,7 +44,9 @@ def call(*args):
 
 def command(*args):
     """As a process of its own: what a scheduler sees."""
-    return subprocess.run([sys.executable, "-m", "tdm_ray", *map(str, args)], capture_output=True, text=True, check=False)  # fmt: skip  # noqa: E501
+    return subprocess.run(
+        [sys.executable, "-m", "tdm_ray", *map(str, args)], capture_output=True, text=True, check=False
+    )
 
 
 def test_version():
@@ -49,7 +65,10 @@ def test_every_command_has_help_with_an_example(name):
 def test_errors_are_one_line_with_their_exit_code(tmp_path):
     done = command("score", tmp_path / "nothing", "--out", tmp_path / "out")
     assert done.returncode == 2
-    assert done.stderr == f"tdm-ray: error: {tmp_path}/nothing: no such file or folder; give a file, a folder or a quoted glob\n"  # fmt: skip  # noqa: E501
+    assert done.stderr == (
+        f"tdm-ray: error: {tmp_path}/nothing: no such file or folder; "
+        "give a file, a folder or a quoted glob\n"
+    )
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").touch()
     done = command("ingest", demo_papers(), "--out", tmp_path / "full")
@@ -77,7 +96,8 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
     """Ctrl-C: SIGINT to the process while it works."""
     code = (
         "import os, signal, sys; import tdm_ray.run.run as module; "
-        "module.score_corpus = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT) or __import__('time').sleep(9); "
+        "module.score_corpus = lambda *a, **k: os.kill(os.getpid(), "
+        "signal.SIGINT) or __import__('time').sleep(9); "
         "from tdm_ray.cli import main; sys.argv = ['tdm-ray', 'score', 'x', '--out', 'y']; main()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -86,13 +106,19 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
 
 
 def test_a_few_papers_are_scored_without_ray(tmp_path):
-    """From the prompt to the leaderboards of three papers; Ray is never imported, and the reason is printed."""
+    """From the prompt to the leaderboards of three papers; Ray is never imported, and the reason is
+    printed."""
     papers = [Path(demo_papers()) / name for name in ("1511.06581.md", "1512.03385.tei.xml", "1605.07146.md")]
-    code = "import sys; from tdm_ray.cli import app; app(sys.argv[1:], standalone_mode=False); assert 'ray' not in sys.modules"  # noqa: E501
+    code = (
+        "import sys; from tdm_ray.cli import app; app(sys.argv[1:], "
+        "standalone_mode=False); assert 'ray' not in sys.modules"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "score", *map(str, papers), "--out", str(tmp_path / "out")],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     assert "papers in 3 = scored 3" in done.stdout
     assert "engine=local" in done.stderr
@@ -100,8 +126,13 @@ def test_a_few_papers_are_scored_without_ray(tmp_path):
 
 
 def test_help_does_not_load_ray_or_torch():
-    script = "import sys, tdm_ray.cli; print([m for m in ('ray', 'torch', 'transformers') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout == "[]\n"
+    script = (
+        "import sys, tdm_ray.cli; print([m for m in ('ray', 'torch', 'transformers') if m in sys.modules])"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+        == "[]\n"
+    )
 
 
 def test_taxonomy():
@@ -113,7 +144,13 @@ def test_taxonomy():
 
 def test_inspect_shows_every_step(tmp_path):
     found = call("inspect", demo_papers(), "--id", "1512.03385").output
-    for step in ("1. the paper", "2. the premise", "3. the shortlist", "4. the best label's pair", "5. decisions"):
+    for step in (
+        "1. the paper",
+        "2. the premise",
+        "3. the shortlist",
+        "4. the best label's pair",
+        "5. decisions",
+    ):
         assert step in found
     assert "Deep Residual Learning" in found
     facts = json.loads(call("inspect", demo_papers(), "--id", "1512.03385", "--json").output)
@@ -129,7 +166,8 @@ def test_inspect_names_a_paper_that_is_not_there():
 
 
 def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
-    """The whole road with the model that ships: every demo paper, every leaderboard it should be on at best."""
+    """The whole road with the model that ships: every demo paper, every leaderboard it should be on at
+    best."""
     out = tmp_path / "demo"
     done = call("demo", "--out", out)
     assert done.exit_code == 0
@@ -140,8 +178,11 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
         expected = {tuple(row.values())[:4] for row in csv.DictReader(file, delimiter="\t")}
     right = shown & expected
     assert {key[0] for key in expected} - {key[0] for key in right} == set(), "papers on no right leaderboard"
-    precision, recall = len(right) / len(shown), len(right) / len(expected)
-    assert precision > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; wrong: {sorted(shown - expected)}"
+    precision = len(right) / len(shown)
+    recall = len(right) / len(expected)
+    assert precision > 0.5, (
+        f"precision {precision:.2f}, recall {recall:.2f}; wrong: {sorted(shown - expected)}"
+    )
     assert recall > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; missed: {sorted(expected - shown)}"
     assert call("leaderboard", out, "--format", "csv", "--format", "json").exit_code == 0
     written = {"leaderboards.csv", "leaderboards.json", "merge_candidates.parquet"}
@@ -155,21 +196,47 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
 
 @pytest.fixture
 def boards(tmp_path):
-    evidence = {"kind": "cell", "text": "76.1", "caption": "Table 1", "row_headers": ["Ours"], "table": 0,
-                "column_headers": ["top-1"], "row": []}  # fmt: skip
+    evidence = {
+        "kind": "cell",
+        "text": "76.1",
+        "caption": "Table 1",
+        "row_headers": ["Ours"],
+        "table": 0,
+        "column_headers": ["top-1"],
+        "row": [],
+    }
     rows = [
-        {"task": "Image Classification", "dataset": dataset, "metric": "Top-1", "direction": "higher", "rank": rank,
-         "paper_id": paper, "title": f"[bold]{paper}[/]", "score": 76.1, "score_text": "76.1", "probability": 0.9,
-         "evidence": evidence, "published": None, "outlier": False, "was_best": False}
-        for dataset, rank, paper in (("ImageNet", 1, "1512.03385v2"), ("ImageNet V2", 1, "p"), ("ImageNet V2", 2, "q"))
-    ]  # fmt: skip
+        {
+            "task": "Image Classification",
+            "dataset": dataset,
+            "metric": "Top-1",
+            "direction": "higher",
+            "rank": rank,
+            "paper_id": paper,
+            "title": f"[bold]{paper}[/]",
+            "score": 76.1,
+            "score_text": "76.1",
+            "probability": 0.9,
+            "evidence": evidence,
+            "published": None,
+            "outlier": False,
+            "was_best": False,
+        }
+        for dataset, rank, paper in (
+            ("ImageNet", 1, "1512.03385v2"),
+            ("ImageNet V2", 1, "p"),
+            ("ImageNet V2", 2, "q"),
+        )
+    ]
     write_store(tmp_path / "boards", leaderboards=rows)
     return tmp_path / "boards"
 
 
 def test_show_finds_leaderboards_by_words_and_papers_by_id(boards):
     both = call("show", "top-1", "imagenet", "--from", boards)
-    assert both.output.index("ImageNet V2 · Top-1") < both.output.index("ImageNet · Top-1")  # the larger one first
+    assert both.output.index("ImageNet V2 · Top-1") < both.output.index(
+        "ImageNet · Top-1"
+    )  # the larger one first
     assert "[bold]q[/]" in both.output  # no markup of ours
     (one,) = json.loads(call("show", "imagenet v2", "--from", boards, "--json").output)
     assert (one["dataset"], len(one["entries"])) == ("ImageNet V2", 2)

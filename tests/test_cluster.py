@@ -34,8 +34,12 @@ PLAIN = {
     ("rbac.authorization.k8s.io/v1", "RoleBinding"): ("roleRef", "subjects"),
 }
 TOP = {"apiVersion", "kind", "metadata"}
-# README, Measured: what a driver, a preparing actor and a model actor take, in GB; CUDA and its kernels come on top.
-DRIVER, PREPARER, MODEL, CUDA = 0.8, 0.7, 1.3, 4.0
+# README, Measured: what a driver, a preparing actor and a model actor take, in GB; CUDA and its kernels come
+# on top.
+DRIVER = 0.8
+PREPARER = 0.7
+MODEL = 1.3
+CUDA = 4.0
 OBJECTS = 0.3  # the share of a node's memory that Ray keeps for objects
 OTHERS = 2  # CPUs to read, write and resume with
 
@@ -46,14 +50,22 @@ def documents(path):
 
 def night():
     """The RayJob that the ConfigMap of nightly.yaml holds, as the CronJob's pod would make it."""
-    (text,) = [d["data"]["rayjob.yaml"] for d in documents(KUBERAY / "nightly.yaml") if d["kind"] == "ConfigMap"]
-    text = text.replace("NIGHT_UID", "00000000-0000-0000-0000-000000000000").replace("NIGHT", "tdm-nightly-29387461")
+    (text,) = [
+        d["data"]["rayjob.yaml"] for d in documents(KUBERAY / "nightly.yaml") if d["kind"] == "ConfigMap"
+    ]
+    text = text.replace("NIGHT_UID", "00000000-0000-0000-0000-000000000000").replace(
+        "NIGHT", "tdm-nightly-29387461"
+    )
     return yaml.safe_load(text)
 
 
 def everything():
     """(where it stands, document) of every Kubernetes object, the one inside the ConfigMap included."""
-    found = [(f"{path.name}: {d.get('kind')}", d) for path in sorted(KUBERAY.glob("*.yaml")) for d in documents(path)]
+    found = [
+        (f"{path.name}: {d.get('kind')}", d)
+        for path in sorted(KUBERAY.glob("*.yaml"))
+        for d in documents(path)
+    ]
     return [*found, ("nightly.yaml: embedded RayJob", night())]
 
 
@@ -105,13 +117,15 @@ def amount(quantity):
 
 
 def strict(schema):
-    """A CRD's structural schema as JSON schema: the API server prunes what it does not know, here it is an error."""
+    """A CRD's structural schema as JSON schema: the API server prunes what it does not know, here it is an
+    error."""
     if schema.get("x-kubernetes-int-or-string"):
         return {"type": ["integer", "string"]}
     kept = {
         k: v
         for k, v in schema.items()
-        if k in ("type", "required", "enum", "pattern", "minimum", "maximum", "minItems", "maxItems", "minLength")
+        if k
+        in ("type", "required", "enum", "pattern", "minimum", "maximum", "minItems", "maxItems", "minLength")
     }
     if schema.get("nullable"):
         kept["type"] = [schema["type"], "null"]
@@ -154,7 +168,8 @@ def test_kuberay_knows_every_field(crds, document):
 
 @pytest.mark.parametrize("document", ray_objects())
 def test_a_misspelt_field_would_be_seen(crds, document):
-    """Each field in turn, at every depth, but below what KubeRay leaves open (names of labels, resources, ...)."""
+    """Each field in turn, at every depth, but below what KubeRay leaves open (names of labels, resources,
+    ...)."""
     free = {"labels", "annotations", "nodeSelector", "requests", "limits", "rayStartParams", "metadata"}
     paths = [p for p, n in walk(document["spec"]) if isinstance(n, dict) and not free & set(p.split("/"))]
     assert len(paths) > 20
@@ -176,7 +191,8 @@ def test_only_known_kinds_with_what_they_need():
         assert document["kind"] == "Namespace" or document["metadata"]["namespace"] == "tdm-ray", where
 
 
-# The fields of the plain kinds, outside pods and rules: enough for what is written here, and for a typo to be seen.
+# The fields of the plain kinds, outside pods and rules: enough for what is written here, and for a typo to be
+# seen.
 CRON = {"schedule", "timeZone", "concurrencyPolicy", "startingDeadlineSeconds", "suspend", "jobTemplate"} | {
     "successfulJobsHistoryLimit",
     "failedJobsHistoryLimit",
@@ -186,12 +202,14 @@ JOB = {"activeDeadlineSeconds", "backoffLimit", "podFailurePolicy", "template", 
 
 def test_plain_kinds_have_no_misspelt_fields(crds):
     """KubeRay's CRDs hold Kubernetes' own schemas of pods and of a network policy's rules."""
-    (cron,), (policy,) = objects("CronJob"), objects("NetworkPolicy")
+    (cron,) = objects("CronJob")
+    (policy,) = objects("NetworkPolicy")
     job = cron["spec"]["jobTemplate"]["spec"]
     assert set(cron["spec"]) <= CRON
     assert set(job) <= JOB
     ray_job, cluster = (
-        crds["ray.io/v1", kind].schema["properties"]["spec"]["properties"] for kind in ("RayJob", "RayCluster")
+        crds["ray.io/v1", kind].schema["properties"]["spec"]["properties"]
+        for kind in ("RayJob", "RayCluster")
     )
     pod = jsonschema.Draft202012Validator(ray_job["submitterPodTemplate"])
     assert [e.message for e in pod.iter_errors(job["template"])] == []
@@ -210,7 +228,8 @@ def test_one_object_a_name():
 
 def test_the_nights_do_not_overlap_and_a_failed_one_fails_its_job():
     (cron,) = objects("CronJob")
-    spec, job = cron["spec"], cron["spec"]["jobTemplate"]["spec"]
+    spec = cron["spec"]
+    job = cron["spec"]["jobTemplate"]["spec"]
     assert spec["concurrencyPolicy"] == "Forbid"
     ray_job = night()["spec"]
     tries = ray_job["backoffLimit"] + 1
@@ -222,8 +241,10 @@ def test_the_nights_do_not_overlap_and_a_failed_one_fails_its_job():
     assert job["template"]["spec"]["restartPolicy"] == "Never"  # what a podFailurePolicy asks for
     assert exits["containerName"] == container["name"]
     assert f"exit {exits['values'][0]}" in container["args"][0]
-    # KubeRay submits by a Job of the RayJob's own name, which must not be the night's Job; and names are short.
-    name, owner = night()["metadata"]["name"], night()["metadata"]["ownerReferences"][0]
+    # KubeRay submits by a Job of the RayJob's own name, which must not be the night's Job; and names are
+    # short.
+    name = night()["metadata"]["name"]
+    owner = night()["metadata"]["ownerReferences"][0]
     assert name == f"{owner['name']}-ray"
     assert 'night="$JOB-ray"' in container["args"][0]
     assert len(name) <= 47
@@ -296,9 +317,12 @@ def layout_on(monkeypatch, cpus, gpus):
 def test_a_worker_holds_what_a_run_puts_on_it(group, monkeypatch):
     """A cluster of one such worker: the layout fits its CPUs, and the actors its memory."""
     (container,) = group["template"]["spec"]["containers"]
-    limits, requests = container["resources"]["limits"], container["resources"]["requests"]
+    limits = container["resources"]["limits"]
+    requests = container["resources"]["requests"]
     assert limits == requests  # Ray takes the limits for what it has
-    cpus, memory, gpus = amount(limits["cpu"]), amount(limits["memory"]), int(limits.get("nvidia.com/gpu", 0))
+    cpus = amount(limits["cpu"])
+    memory = amount(limits["memory"])
+    gpus = int(limits.get("nvidia.com/gpu", 0))
     found = layout_on(monkeypatch, int(cpus), gpus)
     assert found.actors == (gpus or found.actors)
     assert found.actors + found.preparers + OTHERS <= cpus
@@ -306,22 +330,25 @@ def test_a_worker_holds_what_a_run_puts_on_it(group, monkeypatch):
     assert needed * 1e9 <= (1 - OBJECTS) * memory
     if gpus:  # a GPU waits for its papers
         assert found.preparers / gpus >= 10
-        assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in group["template"]["spec"][
-            "tolerations"
-        ]
+        assert {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"} in group["template"][
+            "spec"
+        ]["tolerations"]
 
 
 @pytest.mark.parametrize(("name", "spec"), clusters())
 def test_the_head_holds_a_driver(name, spec):
     (container,) = spec["headGroupSpec"]["template"]["spec"]["containers"]
     memory = amount(container["resources"]["limits"]["memory"])
-    assert (1 - OBJECTS) * memory >= (DRIVER + 1.5) * 1e9  # Ray's own services take about as much as two drivers
+    assert (1 - OBJECTS) * memory >= (
+        DRIVER + 1.5
+    ) * 1e9  # Ray's own services take about as much as two drivers
 
 
 def test_spot_first_and_on_demand_where_there_is_none():
     spec = documents(KUBERAY / "raycluster.yaml")[0]["spec"]
     gpu = {g["groupName"]: g for g in spec["workerGroupSpecs"] if g["groupName"].startswith("gpu")}
-    spot, other = gpu["gpu-spot"], gpu["gpu-on-demand"]
+    spot = gpu["gpu-spot"]
+    other = gpu["gpu-on-demand"]
     assert (spot["priority"], other["priority"]) == (10, 0)
     assert spot["minReplicas"] == other["minReplicas"] == 0
     assert spot["labels"] == {"ray.io/market-type": "spot"}
@@ -353,7 +380,9 @@ def test_versions_are_those_of_the_package():
     assert images == {IMAGE}
     for path in (CLUSTER / "aws.yaml", CLUSTER / "README.md", CLUSTER / "Dockerfile"):
         assert set(re.findall(r"tdm-ray:[\w.]+", path.read_text())) <= {IMAGE}, path.name
-        assert set(re.findall(r"\bRay (\d+\.\d+)", path.read_text())) <= {PINS["ray"].rpartition(".")[0]}, path.name
+        assert set(re.findall(r"\bRay (\d+\.\d+)", path.read_text())) <= {PINS["ray"].rpartition(".")[0]}, (
+            path.name
+        )
 
 
 @pytest.fixture
@@ -395,7 +424,8 @@ def test_machines_fit_the_code(aws, monkeypatch):
     assert types["gpu-spot"]["node_config"] == types["gpu-on-demand"]["node_config"]
     assert types["gpu-spot"]["priority"] > types["gpu-on-demand"]["priority"]
     # The first start of the head, then of workers: token on, dashboard on the machine itself.
-    head, worker = aws["head_start_ray_commands"][-1], aws["worker_start_ray_commands"][-1]
+    head = aws["head_start_ray_commands"][-1]
+    worker = aws["worker_start_ray_commands"][-1]
     assert "RAY_AUTH_MODE=token" in head
     assert "RAY_AUTH_MODE=token" in worker
     assert "--dashboard-host=127.0.0.1" in head
@@ -406,7 +436,9 @@ def test_machines_fit_the_code(aws, monkeypatch):
 
 def dockerfile():
     """(instruction, rest) of each line, continued ones joined."""
-    text = re.sub(r"^\s*#.*\n", "", (CLUSTER / "Dockerfile").read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    text = re.sub(r"^\s*#.*\n", "", (CLUSTER / "Dockerfile").read_text(), flags=re.MULTILINE).replace(
+        "\\\n", " "
+    )
     return [tuple(line.split(maxsplit=1)) for line in text.splitlines() if line.strip()]
 
 
@@ -430,7 +462,10 @@ def test_dockerfile_python_and_user():
     assert lines[-1] == ("USER", "1000")
     runs = " ".join(rest for what, rest in lines if what == "RUN")
     users = {
-        c["securityContext"]["runAsUser"] for p in pods() for c in p.values[0]["containers"] if c["image"] == IMAGE
+        c["securityContext"]["runAsUser"]
+        for p in pods()
+        for c in p.values[0]["containers"]
+        if c["image"] == IMAGE
     }
     assert users == {1000}
     assert "--uid 1000" in runs
@@ -473,4 +508,6 @@ def test_no_secret_stands_in_a_file(path):
 
 def test_readme_names_every_file():
     said = (CLUSTER / "README.md").read_text()
-    assert [p.name for p in texts() if p.parent != ROOT and p.name not in said and p.name != "README.md"] == []
+    assert [
+        p.name for p in texts() if p.parent != ROOT and p.name not in said and p.name != "README.md"
+    ] == []

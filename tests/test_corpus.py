@@ -54,8 +54,10 @@ def dump(tmp_path):
     """Two tars of e-prints, good and bad, with their manifest."""
     folder = tmp_path / "src"
     folder.mkdir()
-    good, bad = list(EPRINTS.values())[:12], list(REJECTED.values())
-    one, two = folder / "arXiv_src_2401_001.tar", folder / "arXiv_src_2402_001.tar"
+    good = list(EPRINTS.values())[:12]
+    bad = list(REJECTED.values())
+    one = folder / "arXiv_src_2401_001.tar"
+    two = folder / "arXiv_src_2402_001.tar"
     write_tar(one, {f"2401/2401.{i:05d}.gz": e.packed for i, e in enumerate(good)})
     members = {f"2402/2402.{i:05d}.gz": data for i, (data, _) in enumerate(bad)}
     members |= {"2402/2402.00099.pdf": b"%PDF-1.4", "2402/hep-th0203001.gz": good[0].packed}
@@ -91,7 +93,8 @@ def test_a_second_run_reads_only_what_is_new_or_has_changed(dump, tmp_path):
     assert (again.papers, again.read) == (first.papers, first.read)
     before, _ = corpus(out)
     changed = article(
-        next(iter(EPRINTS.values())).files[""].decode()[:0] + r"\begin{tabular}{ll} A & B \\ C & 7 \end{tabular}"
+        next(iter(EPRINTS.values())).files[""].decode()[:0]
+        + r"\begin{tabular}{ll} A & B \\ C & 7 \end{tabular}"
     )
     write_tar(dump / "arXiv_src_2402_001.tar", {"2402/2402.00000.gz": gzip.compress(changed)})
     write_tar(dump / "arXiv_src_2403_001.tar", {"2403/2403.00001.gz": gzip.compress(changed)})
@@ -142,10 +145,15 @@ def test_versions_and_a_tei_for_a_pdf(tmp_path):
 
 @pytest.mark.parametrize(("change", "detail"), [("size", "bytes"), ("items", "items"), ("md5", "md5")])
 def test_a_tar_that_is_not_as_the_manifest_says(dump, change, detail):
-    tar, manifest = dump / "arXiv_src_2401_001.tar", dump / "arXiv_src_manifest.xml"
+    tar = dump / "arXiv_src_2401_001.tar"
+    manifest = dump / "arXiv_src_manifest.xml"
     text = manifest.read_text()
     told = read_manifest(str(manifest))[tar.name]
-    wrong = {"size": (str(told.size), "7"), "items": (f">{told.items}<", ">13<"), "md5": (told.md5, "0" * 32)}[change]
+    wrong = {
+        "size": (str(told.size), "7"),
+        "items": (f">{told.items}<", ">13<"),
+        "md5": (told.md5, "0" * 32),
+    }[change]
     manifest.write_text(text.replace(*wrong))
     found = list(read_papers(str(tar)))
     assert sum(r.paper is not None for r in found) == 12
@@ -169,7 +177,9 @@ def test_a_tar_of_a_project_is_one_eprint(tmp_path):
     assert found.paper.paper_id == "2401.00001"
 
 
-@pytest.mark.parametrize("text", ["<html/>", "<arXivSRC/>", "<arXivSRC><file><size>x</size></file></arXivSRC>", "no"])
+@pytest.mark.parametrize(
+    "text", ["<html/>", "<arXivSRC/>", "<arXivSRC><file><size>x</size></file></arXivSRC>", "no"]
+)
 def test_a_manifest_that_is_none(tmp_path, text):
     (tmp_path / "m.xml").write_text(text)
     with pytest.raises(InputError, match="not a manifest"):
@@ -177,19 +187,31 @@ def test_a_manifest_that_is_none(tmp_path, text):
 
 
 def entry(number, categories="cs.CL", day="Mon, 2 Apr 2007 19:18:42 GMT", versions=1):
-    return json.dumps({
-        "id": number, "title": f"The title\n of {number}", "abstract": "  What the snapshot says.\n",
-        "categories": categories, "versions": [{"version": f"v{i + 1}", "created": day} for i in range(versions)],
-    })  # fmt: skip
+    return json.dumps(
+        {
+            "id": number,
+            "title": f"The title\n of {number}",
+            "abstract": "  What the snapshot says.\n",
+            "categories": categories,
+            "versions": [{"version": f"v{i + 1}", "created": day} for i in range(versions)],
+        }
+    )
 
 
 @pytest.fixture
 def snapshot(tmp_path):
     path = tmp_path / "snapshot.json"
-    path.write_text("\n".join([
-        entry("2401.00000", "cs.CL stat.ML"), entry("2401.00001", "math.CO"),
-        entry("2401.00002", "cs.LG", "Tue, 2 Jan 2024 00:00:00 GMT"), entry("2401.00003", "cs.LG", versions=2),
-    ]) + "\n")  # fmt: skip
+    path.write_text(
+        "\n".join(
+            [
+                entry("2401.00000", "cs.CL stat.ML"),
+                entry("2401.00001", "math.CO"),
+                entry("2401.00002", "cs.LG", "Tue, 2 Jan 2024 00:00:00 GMT"),
+                entry("2401.00003", "cs.LG", versions=2),
+            ]
+        )
+        + "\n"
+    )
     return path
 
 
@@ -217,7 +239,9 @@ def test_a_parsed_paper_keeps_its_text(snapshot, tmp_path):
     """Its hash is that of its text: only dates and categories are added."""
     write_metadata(str(snapshot), str(tmp_path / "m.parquet"))
     paper = Paper("2401.00000", "Mine", "My own.", [Section("", "x")], source="tei")
-    (row,) = Select(Selection(), str(tmp_path / "m.parquet"))(readings_table([Reading("f", paper)])).to_pylist()
+    (row,) = Select(Selection(), str(tmp_path / "m.parquet"))(
+        readings_table([Reading("f", paper)])
+    ).to_pylist()
     assert (row["title"], row["abstract"], row["categories"]) == ("Mine", "My own.", ["cs.CL", "stat.ML"])
     assert Paper.from_row(row).content_hash == row["content_hash"]
 
@@ -235,9 +259,14 @@ def test_days_are_checked():
 
 def test_the_real_metadata(real_data, tmp_path):
     path = str(tmp_path / "m.parquet")
-    assert write_metadata(str(real_data / "metadata" / "arxiv-metadata-oai-snapshot.sample.jsonl"), path) == 200
+    assert (
+        write_metadata(str(real_data / "metadata" / "arxiv-metadata-oai-snapshot.sample.jsonl"), path) == 200
+    )
     first = read_table(path, METADATA).slice(0, 1).to_pylist()[0]
-    assert first["title"] == "Calculation of prompt diphoton production cross sections at Tevatron and LHC energies"
+    assert (
+        first["title"]
+        == "Calculation of prompt diphoton production cross sections at Tevatron and LHC energies"
+    )
     assert (str(first["published"]), first["categories"]) == ("2007-04-02", ["hep-ph"])
     manifest = read_manifest(str(real_data / "metadata" / "arXiv_src_manifest.2025-02.xml.gz"))
     assert (len(manifest), sum(e.items for e in manifest.values())) == (9547, 2_657_110)
@@ -245,7 +274,9 @@ def test_the_real_metadata(real_data, tmp_path):
 
 def test_metadata_through_a_whole_ingestion(dump, snapshot, tmp_path):
     config = IngestConfig(metadata=str(snapshot), selection=Selection(categories=("cs.*",)))
-    summary = ingest_corpus(str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL, engine="local")
+    summary = ingest_corpus(
+        str(dump / "arXiv_src_2401_001.tar"), str(tmp_path / "out"), config, SMALL, engine="local"
+    )
     papers, _ = corpus(tmp_path / "out")
     assert papers["title"].to_pylist() == [f"The title of 2401.0000{i}" for i in (0, 2, 3)]
     assert set(papers["abstract"].to_pylist()) == {"What the snapshot says."}
@@ -329,7 +360,8 @@ ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8), 
 
 @pytest.mark.slow
 def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
-    """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read again."""
+    """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read
+    again."""
     folder = tmp_path / "src"
     folder.mkdir()
     packed = [eprint.packed for eprint in EPRINTS.values()][:12]
@@ -343,7 +375,11 @@ def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     command = [sys.executable, "-c", KILLED, str(folder), str(out)]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})
     deadline = time.monotonic() + 120
-    while len(list(out.glob("_staging/**/*.parquet"))) < 6 and driver.poll() is None and time.monotonic() < deadline:
+    while (
+        len(list(out.glob("_staging/**/*.parquet"))) < 6
+        and driver.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()

@@ -28,7 +28,12 @@ def write(folder, gold, *, counts=9, text="We report results."):
     lines = [f"{p}.pdf\t" + "$".join(f"{LABELS[i]}#{i}" for i in found) for p, found in gold.items()]
     (folder / "gold.tsv").write_text("\n".join(lines) + "\n")
     (folder / "taxonomy.tsv").write_text("".join(f"{label}\t{counts}\n" for label in LABELS))
-    return [str(folder / "papers.jsonl")], [str(folder / "gold.tsv")], str(folder / "taxonomy.tsv"), str(folder / "out")
+    return (
+        [str(folder / "papers.jsonl")],
+        [str(folder / "gold.tsv")],
+        str(folder / "taxonomy.tsv"),
+        str(folder / "out"),
+    )
 
 
 def sides(out, config):
@@ -47,23 +52,35 @@ def labels_of(paper, annotated):
 
 papers_with_gold = st.dictionaries(
     st.builds(lambda n, v: f"20{n:02d}.00001{v}", st.integers(0, 40), st.sampled_from(["", "v1", "v2"])),
-    st.sets(st.integers(0, len(LABELS) - 1), max_size=8), min_size=6, max_size=30,
-)  # fmt: skip
+    st.sets(st.integers(0, len(LABELS) - 1), max_size=8),
+    min_size=6,
+    max_size=30,
+)
 
 
 # No shrinking: an example makes files, and shrinking one would take minutes.
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow],
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
-)  # fmt: skip
+)
 @given(
     papers_with_gold.filter(lambda gold: any(gold.values()) and len({base_id(p) for p in gold}) > 4),
-    st.sampled_from(["random", "first", "hard"]), st.integers(2, 5), st.integers(1, 6), st.integers(0, 5),
-)  # fmt: skip
+    st.sampled_from(["random", "first", "hard"]),
+    st.integers(2, 5),
+    st.integers(1, 6),
+    st.integers(0, 5),
+)
 def test_what_holds_for_any_gold(gold, negatives, folds, wrong, unknown):
-    """A paper's own TDM is never false, versions share a side, no paper is in two hold-outs, and all counts add up."""
+    """A paper's own TDM is never false, versions share a side, no paper is in two hold-outs, and all counts
+    add up."""
     config = DatasetConfig(
-        negatives=negatives, folds=folds, num_negative_instances=wrong, allowed_unknown=unknown, context="doctaet"
+        negatives=negatives,
+        folds=folds,
+        num_negative_instances=wrong,
+        allowed_unknown=unknown,
+        context="doctaet",
     )
     annotated = {p: found for p, found in gold.items() if found}  # a line without results cannot be written
     with tempfile.TemporaryDirectory() as folder:
@@ -81,7 +98,8 @@ def test_what_holds_for_any_gold(gold, negatives, folds, wrong, unknown):
             by_base.update({base_id(p) for p in frame.paper_id})
     assert not by_base or max(by_base.values()) == 1
     for fold in range(1, folds + 1):
-        train, test = found[fold, "train"], found[fold, "test"]
+        train = found[fold, "train"]
+        test = found[fold, "test"]
         assert not {base_id(p) for p in train.paper_id} & {base_id(p) for p in test.paper_id}
         both = pd.concat([train, test])
         assert both.label.sum() == sum(map(len, annotated.values()))
@@ -91,14 +109,22 @@ def test_what_holds_for_any_gold(gold, negatives, folds, wrong, unknown):
     assert counts["items"] == counts["papers"] == len(annotated)
     for said in facts["sides"]:
         frame = found[said["fold"], said["side"]]
-        assert (said["true"], said["false"], said["papers"]) == (frame.label.sum(), (~frame.label).sum(), frame.paper_id.nunique())  # fmt: skip  # noqa: E501
+        assert (said["true"], said["false"], said["papers"]) == (
+            frame.label.sum(),
+            (~frame.label).sum(),
+            frame.paper_id.nunique(),
+        )
 
 
 def test_unknown_is_false_as_often_as_true(tmp_path):
-    """Papers without a known label give `unknown`; as many with one give it as false, and none beyond the limit."""
+    """Papers without a known label give `unknown`; as many with one give it as false, and none beyond the
+    limit."""
     known = {f"paper{i}": [i] for i in range(10)}
     papers, annotations, taxonomy, out = write(tmp_path, known)
-    more = [{"paper_id": f"none{i}", "title": "t", "abstract": "a", "sections": [], "tables": []} for i in range(6)]
+    more = [
+        {"paper_id": f"none{i}", "title": "t", "abstract": "a", "sections": [], "tables": []}
+        for i in range(6)
+    ]
     with Path(papers[0]).open("a") as file:
         file.writelines(json.dumps(row) + "\n" for row in more)
     with Path(taxonomy).open("a") as file:
@@ -136,7 +162,8 @@ def test_labels_held_out_are_in_no_row(tmp_path):
     *given_files, out = write(tmp_path, gold)
     facts = create_dataset(*given_files, out, config)
     held_out = {
-        line.split("\t")[0].replace("#", "; ") for line in Path(out, "taxonomy-held-out.tsv").read_text().splitlines()
+        line.split("\t")[0].replace("#", "; ")
+        for line in Path(out, "taxonomy-held-out.tsv").read_text().splitlines()
     }
     rows = pd.concat(sides(out, config).values())
     assert 3 <= len(held_out) == facts["labels"]["held_out"] <= 15
@@ -147,12 +174,17 @@ def test_labels_held_out_are_in_no_row(tmp_path):
 
 
 def test_hard_rows_name_the_label_they_ask_for(labelled_files, tmp_path):
-    """Each context of the windows form is chosen for its row; wrong labels are those a paper is easily taken for."""
-    out, config = str(tmp_path / "out"), DatasetConfig(folds=1)
+    """Each context of the windows form is chosen for its row; wrong labels are those a paper is easily taken
+    for."""
+    out = str(tmp_path / "out")
+    config = DatasetConfig(folds=1)
     files = [str(labelled_files / name) for name in ("papers.jsonl", "gold.tsv", "taxonomy.tsv")]
     create_dataset([files[0]], [files[1]], files[2], out, config)
     rows = pd.concat(sides(out, config).values()).query("TDM != @UNKNOWN")
-    named = [tdm.split("; ")[1].split()[0].lower() in context.lower() for tdm, context in zip(rows.TDM, rows.context, strict=True)]  # fmt: skip  # noqa: E501
+    named = [
+        tdm.split("; ")[1].split()[0].lower() in context.lower()
+        for tdm, context in zip(rows.TDM, rows.context, strict=True)
+    ]
     assert pd.Series(named)[rows.label.to_numpy()].mean() > 0.7
     assert rows.groupby("paper_id").context.nunique().min() > 2
     own = rows[rows.label].groupby("paper_id").TDM.apply(lambda x: {t.split("; ")[0] for t in x})
@@ -176,7 +208,9 @@ def test_tsv_has_no_broken_row(tmp_path):
     facts = create_dataset(*given_files, out, config)
     for said in facts["sides"]:
         names = ["label", "paper_id", "TDM", "context"]
-        frame = pd.read_csv(f"{out}/fold{said['fold']}/{said['side']}.tsv", sep="\t", header=None, names=names)
+        frame = pd.read_csv(
+            f"{out}/fold{said['fold']}/{said['side']}.tsv", sep="\t", header=None, names=names
+        )
         assert frame.label.value_counts().to_dict() == {True: said["true"], False: said["false"]}
         assert frame.notna().all().all()
         assert '"Odd" task; A "set"; Metric "x"' in set(frame.TDM)
@@ -191,10 +225,16 @@ def test_bad_input_is_counted_and_named(tmp_path):
         file.write('{"paper_id": "nobody", "title": "t", "abstract": "a"}\n{broken\n')
     with Path(taxonomy).open("a") as file:
         file.write("Gait#CASIA-B#BG#1-2\t7\n")
-    facts = create_dataset(papers, annotations, taxonomy, out, DatasetConfig(negatives="random", context="doctaet"))
+    facts = create_dataset(
+        papers, annotations, taxonomy, out, DatasetConfig(negatives="random", context="doctaet")
+    )
     counts = facts["counts"]
     assert counts["items"] == 14 == counts["papers"] + counts["rejected"] + counts["without_annotation"]
-    assert (counts["rejected"], counts["without_annotation"], counts["annotations_without_paper"]) == (1, 1, 1)
+    assert (counts["rejected"], counts["without_annotation"], counts["annotations_without_paper"]) == (
+        1,
+        1,
+        1,
+    )
     assert counts["broken_annotations"] == len(facts["broken"]) == 4
     assert "line 13: 0 tabs instead of one" in facts["broken"]
     assert any("'A#B#C#D#1' is not task#dataset#metric#score" in line for line in facts["broken"])

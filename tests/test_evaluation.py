@@ -1,4 +1,5 @@
-"""Figures against numbers worked out by hand and against the definitions; reports of both protocols, end to end."""
+"""Figures against numbers worked out by hand and against the definitions; reports of both protocols, end to
+end."""
 
 import json
 from pathlib import Path
@@ -39,7 +40,10 @@ def test_figures_by_hand():
     unknown = f1_figures(with_unknown(decided), with_unknown(gold))
     assert unknown["micro_f1"] == pytest.approx(2 * 3 / (4 + 5))  # the third paper is rightly unknown
     tasks = by_group(decided, gold, ["a", "b", "b", "c"])
-    assert [(t["group"], t["gold"], t["decided"], t["micro_f1"]) for t in tasks] == [("a", 2, 2, 1.0), ("b", 2, 1, 0.0)]
+    assert [(t["group"], t["gold"], t["decided"], t["micro_f1"]) for t in tasks] == [
+        ("a", 2, 2, 1.0),
+        ("b", 2, 1, 0.0),
+    ]
 
 
 def test_scores_by_hand():
@@ -52,10 +56,23 @@ def test_scores_by_hand():
 
     def row(tdm, probability, text=None):
         evidence = {"kind": "cell", "text": text or "", "row_headers": [], "column_headers": []}
-        return {"paper_id": "p", "task": tdm.task, "dataset": tdm.dataset, "metric": tdm.metric, "evidence": evidence,
-                "probability": probability, "score_text": text, "score": float(text.split()[0]) if text else None}  # fmt: skip  # noqa: E501
+        return {
+            "paper_id": "p",
+            "task": tdm.task,
+            "dataset": tdm.dataset,
+            "metric": tdm.metric,
+            "evidence": evidence,
+            "probability": probability,
+            "score_text": text,
+            "score": float(text.split()[0]) if text else None,
+        }
 
-    rows = [row(tdms[0], 0.9, "91.2 ± 0.3"), row(tdms[1], 0.8, "80.0"), row(tdms[2], 0.7), row(tdms[2], 0.1, "12.3")]
+    rows = [
+        row(tdms[0], 0.9, "91.2 ± 0.3"),
+        row(tdms[1], 0.8, "80.0"),
+        row(tdms[2], 0.7),
+        row(tdms[2], 0.1, "12.3"),
+    ]
     found = score_figures(pa.Table.from_pylist(rows, schema=PREDICTIONS), 0.5, [paper], gold, taxonomy)
     assert (found["predictions"], found["with_score"], found["right"]) == (3, 2, 1)
     assert found["tdms"] == {"precision": 1 / 2, "recall": 1 / 3, "micro_f1": pytest.approx(2 / 5)}
@@ -73,7 +90,8 @@ def test_figures_hold_for_any_decisions(seed):
     best = best_f1(probability, gold)
     for threshold in (0.2, 0.5, 0.9, best["threshold"]):
         found = f1_figures((probability >= threshold).astype(np.float32), gold)
-        p, r = found["precision"], found["recall"]
+        p = found["precision"]
+        r = found["recall"]
         assert found["micro_f1"] == pytest.approx(2 * p * r / (p + r) if p + r else 0)
         assert found["micro_f1"] <= best["micro_f1"] + 1e-9
     assert found["micro_f1"] == pytest.approx(best["micro_f1"])
@@ -93,13 +111,19 @@ def test_calibration_of_what_is_calibrated():
 
 @pytest.fixture(scope="module")
 def files(labelled_files):
-    return [str(labelled_files / "papers.jsonl")], [str(labelled_files / "gold.tsv")], str(labelled_files / "taxonomy.tsv")  # fmt: skip  # noqa: E501
+    return (
+        [str(labelled_files / "papers.jsonl")],
+        [str(labelled_files / "gold.tsv")],
+        str(labelled_files / "taxonomy.tsv"),
+    )
 
 
 def test_the_whole_taxonomy(ray_session, files, tiny_model, tmp_path):
     papers, annotations, taxonomy = files
     config = ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8, index=str(tmp_path / "index"))
-    index_corpus(papers, annotations, ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8), config.index)
+    index_corpus(
+        papers, annotations, ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8), config.index
+    )
     held_out = tmp_path / "held-out.tsv"
     held_out.write_text("".join(Path(taxonomy).read_text().splitlines(keepends=True)[::4]))
     text = evaluate(papers, annotations, str(tmp_path / "out"), config, held_out_labels=str(held_out))

@@ -1,4 +1,5 @@
-"""Scores and evidence: what counts as a candidate, tables out of order, a matcher that learns, and what ships."""
+"""Scores and evidence: what counts as a candidate, tables out of order, a matcher that learns, and what
+ships."""
 
 import csv
 import json
@@ -38,7 +39,8 @@ def resources():
 
 @pytest.fixture(scope="module")
 def prove(resources):
-    preparer, extractor = Preparer(resources), Extractor(resources)
+    preparer = Preparer(resources)
+    extractor = Extractor(resources)
 
     def prove(paper):
         prepared = preparer(paper)
@@ -53,21 +55,30 @@ def paper(*tables, text="", title="Squeeze nets"):
 
 
 def test_candidates_know_their_place():
-    """Two rows, two columns and a sentence: headers, ranks by value, order, and which numbers count at all."""
+    """Two rows, two columns and a sentence: headers, ranks by value, order, and which numbers count at
+    all."""
     grid = [["Model", "MNIST", "CIFAR-10"], ["Base", "98.1", "90.0/91.0"], ["Ours", "99.1 ± 0.1", "93.5"]]
-    found = candidates_of(paper(table_of_grid("Table 1. Accuracy.", grid), text="We reach 99.1 % on MNIST in 2019."))
+    found = candidates_of(
+        paper(table_of_grid("Table 1. Accuracy.", grid), text="We reach 99.1 % on MNIST in 2019.")
+    )
     assert [n.value for n in found.numbers] == [98.1, 99.1, 93.5, 99.1]
     assert [found.contexts[c] for c in found.beside] == ["Base", "Ours", "Ours", ""]
     assert [found.contexts[c] for c in found.above] == ["MNIST", "MNIST", "CIFAR-10", ""]
     assert found.kinds.tolist() == [CELL, CELL, CELL, TEXT]
     assert found.printed[1] == "99.1 ± 0.1"
-    in_row, in_column = found.places[:3, 0], found.places[:3, 1]
+    in_row = found.places[:3, 0]
+    in_column = found.places[:3, 1]
     np.testing.assert_allclose(in_column, [0.25, 0.75, np.nan])
     np.testing.assert_allclose(in_row, [np.nan, 0.75, 0.25])
 
 
 def test_candidates_know_what_comes_after_them():
-    grid = [["Model", "MNIST", "SVHN"], ["Base", "98.1", "90.0"], ["Ours", "99.1", "93.5"], ["Ours+", "99.2", ""]]
+    grid = [
+        ["Model", "MNIST", "SVHN"],
+        ["Base", "98.1", "90.0"],
+        ["Ours", "99.1", "93.5"],
+        ["Ours+", "99.2", ""],
+    ]
     after = [PLACES.index(name) for name in ("rows_below", "after_in_row", "below_in_column")]
     places = candidates_of(paper(table_of_grid("", grid))).places[:, after]
     assert places.tolist() == [[2, 1, 2], [2, 0, 1], [1, 1, 1], [1, 0, 0], [0, 0, 0]]
@@ -82,7 +93,9 @@ def test_the_deviation_of_a_number_is_no_candidate():
 
 
 def test_a_caption_comes_before_the_raw_text_that_a_parser_left_with_it():
-    table = PaperTable("Model MNIST Ours 99.1 Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])])
+    table = PaperTable(
+        "Table 3: Accuracy.", [Cell("99.1", False, ["Ours"], ["MNIST"])], "Model MNIST Ours 99.1"
+    )
     found = candidates_of(paper(table))
     assert found.contexts[found.about[0]] == "Table 3: Accuracy. Model MNIST Ours 99.1"
 
@@ -96,12 +109,17 @@ ODD = {
         "Accuracy on ImageNet", [["a", "Top 1 Accuracy"], ["b"], ["Ours", "77.1", "3", "4"], []]
     ),
     "no header": PaperTable("ImageNet Top 1 Accuracy", [Cell("77.1"), Cell("x"), Cell("")]),
-    "three numbers": PaperTable("ImageNet Top 1 Accuracy", [Cell("77.1 78.2 79.3", True, ["Ours"], ["ImageNet"])]),
-    "not a number": PaperTable("ImageNet Top 1 Accuracy", [Cell("NaN", True, ["Ours"], ["ImageNet"]), Cell("nan")]),
+    "three numbers": PaperTable(
+        "ImageNet Top 1 Accuracy", [Cell("77.1 78.2 79.3", True, ["Ours"], ["ImageNet"])]
+    ),
+    "not a number": PaperTable(
+        "ImageNet Top 1 Accuracy", [Cell("NaN", True, ["Ours"], ["ImageNet"]), Cell("nan")]
+    ),
     "beyond all": PaperTable("ImageNet Top 1 Accuracy", [Cell("1e308", True, ["Ours"], ["ImageNet"])]),
     "nothing": PaperTable("", []),
     "10,000 cells": PaperTable(
-        "ImageNet", [Cell(f"{i % 97}.{i % 7}", False, [f"r{i // 100}"], [f"c{i % 100}"]) for i in range(10_000)]
+        "ImageNet",
+        [Cell(f"{i % 97}.{i % 7}", False, [f"r{i // 100}"], [f"c{i % 100}"]) for i in range(10_000)],
     ),
 }
 
@@ -117,10 +135,12 @@ def test_odd_tables_end_in_no_false_certainty(prove, table):
 
 
 def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
-    """Every score is a number of its own evidence, and nine of ten are what tdm_ray/demo/expected.tsv says."""
+    """Every score is a number of its own evidence, and nine of ten are what tdm_ray/demo/expected.tsv
+    says."""
     with files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
         expected = {tuple(row.values())[:4]: row["score"] for row in csv.DictReader(file, delimiter="\t")}
-    said, right = 0, 0
+    said = 0
+    right = 0
     for reading in read_papers(demo_papers()):
         for label, p in prove(reading.paper).items():
             if p["score"] is None:
@@ -135,12 +155,16 @@ def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
     assert right > 0.9 * said
 
 
-METRICS, SETS = ("Accuracy", "F1", "BLEU"), ("MNIST", "WMT", "SQuAD")
+METRICS = ("Accuracy", "F1", "BLEU")
+SETS = ("MNIST", "WMT", "SQuAD")
 
 
 def corpus(count):
-    """Papers with a table of three data sets by three metrics; the row of the paper's own method holds the gold."""
-    chance, papers, results = random.Random(0), [], {}
+    """Papers with a table of three data sets by three metrics; the row of the paper's own method holds the
+    gold."""
+    chance = random.Random(0)
+    papers = []
+    results = {}
     for number in range(count):
         name = f"Net{number}"
         heads = [f"{dataset} {metric}" for dataset in SETS for metric in METRICS]
@@ -175,7 +199,8 @@ def test_a_matcher_learns_what_is_ones_own(learnt):
 
 
 def test_labels_too_rare_to_be_asked_teach_all_the_same():
-    """Of nine labels three are asked: as many papers and results are learnt from, the figures are of the three."""
+    """Of nine labels three are asked: as many papers and results are learnt from, the figures are of the
+    three."""
     papers, gold, taxonomy = corpus(90)
     common = Taxonomy(tuple(label for label in taxonomy.labels if label.tdm.dataset == "WMT"))
     every = with_rare(common, gold, gold.results)
@@ -192,7 +217,8 @@ def test_labels_too_rare_to_be_asked_teach_all_the_same():
 
 
 def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
-    rows, ranked = np.arange(8, dtype=np.float32).reshape(4, 2), np.array([1.0, 0.0, 2.0, 5.0], np.float32)
+    rows = np.arange(8, dtype=np.float32).reshape(4, 2)
+    ranked = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
     best, seen = confidence_rows(rows, ranked, [3, 1])
     share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
     assert best.tolist() == [2, 3]
@@ -201,11 +227,19 @@ def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
 
 @pytest.mark.parametrize("stage", ["scorer", "reranker", "confidence"])
 def test_what_is_learnt_of_noise_says_nothing_of_papers_unseen(stage):
-    """Each paper's rows are told by a number of its own: whoever saw it knows which is right, nobody else does."""
+    """Each paper's rows are told by a number of its own: whoever saw it knows which is right, nobody else
+    does."""
     chance = np.random.default_rng(0)
     right = chance.permuted(np.tile([True, False, False, False], (600, 1)), axis=1).ravel()
-    stack = Stack(chance.random((2400, 3)).astype(np.float32), right, np.ones(2400, np.float32),
-                  np.arange(600) % FOLDS, np.zeros(600, np.int64), np.zeros(600, bool), np.full(600, 4))  # fmt: skip
+    stack = Stack(
+        chance.random((2400, 3)).astype(np.float32),
+        right,
+        np.ones(2400, np.float32),
+        np.arange(600) % FOLDS,
+        np.zeros(600, np.int64),
+        np.zeros(600, bool),
+        np.full(600, 4),
+    )
     first = out_of_fold(stack, stage).reshape(600, 4).argmax(axis=1)
     assert right.reshape(600, 4)[np.arange(600), first].mean() < 0.32
     known = np.asarray(boost(stack, stage).predict(stack.rows)).reshape(600, 4).argmax(axis=1)
@@ -219,7 +253,10 @@ def test_others_are_the_common_labels():
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     shown = paper(table_of_grid("", [["Model", "SVHN"], ["Ours", "99.1"]]))
     every, common = (
-        FeatureBuilder(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked).context_of(shown).best_of_others[1].max()
+        FeatureBuilder(lexicon, taxonomy.labels, Associations.of(Counts.none()), asked)
+        .context_of(shown)
+        .best_of_others[1]
+        .max()
         for asked in (None, [taxonomy.index[TDM("T", "MNIST", "M")]])
     )
     assert every > 0.3
@@ -275,7 +312,9 @@ def test_a_matcher_of_another_version(learnt, tmp_path, monkeypatch):
         Matcher.load(str(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["matcher.json", "scorer.txt", "reranker.txt", "confidence.txt", "associations.parquet"])
+@pytest.mark.parametrize(
+    "name", ["matcher.json", "scorer.txt", "reranker.txt", "confidence.txt", "associations.parquet"]
+)
 def test_a_damaged_matcher(learnt, tmp_path, name):
     learnt[0].save(str(tmp_path), learnt[1])
     whole = (tmp_path / name).read_bytes()
@@ -300,14 +339,21 @@ def test_too_few_papers_or_a_full_folder(labelled_files, tmp_path):
         learn_matcher(*asked, str(labelled_files / "taxonomy.tsv"), 5, "embedded", str(tmp_path))
     (tmp_path / "one.jsonl").write_text((labelled_files / "papers.jsonl").read_text().splitlines()[0])
     with pytest.raises(TaxonomyError, match="a matcher needs 30"):
-        learn_matcher([str(tmp_path / "one.jsonl")], asked[1], str(labelled_files / "taxonomy.tsv"), 5, "embedded",
-                      str(tmp_path / "out"))  # fmt: skip
+        learn_matcher(
+            [str(tmp_path / "one.jsonl")],
+            asked[1],
+            str(labelled_files / "taxonomy.tsv"),
+            5,
+            "embedded",
+            str(tmp_path / "out"),
+        )
 
 
 def test_the_row_of_a_cell_is_its_own():
     def row(values, columns, head=("Ours",)):
         return [
-            Cell(v, row_headers=head, column_headers=[c] if c else []) for v, c in zip(values, columns, strict=True)
+            Cell(v, row_headers=head, column_headers=[c] if c else [])
+            for v, c in zip(values, columns, strict=True)
         ]
 
     def around(cells, place):
@@ -316,6 +362,10 @@ def test_the_row_of_a_cell_is_its_own():
     twice = [*row("123", "ABC"), *row("456", "ABC")]  # two rows of one header, or of none
     assert around(twice, 3) == [("4", True), ("5", False), ("6", False)]
     assert around(twice, 4) == [("4", False), ("5", True), ("6", False)]
-    assert around([*row("123", "ABC"), *row("456", "ABC", ("Theirs",))], 2) == [("1", False), ("2", False), ("3", True)]
+    assert around([*row("123", "ABC"), *row("456", "ABC", ("Theirs",))], 2) == [
+        ("1", False),
+        ("2", False),
+        ("3", True),
+    ]
     assert around(row("12", ("", "")), 1) == [("2", True)]
     assert len(row_around(row(["1"] * 40, [str(n) for n in range(40)]), 20)) == 17

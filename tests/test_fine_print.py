@@ -33,10 +33,12 @@ def test_counted_words():
 
 @pytest.mark.parametrize(
     ("name", "heads", "expected"),
-    [("WMT2014 English-German", ["German English, EN-DE"], [-1]),  # words before their short forms
-     ("Duke to Market", ["Duke → Market", "Market→Duke", "Market"], [1, -1, 0]),
-     ("WMT2014 English-German", ["EN-DE", "De→En", "English German"], [1, -1, 1])],
-)  # fmt: skip
+    [
+        ("WMT2014 English-German", ["German English, EN-DE"], [-1]),  # words before their short forms
+        ("Duke to Market", ["Duke → Market", "Market→Duke", "Market"], [1, -1, 0]),
+        ("WMT2014 English-German", ["EN-DE", "De→En", "English German"], [1, -1, 1]),
+    ],
+)
 def test_the_order_of_words(name, heads, expected):
     assert above("order", name, *heads) == expected
 

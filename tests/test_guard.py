@@ -1,4 +1,5 @@
-"""A paper that kills the process that works on it is given up after three deaths, by either engine, in any stage."""
+"""A paper that kills the process that works on it is given up after three deaths, by either engine, in any
+stage."""
 
 import subprocess
 import sys
@@ -14,7 +15,8 @@ import os, sys
 from tdm_ray.papers import {module} as module
 real = module.{name}
 def deadly(*given, **named):
-    if any(b"POISON" in x if isinstance(x, bytes) else "POISON" in x for x in given if isinstance(x, (str, bytes))):
+    texts = [x.encode() if isinstance(x, str) else x for x in given if isinstance(x, (str, bytes))]
+    if any(b"POISON" in text for text in texts):
         os._exit(9)
     return real(*given, **named)
 module.{name} = deadly
@@ -27,7 +29,9 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, engine="local"))
 
 
 def run(code, *arguments):
-    return subprocess.run([sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False)  # noqa: E501
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
 
 
 def test_a_paper_that_kills_its_process_while_it_is_read(tiny_model, tmp_path):

@@ -1,4 +1,5 @@
-"""Papers come from strangers: what one of them holds costs that paper, and neither the others nor the process."""
+"""Papers come from strangers: what one of them holds costs that paper, and neither the others nor the
+process."""
 
 import gzip
 import hashlib
@@ -12,6 +13,7 @@ import tarfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 
 import fsspec
 import pyarrow as pa
@@ -23,22 +25,26 @@ from tdm_ray import records
 from tdm_ray.errors import InputError, PaperError
 from tdm_ray.papers import read
 from tdm_ray.papers import rows as rows_reader
+from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.items import location_of, path_of
+from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import _tolerant
-from tdm_ray.papers.latex.paper import _cell, _without_skipped
+from tdm_ray.papers.latex.paper import _cell, _without_skipped, read_tex
 from tdm_ray.papers.latex.project import flatten
 from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import _table
 from tdm_ray.papers.latex.tex import argument, balanced, environments
 from tdm_ray.papers.limits import paper_limits, time_limit
+from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.read import converted_table, piece_tables, read_papers
 from tdm_ray.papers.reading_order import in_reading_order
 from tdm_ray.papers.table import readings_table
-from tdm_ray.records import Cell, Paper, PaperTable, Reading
-from tdm_ray.storage import file_system, open_file, read_json, write_json
+from tdm_ray.papers.tei import read_tei
+from tdm_ray.records import PAPERS, TABLE, Cell, Paper, PaperTable, Reading
+from tdm_ray.storage import file_system, open_file, read_json, read_table, write_json
 from tdm_ray.text.passages import MAX_PASSAGES, passages
 
 LONG = 50_000
@@ -49,7 +55,9 @@ def many(text):
 
 
 def in_a_project(text="", **files):
-    flatten({"main.tex": text.encode(), **{name.replace("_", "."): data.encode() for name, data in files.items()}})
+    flatten(
+        {"main.tex": text.encode(), **{name.replace("_", "."): data.encode() for name, data in files.items()}}
+    )
 
 
 def in_a_table(text):
@@ -62,7 +70,8 @@ def in_text(text):
     split(text)
 
 
-# Each took from one second to days, as a pattern or a loop that looked at the rest of the text from every place.
+# Each took from one second to days, as a pattern or a loop that looked at the rest of the text from every
+# place.
 SUPERLINEAR = {
     "input": (in_a_project, "\\input{" + many(" ")),
     "inputs": (in_a_project, many("\\input{")),
@@ -172,14 +181,19 @@ def test_of_two_limits_the_one_that_ends_first_counts():
 
 def test_a_limit_in_another_thread_is_none():
     with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(lambda: paper_limits(0.01).__enter__() is None and time.sleep(0.05) is None).result()
+        assert pool.submit(
+            lambda: paper_limits(0.01).__enter__() is None and time.sleep(0.05) is None
+        ).result()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="RLIMIT_DATA")
 @pytest.mark.parametrize("take", [lambda: bytearray(400_000_000), lambda: pa.allocate_buffer(3_000_000_000)])
 def test_a_paper_may_take_so_much_memory_and_no_more(take):
     before = resource.getrlimit(resource.RLIMIT_DATA)
-    with pytest.raises(PaperError, match="too_large: needs more than 100 MB of memory"), paper_limits(60, 100):
+    with (
+        pytest.raises(PaperError, match="too_large: needs more than 100 MB of memory"),
+        paper_limits(60, 100),
+    ):
         take()
     assert resource.getrlimit(resource.RLIMIT_DATA) == before
     with paper_limits(60, 1000):
@@ -195,17 +209,23 @@ def written(folder, name, *papers):
 
 
 def tables_of(path, **hooks):
-    return pa.concat_tables(t for piece in find_pieces([path]) for t in piece_tables(piece, **hooks)).to_pylist()
+    return pa.concat_tables(
+        t for piece in find_pieces([path]) for t in piece_tables(piece, **hooks)
+    ).to_pylist()
 
 
 @pytest.mark.parametrize(
     "strange",
     [
-        {"paper_id": "\ud800x"}, {"categories": ["cs.\udc01"]}, {"title": "\udfffT"}, {"published": "\ud800"},
-        {"abstract": "", "tables": [{"caption": "\ud800", "rows": [["\ud801", "1"]]}]}, {"paper_id": "\x1b[2J"},
+        {"paper_id": "\ud800x"},
+        {"categories": ["cs.\udc01"]},
+        {"title": "\udfffT"},
+        {"published": "\ud800"},
+        {"abstract": "", "tables": [{"caption": "\ud800", "rows": [["\ud801", "1"]]}]},
+        {"paper_id": "\x1b[2J"},
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_is_no_text_harms_no_other_paper(strange, tmp_path):
     rows = tables_of(written(tmp_path, "a.jsonl", GOOD, {**GOOD, **strange}, GOOD))
     assert len(rows) == 3
@@ -249,7 +269,9 @@ def test_a_hook_is_told_what_is_read_and_says_what_is_not(tmp_path):
 def test_the_same_hooks_watch_a_conversion():
     papers = [Reading(f"f#{i}", paper_id=f"{i}", source="latex", tex="\\section{A} Text.") for i in range(2)]
     begun = []
-    rows = converted_table(readings_table(papers), skip=lambda location: location == "f#0", begin=begun.append)
+    rows = converted_table(
+        readings_table(papers), skip=lambda location: location == "f#0", begin=begun.append
+    )
     assert rows["reason"].to_pylist() == ["crashed", None]
     assert begun == ["f#1"]
     assert rows["paper_id"].to_pylist() == ["0", "1"]
@@ -279,7 +301,9 @@ class Stored(AbstractBufferedFile):
 
 @pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz"])
 def test_json_lines_are_read_from_a_store(name, monkeypatch):
-    lines = "".join(json.dumps({**GOOD, "paper_id": f"{i}", "abstract": "long " * i}) + "\n" for i in range(1, 90))
+    lines = "".join(
+        json.dumps({**GOOD, "paper_id": f"{i}", "abstract": "long " * i}) + "\n" for i in range(1, 90)
+    )
     data = gzip.compress(lines.encode()) if name.endswith(".gz") else lines.encode()
     fs = fsspec.filesystem("memory")
     fs.pipe_file(f"/hostile/{name}", data)
@@ -303,16 +327,21 @@ def pax(**headers):
 
 def long_names(count=1500):
     info = tarfile.TarInfo("././@LongLink")
-    info.type, info.size = tarfile.GNUTYPE_LONGNAME, 4
+    info.type = tarfile.GNUTYPE_LONGNAME
+    info.size = 4
     return (info.tobuf(tarfile.GNU_FORMAT) + b"abc\0".ljust(512, b"\0")) * count + bytes(1024)
 
 
 @pytest.mark.parametrize(
     "data",
-    [pax(size="9" * 40), pax(**{"GNU.sparse.size": "x", "GNU.sparse.map": "1,2"}),
-     pax(**{"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}), long_names()],
+    [
+        pax(size="9" * 40),
+        pax(**{"GNU.sparse.size": "x", "GNU.sparse.map": "1,2"}),
+        pax(**{"GNU.sparse.map": "a,b", "GNU.sparse.size": "5"}),
+        long_names(),
+    ],
     ids=["endless", "sparse size", "sparse map", "long names"],
-)  # fmt: skip
+)
 def test_headers_of_a_tar_that_lie(data, tmp_path):
     (tmp_path / "a.tar").write_bytes(data)
     with time_limit(20):
@@ -348,7 +377,6 @@ def test_json_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         write_json(path, {"run": 2})
     assert read_json(path) == {"run": 1}
-    assert os.listdir(tmp_path / "new") == ["run.json"]
 
 
 def test_json_is_written_to_a_store():
@@ -359,7 +387,11 @@ def test_json_is_written_to_a_store():
 def test_a_row_of_a_parquet_file_may_be_so_long(tmp_path, monkeypatch):
     monkeypatch.setattr(rows_reader, "MAX_PAPER_BYTES", 1000)
     tei = '<TEI xmlns="http://www.tei-c.org/ns/1.0"><text><body><div><p>Text.</p></div></body></text></TEI>'
-    rows = {"paper_id": ["1", "2", "3"], "tei": [tei, tei + " " * 1000, tei], "tables": [None, None, "[" * 1001]}
+    rows = {
+        "paper_id": ["1", "2", "3"],
+        "tei": [tei, tei + " " * 1000, tei],
+        "tables": [None, None, "[" * 1001],
+    }
     pq.write_table(pa.table(rows), tmp_path / "a.parquet")
     assert [r.reason for r in read_papers(str(tmp_path))] == [None, "too_large", "too_large"]
 
@@ -374,7 +406,8 @@ def test_a_location_tells_its_path():
 
 
 def test_a_hash_is_made_once(monkeypatch):
-    made, blake2b = [], hashlib.blake2b
+    made = []
+    blake2b = hashlib.blake2b
     monkeypatch.setattr(records.hashlib, "blake2b", lambda *a, **o: made.append(1) or blake2b(*a, **o))
     paper = Paper("1", "T", "A")
     assert readings_table([Reading("f", paper)])["content_hash"][0].as_py() == paper.content_hash
@@ -382,3 +415,118 @@ def test_a_hash_is_made_once(monkeypatch):
     source = Reading("f", paper_id="1", source="latex", tex="\\section{A} Text.")
     converted_table(readings_table([source]))
     assert len(made) == 2
+
+
+HEAD = "head " * 10_000
+REPEATED = [[HEAD] * 200] + [["0.5"] * 200] * 180
+TEI = (
+    "<TEI "
+    'xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><profileDesc><abstract>{abstract}</abstract></profileDesc>'
+    "</teiHeader><text><body>{body}</body></text></TEI>"
+)
+
+
+def latex(rows):
+    body = " \\\\ ".join(" & ".join(row) for row in rows)
+    return (
+        f"\\section{{A}} Text. \\begin{{tabular}}{{c}} \\multicolumn{{199}}{{c}}{{{HEAD}}} "
+        f"\\\\ {body} \\end{{tabular}}"
+    )
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda: read_json_paper(json.dumps({**GOOD, "tables": [{"rows": REPEATED}]})),
+        lambda: read_tex("1", latex([["0.5"] * 199] * 180)),
+    ],
+    ids=["json", "latex"],
+)
+def test_a_long_header_is_not_kept_whole_in_each_cell(read):
+    with paper_limits(30, 1000):
+        (table,) = read().tables
+        made = readings_table([Reading("f", Paper("1", "T", "A", tables=[table]))])
+    assert made["reason"].to_pylist() == [None]
+    assert len(table.cells) > 30_000
+    assert table.cells[0].column_headers == [HEAD[:200]]
+
+
+def test_an_ordinary_header_is_kept_whole():
+    assert table_of_grid("", [["", HEAD], ["Ours", "0.5"]]).cells[0].column_headers == [HEAD]
+
+
+def html_table(cells):
+    return {"type": "table", "caption": "C", "html": f"<table><tr>{cells}</tr></table>"}
+
+
+@pytest.mark.parametrize(
+    "paper",
+    [
+        {**GOOD, "tables": [{"rows": [["a", *["1"] * 500]] * 500}]},
+        {**GOOD, "tables": [{"cells": [{"value": "1"}] * 70_000}] * 3},
+        {**GOOD, "tables": [{"rows": [[f"h{i}" for i in range(1000)]] * 1000 + [["a", *["1"] * 999]] * 4}]},
+        {
+            **GOOD,
+            "body_text": [{"text": "x"}],
+            "ref_entries": {"a": html_table("<td colspan=100>1</td>" * 2001)},
+        },
+    ],
+    ids=["a table", "tables", "headers", "html"],
+)
+def test_a_paper_has_so_many_cells_and_no_more(paper):
+    with pytest.raises(PaperError, match="too_large: tables of more than 200,000 cells"):
+        read_json_paper(json.dumps(paper))
+
+
+def test_a_paper_of_spanned_cells_is_too_large():
+    rows = " \\\\ ".join(["\\multicolumn{200}{c}{1}"] * 1500)
+    with pytest.raises(PaperError, match="too_large"):
+        read_tex("1", f"\\begin{{tabular}}{{c}} {rows} \\end{{tabular}} " * 2)
+
+
+def test_paragraphs_in_paragraphs_are_read_once():
+    paper = read_tei("1", TEI.format(abstract="<p>a " * 100 + "</p>" * 100 + "<p>b</p>", body=""))
+    assert paper.abstract.split() == ["a"] * 100 + ["b"]
+
+
+def test_tables_in_tables_are_read_once():
+    inner = "<figure type='table'><head>H</head><row><cell>m</cell><cell>1</cell></row>"
+    paper = read_tei("1", TEI.format(abstract="<p>a</p>", body=inner * 100 + "</figure>" * 100))
+    assert [len(table.cells) for table in paper.tables] == [1] * 100
+
+
+def test_the_text_of_a_pdf_table_parser_is_no_caption():
+    def table(caption):
+        return read_pdf_tables(json.dumps([{"caption": caption, "numberCells": []}]))[0]
+
+    assert table("1 2 Table 2. On X, as Table 1 shows") == PaperTable(
+        "Table 2. On X, as Table 1 shows", [], "1 2"
+    )
+    assert table("No number") == PaperTable("No number", [], "")
+
+
+def test_the_hash_takes_in_the_text_of_a_table():
+    def hash_of(*table):
+        return Paper("1", "T", "A", tables=[PaperTable(*table)]).content_hash
+
+    assert hash_of("Table 1: x", (), "1 2") == hash_of("1 2 Table 1: x")  # as before the two were told apart
+    assert hash_of("Table 1: x", (), "1 2") != hash_of("Table 1: x")
+
+
+def test_a_table_of_papers_without_the_text_of_tables_is_read(tmp_path):
+    """As they were written before there was such a field, by columns and by rows."""
+    paper = Paper(
+        "1", "T", "A", tables=[PaperTable("C", [Cell("1", False, ["r"], ["c"])], "raw")], source="tei"
+    )
+    old = pa.list_(pa.struct([field for field in TABLE if field.name != "text"]))
+    table = pa.Table.from_pylist([paper.row()] * 3, schema=PAPERS)
+    place = PAPERS.get_field_index("tables")
+    for name, form in (("new", table), ("old", table.set_column(place, "tables", table["tables"].cast(old)))):
+        pq.write_table(form, tmp_path / f"{name}.parquet")
+        (piece,) = find_pieces([str(tmp_path / f"{name}.parquet")])
+        assert all(isinstance(found, pa.Table) for found in rows_reader.papers_tables(piece, piece.paths[0]))
+        by_columns = pa.concat_tables(piece_tables(piece, hashed=True)).to_pylist()
+        by_rows = pa.concat_tables(piece_tables(piece)).to_pylist()
+        expected = [replace(paper.tables[0], text="raw" if name == "new" else "")]
+        assert [Paper.from_row(row).tables for row in (*by_columns, *by_rows)] == [expected] * 6
+        assert len(read_table(str(tmp_path / f"{name}.parquet"), PAPERS)) == 3

@@ -22,8 +22,10 @@ ROOT = Path(__file__).parents[1]
 BIN = Path(sys.executable).parent
 # What the tests set for their own Ray, or a user has set for theirs, is not for this one.
 ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith("RAY_")} | {
-    "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "HF_HUB_OFFLINE": "1"
-}  # fmt: skip
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "HF_HUB_OFFLINE": "1",
+}
 
 
 def free_ports(count):
@@ -36,16 +38,31 @@ def free_ports(count):
 
 @pytest.fixture
 def head():
-    """The address of a head node; every port its own, since the agent of another Ray on this machine holds 52365."""
+    """The address of a head node; every port its own, since the agent of another Ray on this machine holds
+    52365."""
     port, dashboard, agent, client, metrics = free_ports(5)
     folder = tempfile.mkdtemp(prefix="ray")  # sockets lie in it: their paths may have 107 characters
     process = subprocess.Popen(
-        [BIN / "ray", "start", "--head", "--block", f"--port={port}", "--node-ip-address=127.0.0.1",
-         "--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--dashboard-agent-listen-port={agent}",
-         f"--ray-client-server-port={client}", f"--metrics-export-port={metrics}", "--num-cpus=4",
-         "--object-store-memory=200000000", f"--temp-dir={folder}"],
-        env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        [
+            BIN / "ray",
+            "start",
+            "--head",
+            "--block",
+            f"--port={port}",
+            "--node-ip-address=127.0.0.1",
+            "--dashboard-host=127.0.0.1",
+            f"--dashboard-port={dashboard}",
+            f"--dashboard-agent-listen-port={agent}",
+            f"--ray-client-server-port={client}",
+            f"--metrics-export-port={metrics}",
+            "--num-cpus=4",
+            "--object-store-memory=200000000",
+            f"--temp-dir={folder}",
+        ],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     yield f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"
     process.send_signal(signal.SIGTERM)
     try:
@@ -56,13 +73,29 @@ def head():
 
 
 def submit(address, job, *options):
-    """The output of a job; its working directory is `jobs/`, its environment that of the cluster and one variable."""
+    """The output of a job; its working directory is `jobs/`, its environment that of the cluster and one
+    variable."""
     environment = json.dumps({"env_vars": {"TDM_RAY_TEST": "1"}})
-    command = [BIN / "ray", "job", "submit", "--address", address, "--working-dir", ROOT / "jobs",
-               "--runtime-env-json", environment, "--", sys.executable, job, *options]  # fmt: skip
+    command = [
+        BIN / "ray",
+        "job",
+        "submit",
+        "--address",
+        address,
+        "--working-dir",
+        ROOT / "jobs",
+        "--runtime-env-json",
+        environment,
+        "--",
+        sys.executable,
+        job,
+        *options,
+    ]
     deadline = time.monotonic() + 120
     while True:
-        done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=400)
+        done = subprocess.run(
+            command, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=400
+        )
         # Before the head is ready it refuses the connection, or knows of no agent yet.
         if "submitted successfully" in done.stdout or time.monotonic() > deadline:
             break
@@ -74,7 +107,8 @@ def submit(address, job, *options):
 @contextmanager
 def scraped(url):
     """The lines about tdm_ray of a Prometheus endpoint, looked at while the body runs."""
-    found, stop = set(), threading.Event()
+    found = set()
+    stop = threading.Event()
 
     def look():
         while not stop.wait(0.5):
@@ -91,11 +125,9 @@ def scraped(url):
 @pytest.mark.slow
 def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
     head, metrics = head
-    model, out, store = (
-        ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8"),
-        tmp_path / "out",
-        tmp_path / "store",
-    )
+    model = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
+    out = tmp_path / "out"
+    store = tmp_path / "store"
     said = submit(head, "score_corpus.py", jsonl, *model, "--out", out)
     assert "papers in 12 = scored 12 + rejected 0" in said
     assert "engine=ray" in said or "RAY_ADDRESS names a cluster" in said
@@ -106,8 +138,21 @@ def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files,
         assert any(line.startswith(f"ray_tdm_ray_{name}_total{{") for line in lines), sorted(lines)
     said = submit(head, "nightly.py", jsonl, "--store", store, *model)
     assert "nothing new" in said
-    said = submit(head, "fine_tune.py", "--papers", labelled_files / "papers.jsonl", "--annotations",
-                  labelled_files / "gold.tsv", "--taxonomy", labelled_files / "taxonomy.tsv", "--base", tiny_model,
-                  "--negatives", "2", "--out", tmp_path / "tuned")  # fmt: skip
+    said = submit(
+        head,
+        "fine_tune.py",
+        "--papers",
+        labelled_files / "papers.jsonl",
+        "--annotations",
+        labelled_files / "gold.tsv",
+        "--taxonomy",
+        labelled_files / "taxonomy.tsv",
+        "--base",
+        tiny_model,
+        "--negatives",
+        "2",
+        "--out",
+        tmp_path / "tuned",
+    )
     assert "steps" in said
     assert len(Store(str(out)).read("predictions")) == len(Store(str(store)).read("predictions"))

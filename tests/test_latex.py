@@ -1,4 +1,5 @@
-"""E-prints: every kind ends as a paper with its numbers under their headers, or as a reject, within its limits."""
+"""E-prints: every kind ends as a paper with its numbers under their headers, or as a reject, within its
+limits."""
 
 import gzip
 import resource
@@ -36,7 +37,9 @@ def test_every_number_survives_with_its_headers(name):
     cells = [c for t in paper.tables for c in t.cells]
     for value, row, column in made.cells:
         assert any(
-            c.value.replace(" ", "") == value.replace(" ", "") and row in c.row_headers and column in c.column_headers
+            c.value.replace(" ", "") == value.replace(" ", "")
+            and row in c.row_headers
+            and column in c.column_headers
             for c in cells
         ), (value, row, column, cells)
     caption = made.caption or "Results on the test sets."
@@ -99,12 +102,15 @@ def test_a_tex_bomb_ends_within_its_limits():
 
 def test_nothing_is_executed_or_read_from_outside(tmp_path):
     """`\\write18`, `\\input` of a pipe or of a file of ours, a file name for a shell: none has an effect."""
-    secret, mark = tmp_path / "secret.tex", tmp_path / "mark"
+    secret = tmp_path / "secret.tex"
+    mark = tmp_path / "mark"
     secret.write_text("the secret text")
     attack = (
-        f'\\immediate\\write18{{touch {mark}}} \\input{{|"touch {mark}"}} \\input{{{secret}}} \\include{{{secret}}}\n'
+        f'\\immediate\\write18{{touch {mark}}} \\input{{|"touch {mark}"}} '
+        f"\\input{{{secret}}} \\include{{{secret}}}\n"
         f"\\openout\\x={mark} \\write\\x{{boo}} \\lstinputlisting{{{secret}}} \\verbatiminput{{{secret}}}\n"
-        f"\\directlua{{os.execute('touch {mark}')}} \\csname input\\endcsname{{{secret}}} \\includegraphics{{{secret}}}"
+        f"\\directlua{{os.execute('touch {mark}')}} \\csname input\\endcsname{{{secret}}} "
+        f"\\includegraphics{{{secret}}}"
     )
     names = {f"$(touch {mark}).tex": b"x", f"; touch {mark} ;.tex": b"y"}
     for data in (
@@ -131,13 +137,18 @@ def test_nothing_is_executed_or_read_from_outside(tmp_path):
 )
 def test_titles(page, title):
     source = article("x").decode()
-    begin, end = source.index("\\title{"), source.index("\\author")
+    begin = source.index("\\title{")
+    end = source.index("\\author")
     paper = read_tex("1", f"{source[:begin]}{source[end:]}".replace("\\maketitle", page))
     assert paper.title == title
 
 
 def test_a_stray_command_costs_its_part_and_not_the_paper():
-    parts = ["A first part with \\emph{words}.", "A broken \\emph{\\begin{itemize}\n\n\\item} part.", "A third, $x_1$."]
+    parts = [
+        "A first part with \\emph{words}.",
+        "A broken \\emph{\\begin{itemize}\n\n\\item} part.",
+        "A third, $x_1$.",
+    ]
     texts = convert(parts, ["\\newcommand{\\fine}{ok}\n", "\\newcommand{\\bad}{{}\n"])
     assert [t.tolerant for t in texts] == [False, True, False]
     assert texts[0].text == "A first part with words."
@@ -174,14 +185,19 @@ def test_comments_groups_and_options():
 
 
 def test_structural_macros_are_expanded_and_others_kept():
-    text, kept = expand(r"\newcommand{\row}[2]{#1 & #2 \\}\newcommand*\name{N}\row{a}{\name}\renewcommand{\me}{x\me}")
+    text, kept = expand(
+        r"\newcommand{\row}[2]{#1 & #2 \\}\newcommand*\name{N}\row{a}{\name}\renewcommand{\me}{x\me}"
+    )
     assert text == r"a & \name \\"
     assert set(kept) == {"\\name"}
     assert kept["\\name"].definition == "\\newcommand{\\name}{N}\n"
 
 
 def test_spans_are_repeated_over_what_they_span():
-    tex = r"\begin{tabular}{ccc} \multirow{2}{*}{A} & \multicolumn{2}{c}{B} \\ & C & {D & \\ E} \\ \end{tabular}"
+    tex = (
+        r"\begin{tabular}{ccc} \multirow{2}{*}{A} & \multicolumn{2}{c}{B} "
+        r"\\ & C & {D & \\ E} \\ \end{tabular}"
+    )
     (environment,) = tabulars(tex)
     assert read_tabular(environment, tex).grid == [["A", "B", "B"], ["A", "C", r"{D & \\ E}"]]
 
@@ -213,8 +229,11 @@ def test_no_source_breaks_the_reader(noise):
 def test_ids_of_both_ages():
     names = ("2203/2203.03605.gz", "0001/hep-th0001001.gz", "math.GT0309136v2.gz", "1911.02782.tar.gz")
     assert [paper_id_of_path(n) for n in names] == [
-        "2203.03605", "hep-th/0001001", "math.GT/0309136v2", "1911.02782"
-    ]  # fmt: skip
+        "2203.03605",
+        "hep-th/0001001",
+        "math.GT/0309136v2",
+        "1911.02782",
+    ]
 
 
 def test_two_real_eprints(real_data):
@@ -227,7 +246,8 @@ def test_two_real_eprints(real_data):
     assert all(t.cells for p in (first, second) for t in p.tables)
     scibert = next(t for t in first.tables if "SciBERT test results" in t.caption)
     assert any(
-        c.value == "90.01" and "BC5CDR" in c.row_headers and "SciBERT" in c.column_headers for c in scibert.cells
+        c.value == "90.01" and "BC5CDR" in c.row_headers and "SciBERT" in c.column_headers
+        for c in scibert.cells
     )
 
 

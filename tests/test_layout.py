@@ -51,7 +51,8 @@ def test_actors_that_would_hold_every_cpu_are_refused(machine):
 
 
 def test_cores_of_other_machines_are_not_counted_by_this_ones(monkeypatch):
-    """A small head beside large workers: its own cores are no limit to theirs; logical CPUs of one machine have one."""
+    """A small head beside large workers: its own cores are no limit to theirs; logical CPUs of one machine
+    have one."""
     nodes = [("here", 16, True), ("large", 32, True), ("large2", 32, True), ("dead", 64, False)]
     told = [{"NodeManagerHostname": h, "Resources": {"CPU": float(c)}, "Alive": a} for h, c, a in nodes]
     monkeypatch.setattr("tdm_ray.run.cluster.ray.nodes", lambda: told)

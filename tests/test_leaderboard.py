@@ -18,31 +18,53 @@ from tdm_ray.leaderboard.render import render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 
 EVIDENCE = {
-    "kind": "caption", "table": 0, "caption": "c", "row_headers": [], "column_headers": ["a"], "text": 't, "q"',
+    "kind": "caption",
+    "table": 0,
+    "caption": "c",
+    "row_headers": [],
+    "column_headers": ["a"],
+    "text": 't, "q"',
     "row": None,
-}  # fmt: skip
+}
 
 
 def prediction(paper, metric, probability, score=None):
-    return {"paper_id": paper, "task": "T", "dataset": "D", "metric": metric, "probability": probability,
-            "score": score, "score_text": None if score is None else str(score), "evidence": EVIDENCE}  # fmt: skip
+    return {
+        "paper_id": paper,
+        "task": "T",
+        "dataset": "D",
+        "metric": metric,
+        "probability": probability,
+        "score": score,
+        "score_text": None if score is None else str(score),
+        "evidence": EVIDENCE,
+    }
 
 
 def build(rows, directions=(("Accuracy", "higher"), ("Error", "lower"))):
     scored = [
-        {"paper_id": p, "title": f"Title of [{p}]", "published": date(2020, 1, i + 1)} for i, p in enumerate("abcd")
+        {"paper_id": p, "title": f"Title of [{p}]", "published": date(2020, 1, i + 1)}
+        for i, p in enumerate("abcd")
     ]
     taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in directions]
-    return leaderboards(*(pa.Table.from_pylist(r, schema=s) for r, s in
-                          ((rows, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))))  # fmt: skip
+    return leaderboards(
+        *(
+            pa.Table.from_pylist(r, schema=s)
+            for r, s in ((rows, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))
+        )
+    )
 
 
 def test_ranked_by_probability_where_there_are_no_scores():
-    table = build([prediction("a", "Accuracy", 0.5), prediction("b", "Accuracy", 0.9), prediction("c", "Error", 0.7)])
+    table = build(
+        [prediction("a", "Accuracy", 0.5), prediction("b", "Accuracy", 0.9), prediction("c", "Error", 0.7)]
+    )
     assert table.schema == LEADERBOARDS
     assert [(r["metric"], r["rank"], r["paper_id"]) for r in table.to_pylist()] == [
-        ("Accuracy", 1, "b"), ("Accuracy", 2, "a"), ("Error", 1, "c"),
-    ]  # fmt: skip
+        ("Accuracy", 1, "b"),
+        ("Accuracy", 2, "a"),
+        ("Error", 1, "c"),
+    ]
     assert table["direction"].to_pylist() == ["higher", "higher", "lower"]
     assert table["title"].to_pylist() == ["Title of [b]", "Title of [a]", "Title of [c]"]
     assert table["evidence"].to_pylist()[0] == EVIDENCE
@@ -51,8 +73,12 @@ def test_ranked_by_probability_where_there_are_no_scores():
 @pytest.mark.parametrize(("metric", "order"), [("Accuracy", "dcab"), ("Error", "acdb")])
 def test_ranked_by_score_in_the_metrics_direction(metric, order):
     """Scored rows first, best first; a row without a score comes last, however probable."""
-    rows = [prediction("a", metric, 0.5, 1.0), prediction("b", metric, 0.99), prediction("c", metric, 0.5, 2.0),
-            prediction("d", metric, 0.6, 3.0)]  # fmt: skip
+    rows = [
+        prediction("a", metric, 0.5, 1.0),
+        prediction("b", metric, 0.99),
+        prediction("c", metric, 0.5, 2.0),
+        prediction("d", metric, 0.6, 3.0),
+    ]
     assert "".join(build(rows)["paper_id"].to_pylist()) == order
 
 
@@ -79,8 +105,9 @@ def test_exports_hold_the_same(tmp_path):
     assert [p.rsplit(".")[-1] for p in export(table, str(tmp_path), ["csv", "json"])] == ["csv", "json"]
     rows = list(csv.DictReader(io.StringIO(as_csv(table))))
     assert [(r["rank"], r["paper_id"], r["score"], r["evidence_text"]) for r in rows] == [
-        ("1", "a", "91.2", 't, "q"'), ("2", "b", "", 't, "q"'),
-    ]  # fmt: skip
+        ("1", "a", "91.2", 't, "q"'),
+        ("2", "b", "", 't, "q"'),
+    ]
     (board,) = json.loads((tmp_path / "leaderboards.json").read_text())
     assert (board["task"], board["direction"]) == ("T", "higher")
     assert [e["paper_id"] for e in board["entries"]] == ["a", "b"]
@@ -110,7 +137,7 @@ def test_what_is_printed():
 
 
 def test_where_there_is_no_store(tmp_path):
-    with pytest.raises(InputError, match="holds no finished run; `tdm-ray score PAPERS --out .*` makes one"):
+    with pytest.raises(InputError, match=r"holds no finished run; `tdm-ray score PAPERS --out .*` makes one"):
         read_leaderboards(str(tmp_path / "nowhere"))
 
 

@@ -44,7 +44,8 @@ def test_an_index_learns_what_neighbours_report(index, labelled, tiny_model):
     assert facts["held_out_micro_f1"] > 0.85
     resources = Resources.of(ScoreConfig(model=tiny_model, index=folder, max_labels=8))
     paper = labelled[0][0]
-    decider, prepared = Decider(resources, threads=1), Preparer(resources)(paper)
+    decider = Decider(resources, threads=1)
+    prepared = Preparer(resources)(paper)
     decisions = decider(prepared, decider.log_odds([prepared])[0])
     found = {TDM(d["task"], d["dataset"], d["metric"]) for d in decisions}
     gold = set(labelled[1].results[paper.paper_id])
@@ -62,11 +63,16 @@ def test_an_index_serves_another_taxonomy(index, tiny_model):
 
 def test_an_index_knows_what_its_papers_tables_hold(index, labelled, tiny_model, tmp_path):
     """As it was made of them; one that was built before there was such a table has none."""
-    checkpoint, taxonomy = open_checkpoint(tiny_model), read_taxonomy()
+    checkpoint = open_checkpoint(tiny_model)
+    taxonomy = read_taxonomy()
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     made = Quotes.of(labelled[0], dataset_words(taxonomy.labels, lexicon))
     kept = Quotes.load(index[0], Index(index[0], taxonomy).facts)
-    assert (kept.papers, kept.context_words) == (made.papers, made.context_words) == (index[1]["quoted_papers"], made.context_words)
+    assert (
+        (kept.papers, kept.context_words)
+        == (made.papers, made.context_words)
+        == (index[1]["quoted_papers"], made.context_words)
+    )
     assert kept.entries.tolist() == made.entries.tolist() != []
     shutil.copytree(index[0], tmp_path / "old")
     facts = {name: value for name, value in index[1].items() if name != "quoted_papers"}
@@ -81,7 +87,9 @@ def test_an_index_is_tied_to_its_model(index):
 
 def test_too_few_labelled_papers(labelled, tiny_model, tmp_path):
     papers, gold = labelled
-    with pytest.raises(TaxonomyError, match="only 3 of 3 papers have a label of the taxonomy; an index needs 50"):
+    with pytest.raises(
+        TaxonomyError, match="only 3 of 3 papers have a label of the taxonomy; an index needs 50"
+    ):
         build_index(readings(papers[:3]), gold, ScoreConfig(model=tiny_model), str(tmp_path / "index"))
 
 
@@ -92,7 +100,8 @@ def test_an_index_never_overwrites(tmp_path):
 
 
 def test_results_under_foreign_names_teach_nothing_false(labelled):
-    """A paper whose results the taxonomy spells otherwise is left out; a label it may mean is never called false."""
+    """A paper whose results the taxonomy spells otherwise is left out; a label it may mean is never called
+    false."""
     papers, gold = labelled
     taxonomy = read_taxonomy()
     known = next(iter(gold.results[papers[0].paper_id]))

@@ -1,4 +1,5 @@
-"""What other papers' tables say: counts by month, hashes that stay, features of a candidate, a matcher that learns."""
+"""What other papers' tables say: counts by month, hashes that stay, features of a candidate, a matcher that
+learns."""
 
 import random
 from datetime import date
@@ -71,7 +72,8 @@ def test_hashes_stay_what_they_are():
 
 
 @pytest.mark.parametrize(
-    ("text", "digits"), [("85.3", "853"), ("0.853", "853"), (".0853", "853"), ("1,234", "1234"), ("9.5", None)]
+    ("text", "digits"),
+    [("85.3", "853"), ("0.853", "853"), (".0853", "853"), ("1,234", "1234"), ("9.5", None)],
 )
 def test_the_digits_of_a_number(text, digits):
     assert digits_of(text) == digits
@@ -80,22 +82,31 @@ def test_the_digits_of_a_number(text, digits):
 @pytest.mark.parametrize(
     ("paper_id", "published", "month"),
     [
-        ("1512.03385", None, 12 * 2015 + 12), ("1512.03385v2", date(2016, 2, 1), 12 * 2015 + 12),
-        ("hep-th/9901001", None, 12 * 1999 + 1), ("cs0112017", None, 12 * 2001 + 12), ("mine", None, None),
-        ("mine", date(2016, 2, 1), 12 * 2016 + 2), ("1513.03385", date(2016, 2, 1), 12 * 2016 + 2),
-        ("9012345", date(2019, 6, 1), 12 * 2019 + 6), ("paper0611001", None, None),
+        ("1512.03385", None, 12 * 2015 + 12),
+        ("1512.03385v2", date(2016, 2, 1), 12 * 2015 + 12),
+        ("hep-th/9901001", None, 12 * 1999 + 1),
+        ("cs0112017", None, 12 * 2001 + 12),
+        ("mine", None, None),
+        ("mine", date(2016, 2, 1), 12 * 2016 + 2),
+        ("1513.03385", date(2016, 2, 1), 12 * 2016 + 2),
+        ("9012345", date(2019, 6, 1), 12 * 2019 + 6),
+        ("paper0611001", None, None),
         ("math.AG0611001", None, 12 * 2006 + 11),
     ],
-)  # fmt: skip
+)
 def test_the_month_number_a_paper(paper_id, published, month):
     assert month_number(paper_id, published) == month
 
 
 def test_a_row_that_earlier_papers_print_is_known_and_one_that_later_ones_print_was_quoted():
-    """Of the row's name, its number, and that number where the data set is named; other words and short numbers not."""
-    earlier, later = paper("1701.00001", [["BaseNet", "91.25"]]), paper("1801.00001", [["OurNet [3]", "0.9350"]])
+    """Of the row's name, its number, and that number where the data set is named; other words and short
+    numbers not."""
+    earlier = paper("1701.00001", [["BaseNet", "91.25"]])
+    later = paper("1801.00001", [["OurNet [3]", "0.9350"]])
     undated = paper("mine", [["OurNet", "93.50"]])
-    asked = paper("1706.00001", [["BaseNet", "91.25"], ["OurNet", "93.50"], ["Other", "9.5"]], heads=("MNIST",))
+    asked = paper(
+        "1706.00001", [["BaseNet", "91.25"], ["OurNet", "93.50"], ["Other", "9.5"]], heads=("MNIST",)
+    )
     found = Quotes.of([earlier, later, undated, asked], dataset_words(LABELS, lexicon()))
     quotes = Quotes(found.entries, 100, found.context_words)  # of four papers every word would be a usual one
     seen = QuoteFeatures(quotes, asked, candidates_of(asked)).features(TDM("T", "MNIST", "Accuracy"))
@@ -108,8 +119,14 @@ def test_a_row_that_earlier_papers_print_is_known_and_one_that_later_ones_print_
     sizes = [np.log1p(len(_entries(other, quotes.context_words))) for other in (earlier, later)]
     np.testing.assert_allclose([base["size_before"], base["size_after"]], sizes, rtol=1e-6)
     place = FEATURES.index("number_with_dataset_before")
-    of_others = [QuoteFeatures(quotes, asked, candidates_of(asked)).features(TDM("T", name, "M")) for name in ("SQuAD", "XYZ")]
-    assert [rows[0, place] for rows in of_others] == [0, pytest.approx(np.nan, nan_ok=True)]  # XYZ was not counted
+    of_others = [
+        QuoteFeatures(quotes, asked, candidates_of(asked)).features(TDM("T", name, "M"))
+        for name in ("SQuAD", "XYZ")
+    ]
+    assert [rows[0, place] for rows in of_others] == [
+        0,
+        pytest.approx(np.nan, nan_ok=True),
+    ]  # XYZ was not counted
 
 
 def test_versions_of_a_paper_are_one():
@@ -122,10 +139,16 @@ def test_what_cannot_be_known_is_not_a_number():
     shown = paper("1706.00001", [["BaseNet", "91.25"]])
     undated = paper("mine", [["BaseNet", "91.25"]])
     quotes = Quotes.of([shown], set())
-    for quoted in (QuoteFeatures(None, shown, candidates_of(shown)), QuoteFeatures(quotes, undated, candidates_of(undated))):
+    for quoted in (
+        QuoteFeatures(None, shown, candidates_of(shown)),
+        QuoteFeatures(quotes, undated, candidates_of(undated)),
+    ):
         assert np.isnan(quoted.features(LABELS[0].tdm)).all()
     empty = Paper("1706.00001", "A title", "")
-    assert QuoteFeatures(quotes, empty, candidates_of(empty)).features(LABELS[0].tdm).shape == (0, len(FEATURES))
+    assert QuoteFeatures(quotes, empty, candidates_of(empty)).features(LABELS[0].tdm).shape == (
+        0,
+        len(FEATURES),
+    )
 
 
 def test_names_of_rows_are_their_words():
@@ -135,7 +158,9 @@ def test_names_of_rows_are_their_words():
 def test_papers_learnt_from_as_without_an_index_know_nothing_of_others():
     shown = [paper(f"1701.{number:05d}", [["BaseNet", "91.25"]]) for number in range(40)]
     tasks = [Task(found, 0, ((0, ("91.25",)),)) for found in shown]
-    signs = FeatureBuilder(lexicon(), TAXONOMY.labels, Associations.of(Counts.none()), None, Quotes.of(shown, {"mnist"}))
+    signs = FeatureBuilder(
+        lexicon(), TAXONOMY.labels, Associations.of(Counts.none()), None, Quotes.of(shown, {"mnist"})
+    )
     at = SCORER_FEATURES.index("known_scores")
     for task in tasks:
         rows = _features_of(signs, signs.context_of(task.paper), task, 0, {0: [("1702.00001", 90.0)]})
@@ -145,22 +170,29 @@ def test_papers_learnt_from_as_without_an_index_know_nothing_of_others():
 
 
 def history(count):
-    """A paper a month; its table repeats the three before it in any order, and nothing else tells which is its own."""
-    chance, papers, results = random.Random(0), [], {}
+    """A paper a month; its table repeats the three before it in any order, and nothing else tells which is
+    its own."""
+    chance = random.Random(0)
+    papers = []
+    results = {}
     rows = [[f"{chance.uniform(40, 95):.2f}" for _ in LABELS] for n in range(count)]
     for number in range(3, count):
         shown = [
-            [f"Model {c}", *row] for c, row in zip("ABCD", chance.sample(rows[number - 3 : number + 1], 4), strict=True)
+            [f"Model {c}", *row]
+            for c, row in zip("ABCD", chance.sample(rows[number - 3 : number + 1], 4), strict=True)
         ]
         paper_id = f"{17 + number // 12}{number % 12 + 1:02d}.{number:05d}"
         found = paper(paper_id, shown, heads=[label.tdm.dataset for label in LABELS])
         papers.append(found)
-        results[found.paper_id] = {label.tdm: (score,) for label, score in zip(LABELS, rows[number], strict=True)}
+        results[found.paper_id] = {
+            label.tdm: (score,) for label, score in zip(LABELS, rows[number], strict=True)
+        }
     return papers, Gold(results)
 
 
 def test_a_matcher_learns_from_what_others_quote():
-    """Rows in any order, under names that say nothing, with numbers of one range: by chance one of four is right."""
+    """Rows in any order, under names that say nothing, with numbers of one range: by chance one of four is
+    right."""
     papers, gold = history(60)
     quotes = Quotes.of(papers, {"mnist", "squad", "wmt"})
     tasks = tasks_of(papers, gold, TAXONOMY)

@@ -1,4 +1,5 @@
-"""What holds of any leaderboard; units, outliers, versions, the best over time; parts; exports there and back."""
+"""What holds of any leaderboard; units, outliers, versions, the best over time; parts; exports there and
+back."""
 
 import json
 import time
@@ -37,9 +38,17 @@ PAPERS = [f"19{n:02d}.0000{n % 10}{v}" for n in range(1, 12) for v in ("", "v1",
 
 def tables(rows, papers=None):
     predictions = [
-        {"paper_id": p, "task": "T", "dataset": "D", "metric": m, "probability": q, "score": s,
-         "score_text": None if s is None else f"{s}"} for (p, m), (q, s) in rows.items()
-    ]  # fmt: skip
+        {
+            "paper_id": p,
+            "task": "T",
+            "dataset": "D",
+            "metric": m,
+            "probability": q,
+            "score": s,
+            "score_text": None if s is None else f"{s}",
+        }
+        for (p, m), (q, s) in rows.items()
+    ]
     days = papers or {p: date(2019, 1 + i % 12, 1) if i % 4 else None for i, p in enumerate(PAPERS)}
     scored = [{"paper_id": p, "title": f"On {p}", "published": day} for p, day in days.items()]
     taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in METRICS.items()]
@@ -93,10 +102,17 @@ def test_ties_go_by_date():
 def test_the_newest_version_wins():
     """A version that no longer reports the label takes the older one's row with it."""
     days = {p: date(2020, 1, 1) for p in ("1901.00001v1", "1901.00001v3", "1901.00002", "1901.00002v9")}
-    rows = {("1901.00001v1", "Accuracy"): (0.9, 99.0), ("1901.00001v3", "Error"): (0.9, 1.0),
-            ("1901.00002", "Error"): (0.9, 2.0), ("1901.00002v9", "Error"): (0.9, 3.0)}  # fmt: skip
+    rows = {
+        ("1901.00001v1", "Accuracy"): (0.9, 99.0),
+        ("1901.00001v3", "Error"): (0.9, 1.0),
+        ("1901.00002", "Error"): (0.9, 2.0),
+        ("1901.00002v9", "Error"): (0.9, 3.0),
+    }
     found = leaderboards(*tables(rows, days)).to_pylist()
-    assert [(r["metric"], r["paper_id"]) for r in found] == [("Error", "1901.00001v3"), ("Error", "1901.00002v9")]
+    assert [(r["metric"], r["paper_id"]) for r in found] == [
+        ("Error", "1901.00001v3"),
+        ("Error", "1901.00002v9"),
+    ]
 
 
 def test_ties_go_by_date_then_probability_then_id():
@@ -122,20 +138,31 @@ def test_shares_and_percents_of_one_board_become_one_unit():
 
 def test_a_bad_error_rate_stays_one():
     """An error of 21 % among shares is no record of 0.21; tiny scores keep all their digits."""
-    scores, boards = np.array([0.21, 0.23, 0.35, 0.45, 21.0, 99.5, 3e-11, 4e-12]), np.array([0] * 6 + [1] * 2)
+    scores = np.array([0.21, 0.23, 0.35, 0.45, 21.0, 99.5, 3e-11, 4e-12])
+    boards = np.array([0] * 6 + [1] * 2)
     np.testing.assert_array_equal(one_unit(scores, boards, np.ones(8, bool)), scores)
     assert one_unit(scores, boards, np.zeros(8, bool))[4] == 0.21
 
 
 def test_only_arxiv_ids_have_versions():
-    ids = ["yolov3", "yolov4", "mobilenetv1", "draft-rev20240115123045", "cs/9901001v1", "cs/9901001v2", "2001.00001v1"]
+    ids = [
+        "yolov3",
+        "yolov4",
+        "mobilenetv1",
+        "draft-rev20240115123045",
+        "cs/9901001v1",
+        "cs/9901001v2",
+        "2001.00001v1",
+    ]
     assert newest_versions(pa.chunked_array([ids])).tolist() == [True, True, True, True, False, True, True]
     assert [base_id(i) for i in ids] == [*ids[:4], "cs/9901001", "cs/9901001", "2001.00001"]
 
 
 @given(
     st.lists(
-        st.one_of(st.text(max_size=12), st.from_regex(r"(\d{4}\.\d{5}|cs/?\d{7}|yolo)(v\d{1,5})?", fullmatch=True))
+        st.one_of(
+            st.text(max_size=12), st.from_regex(r"(\d{4}\.\d{5}|cs/?\d{7}|yolo)(v\d{1,5})?", fullmatch=True)
+        )
     )
 )
 def test_a_column_of_ids_has_the_bases_of_each(ids):
@@ -176,7 +203,9 @@ def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request)
         monkeypatch.setenv("RAY_ADDRESS", ray.get_runtime_context().gcs_address)
     in_parts = ranked(tmp_path)
     for path in Store(str(tmp_path)).open("leaderboards").file_uris():
-        assert "dictionary" not in str(pq.read_schema(path.removeprefix("file://")))  # other programs need not know
+        assert "dictionary" not in str(
+            pq.read_schema(path.removeprefix("file://"))
+        )  # other programs need not know
     assert in_parts.equals(whole)
     assert not (tmp_path / "_staging").exists() or not list((tmp_path / "_staging").rglob("*.arrow"))
 
@@ -200,13 +229,18 @@ def cell(value, *heads):
     return {"value": value, "bold": False, "column_headers": list(heads), "marked": value == "1"}
 
 
-EVIDENCES = st.none() | st.fixed_dictionaries({
-    "kind": st.sampled_from(["cell", "sentence"]), "table": st.none() | st.integers(0, 3),
-    "caption": st.none() | st.sampled_from(["Table 1", "Table 2", ""]), "text": st.none() | st.text(max_size=3),
-    "row_headers": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=3),
-    "column_headers": st.lists(st.text(max_size=2), max_size=2),
-    "row": st.none() | st.lists(st.none() | st.builds(cell, st.sampled_from("123"), st.text(max_size=2)), max_size=3),
-})  # fmt: skip
+EVIDENCES = st.none() | st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["cell", "sentence"]),
+        "table": st.none() | st.integers(0, 3),
+        "caption": st.none() | st.sampled_from(["Table 1", "Table 2", ""]),
+        "text": st.none() | st.text(max_size=3),
+        "row_headers": st.none() | st.lists(st.none() | st.text(max_size=2), max_size=3),
+        "column_headers": st.lists(st.text(max_size=2), max_size=2),
+        "row": st.none()
+        | st.lists(st.none() | st.builds(cell, st.sampled_from("123"), st.text(max_size=2)), max_size=3),
+    }
+)
 
 
 @given(st.lists(EVIDENCES, max_size=12), st.integers(0, 6), st.integers(0, 6))
@@ -216,14 +250,19 @@ def test_evidence_comes_back_from_its_dictionaries(evidences, start, length):
     whole = pa.array(evidences, LEADERBOARDS.field("evidence").type)
     some = parts._used(whole.cast(form).slice(start, length))
     assert some.type == form and some.to_pylist() == evidences[start : start + length]
-    assert pa.concat_arrays([some, whole.cast(form)]).cast(whole.type).equals(pa.concat_arrays([whole.slice(start, length), whole]))  # fmt: skip  # noqa: E501
+    assert (
+        pa.concat_arrays([some, whole.cast(form)])
+        .cast(whole.type)
+        .equals(pa.concat_arrays([whole.slice(start, length), whole]))
+    )
     kinds = some.field(0)
     assert sorted(kinds.dictionary.to_pylist()) == sorted(set(kinds.drop_null().to_pylist()))
 
 
 @pytest.mark.parametrize(("batch", "seen"), [(1 << 18, 1), (7, 8), (1, 51)])
 def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
-    """Batches are gathered before they are split: what each file costs is paid once a batch, and no row is lost."""
+    """Batches are gathered before they are split: what each file costs is paid once a batch, and no row is
+    lost."""
     whole = tables(ROWS)[0]
     (tmp_path / "predictions").mkdir()
     for at in range(len(whole)):
@@ -231,9 +270,14 @@ def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
     pq.write_table(whole.slice(0, 0), tmp_path / "predictions" / "part-99999.parquet")
     monkeypatch.setattr(parts, "ROWS_A_PART", 10)
     monkeypatch.setattr(parts, "_BATCH", batch)
-    sizes, split = [], parts._by_part
-    monkeypatch.setattr(parts, "_by_part", lambda table, count: sizes.append(len(table)) or split(table, count))
-    found = parts.split_by_label(scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path))
+    sizes = []
+    split = parts._by_part
+    monkeypatch.setattr(
+        parts, "_by_part", lambda table, count: sizes.append(len(table)) or split(table, count)
+    )
+    found = parts.split_by_label(
+        scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path)
+    )
     assert (len(sizes), sum(sizes)) == (seen, len(whole))
     read_back = [parts.read_part(path) for path in found]
     assert sum(map(len, read_back)) == len(whole)
@@ -266,14 +310,19 @@ def test_the_real_evaluation_tables_come_back(real_data, tmp_path, name):
     again.write_text(json.dumps(to_evaluation_tables(table)))
     assert results(again) == results(source)
     assert read_taxonomy(str(again)) == read_taxonomy(str(source))
-    there, back = read_gold(str(source)).results, read_gold(str(again)).results
+    there = read_gold(str(source)).results
+    back = read_gold(str(again)).results
     assert {p: {t: sorted(s) for t, s in r.items()} for p, r in there.items()} == {
         p: {t: sorted(s) for t, s in r.items()} for p, r in back.items()
     }
 
 
 def test_our_own_leaderboards_come_back(tmp_path):
-    rows = {("1901.00001", "Accuracy"): (0.9, 91.2), ("P19-1001", "Accuracy"): (0.8, 90.0), ("x", "Error"): (0.7, None)}
+    rows = {
+        ("1901.00001", "Accuracy"): (0.9, 91.2),
+        ("P19-1001", "Accuracy"): (0.8, 90.0),
+        ("x", "Error"): (0.7, None),
+    }
     days = {"1901.00001": date(2019, 1, 1), "P19-1001": None, "x": None}
     (path,) = export(leaderboards(*tables(rows, days)), str(tmp_path), ["evaluation-tables"])
     found = read_gold(path).results
@@ -297,7 +346,14 @@ def test_a_model_index_is_yaml_of_the_hubs_form():
 
 def test_a_model_index_keeps_names_apart_and_links_to_no_page_that_is_none():
     names = ["C", "C++", "C#", "中文"]
-    entry = {"task": "T", "metric": "Acc", "direction": "higher", "rank": 1, "paper_id": "P19-1001", "score": 1.0}
+    entry = {
+        "task": "T",
+        "metric": "Acc",
+        "direction": "higher",
+        "rank": 1,
+        "paper_id": "P19-1001",
+        "score": 1.0,
+    }
     table = pa.Table.from_pylist([{**entry, "dataset": name} for name in names], schema=LEADERBOARDS)
     (model,) = yaml.safe_load(model_index(table, "P19-1001"))["model-index"]
     assert [r["dataset"]["name"] for r in model["results"]] == names
@@ -306,9 +362,18 @@ def test_a_model_index_keeps_names_apart_and_links_to_no_page_that_is_none():
 
 
 def test_labels_that_may_be_one():
-    names = [("STS Benchmark", "Pearson Correlation"), ("STS Benchmark", "Pearson Corelation"), ("STS-Benchmark", "F1"),
-             ("CIFAR-10", "R1"), ("CIFAR-100", "R2"), ("the SST dataset", "F1"), ("SST", "F1")]  # fmt: skip
-    labels = pa.table({"task": ["T"] * len(names), "dataset": [d for d, _ in names], "metric": [m for _, m in names]})
+    names = [
+        ("STS Benchmark", "Pearson Correlation"),
+        ("STS Benchmark", "Pearson Corelation"),
+        ("STS-Benchmark", "F1"),
+        ("CIFAR-10", "R1"),
+        ("CIFAR-100", "R2"),
+        ("the SST dataset", "F1"),
+        ("SST", "F1"),
+    ]
+    labels = pa.table(
+        {"task": ["T"] * len(names), "dataset": [d for d, _ in names], "metric": [m for _, m in names]}
+    )
     found = {(r["part"], r["name"], r["other"]): r["reason"] for r in merge_candidates(labels).to_pylist()}
     assert found == {
         ("dataset", "STS Benchmark", "STS-Benchmark"): "the same but for case and marks",

@@ -38,7 +38,8 @@ TIMES = ("scored_at", "seen_at")
 
 @pytest.fixture
 def config(tiny_model):
-    # A random model is sure of nothing: a threshold in the middle of its probabilities gives decisions of both kinds.
+    # A random model is sure of nothing: a threshold in the middle of its probabilities gives decisions of
+    # both kinds.
     return ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5)
 
 
@@ -65,7 +66,8 @@ def test_both_engines_give_the_same_rows(ray_session, config, tmp_path):
 
 def test_the_engine_is_chosen_by_the_corpus_and_says_why(jsonl, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    small, large = find_pieces([str(jsonl)]), find_pieces([demo_papers() + "/*.md"]) * 3
+    small = find_pieces([str(jsonl)])
+    large = find_pieces([demo_papers() + "/*.md"]) * 3
     assert choose_engine("auto", small)[0].name == "local"
     assert choose_engine("auto", small)[1] == "0.1 MB of papers; up to 1 MB is done in this process"
     assert choose_engine("auto", large)[0].name == "ray"
@@ -117,7 +119,7 @@ def test_a_model_actor_loads_neither_neighbours_nor_quotes(config, tmp_path, mon
     """Of an index it needs the calibrator alone."""
     resources = Resources.of(config)
     read = []
-    monkeypatch.setattr("tdm_ray.classify.index._load_matrix", lambda path: read.append(path))
+    monkeypatch.setattr("tdm_ray.classify.index._load_matrix", read.append)
     monkeypatch.setattr("tdm_ray.storage.file_bytes", lambda paths: pytest.fail("hashed again"))
     Decide(config, resources.fingerprints, threads=1)
     assert read == []
@@ -157,7 +159,12 @@ def test_a_paper_that_ends_its_process_is_a_reject_and_the_others_are_not(ray_se
         ray_session.data.from_arrow(readings)
         .map_batches(
             StageActor,
-            fn_constructor_kwargs={"make": Deadly, "name": "deadly", "schema": schema, "notes": str(tmp_path)},
+            fn_constructor_kwargs={
+                "make": Deadly,
+                "name": "deadly",
+                "schema": schema,
+                "notes": str(tmp_path),
+            },
             batch_size=6,
             batch_format="pyarrow",
             compute=ray_session.data.ActorPoolStrategy(size=1),
@@ -182,7 +189,8 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
-    """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed run."""
+    """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed
+    run."""
     many = [replace(paper, paper_id=f"{paper.paper_id}-{i}") for i in range(14) for paper in papers]
     corpus = write_papers(many, str(tmp_path / "corpus.parquet"), rows_a_group=40)
     store = tmp_path / "killed"

@@ -34,10 +34,20 @@ Title</title></titleStmt>
 <table><row><cell>Model</cell><cell>Error</cell></row><row><cell>Ours</cell><cell>3.5</cell></row></table></figure>
 </body></text></TEI>"""
 PDF_TABLE = {
-    "caption": "Table 2: accuracy", "rows": ["Ours"], "columns": ["SST-2"], "mergedAllColumns": [],
-    "numberCells": [{"number": "93.5", "isBolded": True, "associatedRows": ["Ours"], "associatedColumns": ["SST-2"],
-                     "associatedMergedColumns": ["Accuracy"]}],
-}  # fmt: skip
+    "caption": "Table 2: accuracy",
+    "rows": ["Ours"],
+    "columns": ["SST-2"],
+    "mergedAllColumns": [],
+    "numberCells": [
+        {
+            "number": "93.5",
+            "isBolded": True,
+            "associatedRows": ["Ours"],
+            "associatedColumns": ["SST-2"],
+            "associatedMergedColumns": ["Accuracy"],
+        }
+    ],
+}
 
 
 def test_tei():
@@ -59,17 +69,32 @@ def test_the_tables_of_a_pdf_parser_are_taken_over_the_teis_own():
 
 
 def cell(number, row, column):
-    return {"number": number, "isBolded": False, "associatedRows": [row], "associatedColumns": [column],
-            "associatedMergedColumns": []}  # fmt: skip
+    return {
+        "number": number,
+        "isBolded": False,
+        "associatedRows": [row],
+        "associatedColumns": [column],
+        "associatedMergedColumns": [],
+    }
 
 
-# Two rows alike in one number, two in their first header: the number's row is the one that shares its headers' words.
+# Two rows alike in one number, two in their first header: the number's row is the one that shares its
+# headers' words.
 SCRAMBLED = [
-    cell("7.5", "Net , large", "Error"), cell("9.9", "nowhere", "Error"), cell("12", "Base [ 3 ]", "Params"),
-    cell("7.5", "Base [ 3 ]", "Error"), cell("3.1", "Net", "Error"), cell("40", "Net , large", "Params"),
-]  # fmt: skip
+    cell("7.5", "Net , large", "Error"),
+    cell("9.9", "nowhere", "Error"),
+    cell("12", "Base [ 3 ]", "Params"),
+    cell("7.5", "Base [ 3 ]", "Error"),
+    cell("3.1", "Net", "Error"),
+    cell("40", "Net , large", "Params"),
+]
 IN_ORDER = ["7.5 Base", "12 Base", "3.1 Net", "7.5 Net", "40 Net", "9.9 nowhere"]
-ROWS = [["Model", "Error", "Params"], ["Base [3]", "7.5", "12"], ["Net", "3.1", ""], ["Net, large", "7.5", "40"]]
+ROWS = [
+    ["Model", "Error", "Params"],
+    ["Base [3]", "7.5", "12"],
+    ["Net", "3.1", ""],
+    ["Net, large", "7.5", "40"],
+]
 
 
 def order(table):
@@ -79,7 +104,9 @@ def order(table):
 def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_teis_rows():
     rows = "".join(f"<row>{''.join(f'<cell>{text}</cell>' for text in row)}</row>" for row in ROWS)
     tei = TEI.replace("</body>", f'<figure type="table"><table>{rows}</table></figure></body>')
-    (table,) = read_tei("1", tei, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    (table,) = read_tei(
+        "1", tei, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])
+    ).tables
     assert order(table) == IN_ORDER
 
 
@@ -92,7 +119,9 @@ def ordered(cells, *grids, caption=""):
 def test_of_several_grids_the_one_that_holds_the_tables_numbers_counts():
     """The smaller of two that hold them all; none that holds less than half of them; before the raw text."""
     cells = [("3", ""), ("1", ""), ("2", "")]
-    right, other, large = [["1", "2", "3"]], [["3", "8", "9"]], [["3", "2", "1"], ["8", "9", "7"]]
+    right = [["1", "2", "3"]]
+    other = [["3", "8", "9"]]
+    large = [["3", "2", "1"], ["8", "9", "7"]]
     assert ordered(cells, other, large, right) == ["1", "2", "3"]
     assert ordered(cells, other) == ["3", "1", "2"]
     assert ordered(cells, [["3", "2", "1"]], caption="1 2 3") == ["3", "2", "1"]
@@ -105,8 +134,16 @@ def test_numbers_are_found_however_a_parser_spaces_them():
 
 
 def test_a_cell_that_stands_nowhere_comes_last():
-    assert ordered([("9.9", ""), ("2.5", ""), ("1.5", "")], [["1.5", "2.5"], ["7", "8"]]) == ["1.5", "2.5", "9.9"]
-    assert ordered([("9.9", "A"), ("2.5", "B"), ("1.5", "A")], [["A", "1.5"], ["B", "2.5"]]) == ["1.5", "9.9", "2.5"]
+    assert ordered([("9.9", ""), ("2.5", ""), ("1.5", "")], [["1.5", "2.5"], ["7", "8"]]) == [
+        "1.5",
+        "2.5",
+        "9.9",
+    ]
+    assert ordered([("9.9", "A"), ("2.5", "B"), ("1.5", "A")], [["A", "1.5"], ["B", "2.5"]]) == [
+        "1.5",
+        "9.9",
+        "2.5",
+    ]
 
 
 def test_a_number_that_stands_in_all_rows_tells_none():
@@ -118,12 +155,16 @@ def test_a_number_that_stands_in_all_rows_tells_none():
 def test_cells_of_a_pdf_parser_are_put_in_the_order_of_the_raw_text():
     """Where the TEI has no such table, the text that the parser leaves with the caption tells rows apart."""
     raw = " ".join(text for row in ROWS for text in row if text)
-    (table,) = read_tei("1", TEI, json.dumps([{"caption": f"{raw} Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    (table,) = read_tei(
+        "1", TEI, json.dumps([{"caption": f"{raw} Table 1: errors", "numberCells": SCRAMBLED}])
+    ).tables
     assert order(table) == IN_ORDER
 
 
 def test_cells_stay_where_nothing_tells_their_order():
-    (table,) = read_tei("1", TEI, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])).tables
+    (table,) = read_tei(
+        "1", TEI, json.dumps([{"caption": "Table 1: errors", "numberCells": SCRAMBLED}])
+    ).tables
     assert [c.value for c in table.cells] == [c["number"] for c in SCRAMBLED]
 
 
@@ -141,12 +182,26 @@ def test_numbers_at_a_lines_end_stay_two():
 
 
 def test_json_lines():
-    paper = read_json_paper(json.dumps({
-        "paper_id": "2", "title": "T", "abstract": "A", "published": "2020-01-02", "categories": ["cs.CL"],
-        "sections": [{"heading": "H", "text": "Text."}],
-        "tables": [{"caption": "C", "cells": [
-            {"value": "1.0", "bold": True, "row_headers": ["r"], "column_headers": ["c"]}]}],
-    }).encode())  # fmt: skip
+    paper = read_json_paper(
+        json.dumps(
+            {
+                "paper_id": "2",
+                "title": "T",
+                "abstract": "A",
+                "published": "2020-01-02",
+                "categories": ["cs.CL"],
+                "sections": [{"heading": "H", "text": "Text."}],
+                "tables": [
+                    {
+                        "caption": "C",
+                        "cells": [
+                            {"value": "1.0", "bold": True, "row_headers": ["r"], "column_headers": ["c"]}
+                        ],
+                    }
+                ],
+            }
+        ).encode()
+    )
     assert (paper.paper_id, paper.title, paper.abstract, paper.published) == ("2", "T", "A", date(2020, 1, 2))
     assert list(paper.categories) == ["cs.CL"]
     assert list(paper.sections) == [Section("H", "Text.")]
@@ -154,24 +209,47 @@ def test_json_lines():
 
 
 UNARXIVE = {
-    "paper_id": "2105.05862", "abstract": {"text": "We do."},
-    "metadata": {"title": "T", "categories": "cs.CL cs.LG", "abstract": "not this one",
-                 "versions": [{"version": "v1", "created": "Wed, 12 May 2021 18:00:00 GMT"}]},
-    "body_text": [{"section": "Introduction", "text": "One."}, {"section": "Introduction", "text": "Two."},
-                  {"section": "Results", "text": "Three."}],
-    "ref_entries": {"a": {"type": "figure", "caption": "A picture"}, "b": {"type": "table", "caption": "Errors"}},
-}  # fmt: skip
+    "paper_id": "2105.05862",
+    "abstract": {"text": "We do."},
+    "metadata": {
+        "title": "T",
+        "categories": "cs.CL cs.LG",
+        "abstract": "not this one",
+        "versions": [{"version": "v1", "created": "Wed, 12 May 2021 18:00:00 GMT"}],
+    },
+    "body_text": [
+        {"section": "Introduction", "text": "One."},
+        {"section": "Introduction", "text": "Two."},
+        {"section": "Results", "text": "Three."},
+    ],
+    "ref_entries": {
+        "a": {"type": "figure", "caption": "A picture"},
+        "b": {"type": "table", "caption": "Errors"},
+    },
+}
 S2ORC = {
-    "paper_id": "77490025", "title": "T", "abstract": "We do.",
+    "paper_id": "77490025",
+    "title": "T",
+    "abstract": "We do.",
     "pdf_parse": {
         "abstract": [{"text": "We do."}],
-        "body_text": [{"section": "Introduction", "text": "One."}, {"section": "Introduction", "text": "Two."},
-                      {"section": "Results", "text": "Three."}],
-        "ref_entries": {"TABREF0": {"type_str": "table", "text": "Errors", "html": "<html><table>"
-                        "<tr><td></td><td colspan=2>CIFAR</td></tr><tr><td>Model</td><td>Top-1</td><td>Top-5</td></tr>"
-                        "<tr><td>Ours</td><td>3.5</td><td>0.9</td></tr></table></html>"}},
+        "body_text": [
+            {"section": "Introduction", "text": "One."},
+            {"section": "Introduction", "text": "Two."},
+            {"section": "Results", "text": "Three."},
+        ],
+        "ref_entries": {
+            "TABREF0": {
+                "type_str": "table",
+                "text": "Errors",
+                "html": "<html><table>"
+                "<tr><td></td><td "
+                "colspan=2>CIFAR</td></tr><tr><td>Model</td><td>Top-1</td><td>Top-5</td></tr>"
+                "<tr><td>Ours</td><td>3.5</td><td>0.9</td></tr></table></html>",
+            }
+        },
     },
-}  # fmt: skip
+}
 
 
 def test_parsed_corpora():
@@ -180,11 +258,16 @@ def test_parsed_corpora():
         assert (paper.title, paper.abstract) == ("T", "We do.")
         assert list(paper.sections) == [Section("Introduction", "One. Two."), Section("Results", "Three.")]
         assert [t.caption for t in paper.tables] == ["Errors"]
-    assert (one.source, list(one.categories), one.published) == ("unarxive", ["cs.CL", "cs.LG"], date(2021, 5, 12))
+    assert (one.source, list(one.categories), one.published) == (
+        "unarxive",
+        ["cs.CL", "cs.LG"],
+        date(2021, 5, 12),
+    )
     assert two.source == "s2orc"
     assert list(two.tables[0].cells) == [
-        Cell("3.5", False, ["Ours"], ["CIFAR", "Top-1"]), Cell("0.9", False, ["Ours"], ["CIFAR", "Top-5"])
-    ]  # fmt: skip
+        Cell("3.5", False, ["Ours"], ["CIFAR", "Top-1"]),
+        Cell("0.9", False, ["Ours"], ["CIFAR", "Top-5"]),
+    ]
 
 
 @pytest.mark.parametrize("change", [{"body_text": "x"}, {"ref_entries": 3}, {"metadata": {"versions": [{}]}}])
@@ -223,11 +306,18 @@ def test_headers_of_a_grid():
     assert Cell("89.8", False, ["Supervised:", "XLNet"], ["GLUE", "MNLI"]) in cells
     assert Cell("340M", False, ["Supervised:", "XLNet"], ["Size"]) in cells
     assert len(cells) == 5  # the dash is nothing
-    assert [is_value(t) for t in ("3.5", "<0.1", "93.5 ± 0.2", "1,024", "SST-2", "")] == [True] * 4 + [False] * 2
+    assert [is_value(t) for t in ("3.5", "<0.1", "93.5 ± 0.2", "1,024", "SST-2", "")] == [True] * 4 + [
+        False
+    ] * 2
 
 
 def test_the_id_in_a_file_name():
-    names = ("a/1412.6575v4.tei.xml", "1412.6575v4.grobid.tei.xml.gz", "1412.6575v4.md", "s3://b/1412.6575v4.json")
+    names = (
+        "a/1412.6575v4.tei.xml",
+        "1412.6575v4.grobid.tei.xml.gz",
+        "1412.6575v4.md",
+        "s3://b/1412.6575v4.json",
+    )
     assert {paper_id_of_path(n) for n in names} == {"1412.6575v4"}
 
 
@@ -263,9 +353,12 @@ def put(table, name, values):
     ],
 )
 def test_columns_are_read_as_rows_are(change, columns, papers, tmp_path):
-    """Whichever way a papers table takes, its readings are the same but for the hash, also of rows that are none."""
+    """Whichever way a papers table takes, its readings are the same but for the hash, also of rows that are
+    none."""
     table = change(pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS))
-    assert (_as_readings("p", range(len(table)), table.combine_chunks().to_batches()[0]) is not None) == columns
+    assert (
+        _as_readings("p", range(len(table)), table.combine_chunks().to_batches()[0]) is not None
+    ) == columns
     pq.write_table(table, tmp_path / "papers.parquet", row_group_size=5)
     pieces = list(find_pieces([str(tmp_path)]))
     by_columns = pa.concat_tables(found for piece in pieces for found in piece_tables(piece, hashed=True))

@@ -1,4 +1,5 @@
-"""Every bad input of the readers ends as a message that names file and cure, or as a reject with its reason."""
+"""Every bad input of the readers ends as a message that names file and cure, or as a reject with its
+reason."""
 
 import gzip
 import json
@@ -13,10 +14,14 @@ from tdm_ray.papers.read import read_papers
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 GOOD = {"paper_id": "1", "title": "A title", "abstract": "We report accuracy."}
-TEI = '<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc><titleStmt><title>{title}</title></titleStmt></fileDesc></teiHeader><text><body>{body}</body></text></TEI>'  # fmt: skip  # noqa: E501
+TEI = (
+    "<TEI "
+    'xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc><titleStmt><title>{title}</title></titleStmt></fileDesc></teiHeader><text><body>{body}</body></text></TEI>'
+)
 DIV = "<div><head>Results</head><p>Accuracy is 91.</p></div>"
 BOMB = (
-    '<!DOCTYPE TEI [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;">]>'
+    '<!DOCTYPE TEI [<!ENTITY a "aaaaaaaaaa"><!ENTITY b '
+    '"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;"><!ENTITY c "&b;&b;&b;&b;&b;">]>'
 )
 HUGE = "word " * 10_000_000  # 50 MB on one line
 
@@ -38,7 +43,12 @@ def reasons(path):
         ("a.jsonl", "", "empty", "no line"),
         ("a.jsonl", "[1, 2]", "not_a_paper", "no paper_id; a paper is an object with"),
         ("a.jsonl", '{"title": "x"}', "not_a_paper", "no paper_id"),
-        ("a.jsonl", '{"paper_id": "1", "abstract": "x", "sections": [3]}', "not_a_paper", "a paper is an object"),
+        (
+            "a.jsonl",
+            '{"paper_id": "1", "abstract": "x", "sections": [3]}',
+            "not_a_paper",
+            "a paper is an object",
+        ),
         ("a.jsonl", '{"paper_id": "1", "abstract": "x", "published": "soon"}', "not_a_paper", "isoformat"),
         ("a.jsonl", '{"paper_id": "1", "title": "x"}', "no_text", "neither an abstract"),
         ("a.jsonl", "{broken", "malformed_json", "line 1"),
@@ -67,7 +77,9 @@ def test_an_entity_bomb_is_not_expanded(tmp_path):
 
 
 def test_lines_before_a_cut_are_kept(tmp_path):
-    lines = "".join(json.dumps({**GOOD, "paper_id": f"{i}", "abstract": f"{i} " * 200}) + "\n" for i in range(2000))
+    lines = "".join(
+        json.dumps({**GOOD, "paper_id": f"{i}", "abstract": f"{i} " * 200}) + "\n" for i in range(2000)
+    )
     data = gzip.compress(lines.encode())
     (tmp_path / "a.jsonl.gz").write_bytes(data[: len(data) // 2])
     found = list(read_papers(str(tmp_path)))
@@ -86,7 +98,9 @@ def test_a_damaged_file_is_one_reject(tmp_path):
 
 
 def test_a_huge_line_between_good_ones(tmp_path):
-    (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(GOOD), HUGE, json.dumps({**GOOD, "paper_id": "2"})]))
+    (tmp_path / "a.jsonl").write_text(
+        "\n".join([json.dumps(GOOD), HUGE, json.dumps({**GOOD, "paper_id": "2"})])
+    )
     assert [r for r, _ in reasons(tmp_path)] == [None, "too_large", None]
 
 
@@ -126,14 +140,22 @@ def test_inputs_that_cannot_be_read_at_all(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.tsv", "A#B#C\t5\nA#B\t5\n", r"t\.tsv, line 2: expected task#dataset#metric<TAB>count, found 'A#B"),
+        (
+            "t.tsv",
+            "A#B#C\t5\nA#B\t5\n",
+            r"t\.tsv, line 2: expected task#dataset#metric<TAB>count, found 'A#B",
+        ),
         ("t.tsv", "A#B#C 5\n", r"t\.tsv, line 1: expected task#dataset#metric<TAB>count"),
         (
             "t.tsv",
             "task\tdataset\tmetric\tdirection\nA\tB\t\thigher\n",
             r"line 2: task, dataset and metric must be given",
         ),
-        ("t.tsv", "task\tdataset\tmetric\tdirection\nA\tB\tC\tup\n", r"line 2: direction must be one of higher, lower"),
+        (
+            "t.tsv",
+            "task\tdataset\tmetric\tdirection\nA\tB\tC\tup\n",
+            r"line 2: direction must be one of higher, lower",
+        ),
         ("t.json", "{", "not valid JSON"),
         ("t.json", "{}", "expected a list of objects"),
         ("t.tsv", "A#B#C\t1\n", "no label left of 1 with a count of at least 5; lower --min-count"),

@@ -1,4 +1,5 @@
-"""Runs of a store by the local engine and a tiny model: what is new is scored, nothing twice, nothing lost."""
+"""Runs of a store by the local engine and a tiny model: what is new is scored, nothing twice, nothing
+lost."""
 
 import dataclasses
 import io
@@ -47,7 +48,9 @@ class Nights:
     """A folder of papers and a store; papers come and change between nights."""
 
     def __init__(self, folder, config):
-        self.papers, self.store, self.config = folder / "papers", str(folder / "store"), config
+        self.papers = folder / "papers"
+        self.store = str(folder / "store")
+        self.config = config
         self.papers.mkdir()
 
     def add(self, *papers):
@@ -58,7 +61,9 @@ class Nights:
     def run(self, config=None, store=None):
         log = Log(new_run_id(), file=io.StringIO())
         papers = str(self.papers)
-        return run_night(papers, store or self.store, config or self.config, SMALL, engine="local", log=log).run
+        return run_night(
+            papers, store or self.store, config or self.config, SMALL, engine="local", log=log
+        ).run
 
     def versions(self):
         return Store(self.store).versions()
@@ -138,7 +143,8 @@ def test_labels_come_and_go(nights, tmp_path, tiny_model):
     nights.run()
     predicted = Store(nights.store).read("predictions").to_pylist()
     found = [TDM(r["task"], r["dataset"], r["metric"]) for r in predicted]
-    missing, leaving = found[0], next(tdm for tdm in found if tdm != found[0])
+    missing = found[0]
+    leaving = next(tdm for tdm in found if tdm != found[0])
     few = write(Taxonomy.of(labels_of(whole, {missing})), tmp_path / "few.parquet")
     more = write(Taxonomy.of(labels_of(whole, {leaving})), tmp_path / "more.parquet")
     other = Nights(tmp_path / "other", nights.config) if (tmp_path / "other").mkdir() is None else None
@@ -153,14 +159,18 @@ def test_labels_come_and_go(nights, tmp_path, tiny_model):
     wanted = [r for r in predicted if TDM(r["task"], r["dataset"], r["metric"]) == missing]
     shown = ("paper_id", "probability", "score", "evidence")
     # The label that is new: decided as among all, for the papers where it would have been asked.
-    assert sorted(str([r[c] for c in shown]) for r in mine) == sorted(str([r[c] for c in shown]) for r in wanted)
+    assert sorted(str([r[c] for c in shown]) for r in mine) == sorted(
+        str([r[c] for c in shown]) for r in wanted
+    )
     # The others: as they were, not scored again.
     stayed = [r for r in before if TDM(r["task"], r["dataset"], r["metric"]) != leaving]
     assert sorted(map(str, stayed)) == sorted(str(r) for r in after if r not in mine)
     scored = Store(other.store).read("scored")
     assert set(scored["taxonomy_id"].to_pylist()) == {night["taxonomy_id"]}
     assert sum(scored["predictions"].to_pylist()) == len(after)
-    boards = {(r["task"], r["dataset"], r["metric"]) for r in Store(other.store).read("leaderboards").to_pylist()}
+    boards = {
+        (r["task"], r["dataset"], r["metric"]) for r in Store(other.store).read("leaderboards").to_pylist()
+    }
     assert boards == {(r["task"], r["dataset"], r["metric"]) for r in after}
     assert other.run(dataclasses.replace(nights.config, taxonomy=more))["outcome"] == "nothing new"
 
@@ -171,10 +181,12 @@ def test_a_turned_direction_ranks_anew_and_scores_nothing(nights, tmp_path, monk
     board = Store(nights.store).read("leaderboards").to_pylist()[0]
     tdm = TDM(board["task"], board["dataset"], board["metric"])
     turn = {"higher": "lower", "lower": "higher", "unknown": "lower"}
-    turned = Taxonomy.of([
-        Label(x.tdm, x.papers, turn[x.direction] if x.tdm == tdm else x.direction, x.aliases)
-        for x in read_taxonomy().labels
-    ])  # fmt: skip
+    turned = Taxonomy.of(
+        [
+            Label(x.tdm, x.papers, turn[x.direction] if x.tdm == tdm else x.direction, x.aliases)
+            for x in read_taxonomy().labels
+        ]
+    )
     config = dataclasses.replace(nights.config, taxonomy=write(turned, tmp_path / "turned.parquet"))
     night = nights.run(config)
     assert (night["outcome"], night["asked_again"], night["new_papers"]) == ("done", 0, 0)
@@ -210,7 +222,9 @@ def test_another_model_scores_all_anew_and_readers_switch_when_it_is_whole(night
 @pytest.mark.parametrize("table", ["predictions", "scored", "touch_versions"])
 def test_a_night_that_ends_within_its_commit(nights, papers, table, monkeypatch, tmp_path):
     nights.run()
-    nights.add(papers[5], dataclasses.replace(papers[0], abstract="Another abstract about WMT 2014 English-German."))
+    nights.add(
+        papers[5], dataclasses.replace(papers[0], abstract="Another abstract about WMT 2014 English-German.")
+    )
     with monkeypatch.context() as patch:
         patch.setattr(Commit, table, lambda *_: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
@@ -240,7 +254,8 @@ def test_staged_files_that_are_cut_short_and_papers_staged_twice(nights, monkeyp
 
 
 def test_a_transient_failure_is_tried_again(nights, monkeypatch):
-    tried, real = [], LocalEngine.score
+    tried = []
+    real = LocalEngine.score
 
     def once(*given, **named):
         tried.append(1)
@@ -271,7 +286,8 @@ def test_what_does_not_get_further_ends_with_an_error(nights, monkeypatch):
 
 
 def test_a_commit_that_fails_once_is_done_again(nights, monkeypatch):
-    real, tried = Commit.scored, []
+    real = Commit.scored
+    tried = []
 
     def once(self):
         real(self)
@@ -304,11 +320,16 @@ def test_a_paper_that_is_away_when_a_label_changes(nights, papers, tmp_path):
     nights.run()
     predicted = Store(nights.store).read("predictions").to_pylist()
     row = next(r for r in predicted if sum(r[k] == p[k] for p in predicted for k in ("dataset",)))
-    tdm, away = TDM(row["task"], row["dataset"], row["metric"]), row["paper_id"]
-    respelt = Taxonomy.of([
-        Label(x.tdm, x.papers, x.direction, (*x.aliases, "another spelling") if x.tdm == tdm else x.aliases)
-        for x in read_taxonomy().labels
-    ])  # fmt: skip
+    tdm = TDM(row["task"], row["dataset"], row["metric"])
+    away = row["paper_id"]
+    respelt = Taxonomy.of(
+        [
+            Label(
+                x.tdm, x.papers, x.direction, (*x.aliases, "another spelling") if x.tdm == tdm else x.aliases
+            )
+            for x in read_taxonomy().labels
+        ]
+    )
     config = dataclasses.replace(nights.config, taxonomy=write(respelt, tmp_path / "respelt.parquet"))
     (nights.papers / f"{away}.parquet").rename(tmp_path / "away.parquet")
     night = nights.run(config)
@@ -391,9 +412,19 @@ def test_the_commands_exit_codes_and_history(nights, capsys):
 
 def test_the_history_fits_a_terminal():
     """In 80 columns ids, outcomes and numbers are whole; an error is folded."""
-    row = {"run_id": "20261127-051230-0a1b", "outcome": "done", "error": None, "papers": 2_900_000, "new_papers": 1234,
-           "changed_papers": 5, "asked_again": 0, "rejected": {"empty": 1}, "new_entries": 77, "new_best": 7,
-           "seconds": 1403.2}  # fmt: skip
+    row = {
+        "run_id": "20261127-051230-0a1b",
+        "outcome": "done",
+        "error": None,
+        "papers": 2_900_000,
+        "new_papers": 1234,
+        "changed_papers": 5,
+        "asked_again": 0,
+        "rejected": {"empty": 1},
+        "new_entries": 77,
+        "new_best": 7,
+        "seconds": 1403.2,
+    }
     console = Console(width=80, record=True, file=io.StringIO())
     console.print(as_table([row, {**row, "outcome": "failed", "error": "no space left " * 20}]))
     head, first, second, *error = console.export_text().splitlines()
@@ -415,8 +446,12 @@ def test_an_ingested_folder_is_read_where_it_is(nights, tmp_path):
 def test_a_papers_table_with_hashes_of_another(nights, tmp_path, papers):
     path = write_papers(papers[:3], str(tmp_path / "papers.parquet"))
     table = pq.read_table(path)
-    pq.write_table(table.set_column(table.column_names.index("content_hash"), "content_hash", [["x"] * 3]), path)
-    with pytest.raises(InputError, match="content_hash is not that of its text; read it with `tdm-ray ingest`"):
+    pq.write_table(
+        table.set_column(table.column_names.index("content_hash"), "content_hash", [["x"] * 3]), path
+    )
+    with pytest.raises(
+        InputError, match="content_hash is not that of its text; read it with `tdm-ray ingest`"
+    ):
         run_night(path, nights.store, nights.config, SMALL, engine="local")
 
 
@@ -458,7 +493,9 @@ def test_versions_of_a_paper(nights, papers):
     nights.run()
     boards = Store(nights.store).read("leaderboards")
     assert "1901.99999v1" in boards["paper_id"].to_pylist()
-    nights.add(dataclasses.replace(papers[0], paper_id="1901.99999v2", abstract="Revised: we report on CIFAR-10."))
+    nights.add(
+        dataclasses.replace(papers[0], paper_id="1901.99999v2", abstract="Revised: we report on CIFAR-10.")
+    )
     nights.run()
     ids = set(Store(nights.store).read("leaderboards")["paper_id"].to_pylist())
     assert "1901.99999v2" in ids
@@ -542,7 +579,9 @@ def test_papers_in_are_scored_or_rejected(mixed, config, tmp_path):
     assert str(summary).startswith("papers in 15 = scored 12 + rejected 3 (1 duplicate_id, 1 malformed_json")
 
 
-def test_a_finished_run_is_only_reported_and_a_store_of_one_run_is_plain_parquet(jsonl, config, tmp_path, monkeypatch):
+def test_a_finished_run_is_only_reported_and_a_store_of_one_run_is_plain_parquet(
+    jsonl, config, tmp_path, monkeypatch
+):
     first = score(jsonl, tmp_path / "1", config)
     score(jsonl, tmp_path / "2", config)
     assert_same(str(tmp_path / "1"), str(tmp_path / "2"))
@@ -577,7 +616,9 @@ def test_a_store_of_another_run_is_refused_and_the_answer_named(jsonl, config, t
         score(jsonl, out, dataclasses.replace(config, threshold=0.6))
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "p.jsonl").write_text(jsonl.read_text())
-    with pytest.raises(OutputError, match="another set of papers; `tdm-ray nightly PAPERS --store .*` brings it up"):
+    with pytest.raises(
+        OutputError, match=r"another set of papers; `tdm-ray nightly PAPERS --store .*` brings it up"
+    ):
         score(tmp_path / "more", out, config)
 
 

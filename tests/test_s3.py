@@ -1,8 +1,7 @@
 """Object storage: the same results from and to `s3://` as locally, also where the store fails now and then.
 
-The store is moto's server, a real S3 protocol server, on loopback; between it and us stands a proxy that answers some
-requests with 500 or 503 and cuts some bodies in the middle.
-"""
+The store is moto's server, a real S3 protocol server, on loopback; between it and us stands a proxy that
+answers some requests with 500 or 503 and cuts some bodies in the middle."""
 
 import contextlib
 import json
@@ -44,7 +43,8 @@ _FILES = 5
 
 
 class Faults(socketserver.BaseRequestHandler):
-    """Passes bytes on; of the GETs for a tar or a Parquet file the 1st is answered 503, the 2nd 500, the 3rd is cut."""
+    """Passes bytes on; of the GETs for a tar or a Parquet file the 1st is answered 503, the 2nd 500, the 3rd
+    is cut."""
 
     upstream = 0
     seen: dict[str, int] = {}  # noqa: RUF012
@@ -107,9 +107,13 @@ def store():
     proxy = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Faults)
     proxy.daemon_threads = True
     with subprocess.Popen(
-        [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", "0"], stderr=subprocess.PIPE, text=True
+        [Path(sys.executable).parent / "moto_server", "-H", "127.0.0.1", "-p", "0"],
+        stderr=subprocess.PIPE,
+        text=True,
     ) as moto:
-        Faults.upstream = int(re.search(r":(\d+)\s*$", next(line for line in moto.stderr if "Running on" in line))[1])
+        Faults.upstream = int(
+            re.search(r":(\d+)\s*$", next(line for line in moto.stderr if "Running on" in line))[1]
+        )
         threading.Thread(target=moto.stderr.read, daemon=True).start()
         threading.Thread(target=proxy.serve_forever, daemon=True).start()
         patch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{proxy.server_address[1]}")
@@ -125,7 +129,8 @@ def store():
 
 @pytest.fixture
 def direct(store, monkeypatch):
-    """The store past the proxy, which is of this process: delta-rs holds the interpreter's lock now and then."""
+    """The store past the proxy, which is of this process: delta-rs holds the interpreter's lock now and
+    then."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{Faults.upstream}")
     return store
 
@@ -137,8 +142,12 @@ def dump(tmp_path_factory, store):
     tars = {}
     for number in (1, 2):
         path = folder / f"arXiv_src_240{number}_001.tar"
-        members = {f"240{number}/240{number}.{i:05d}.gz": e.packed for i, e in enumerate(list(EPRINTS.values())[:10])}
-        members |= {f"240{number}/240{number}.{100 + i}.gz": data for i, (data, _) in enumerate(REJECTED.values())}
+        members = {
+            f"240{number}/240{number}.{i:05d}.gz": e.packed for i, e in enumerate(list(EPRINTS.values())[:10])
+        }
+        members |= {
+            f"240{number}/240{number}.{100 + i}.gz": data for i, (data, _) in enumerate(REJECTED.values())
+        }
         write_tar(path, members)
         tars[path] = len(members)
     write_manifest(folder / "arXiv_src_manifest.xml", tars)
@@ -186,7 +195,9 @@ main()
 
 def command(*arguments):
     """The command line in a process of its own: its Ray's workers know the store by the environment."""
-    done = subprocess.run([sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -196,7 +207,7 @@ def test_a_ray_run_in_the_store_is_that_of_a_folder(direct, dump, tiny_model, tm
     options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "4")
     tar = "arXiv_src_2401_001.tar"
     said = command("score", f"{direct}/src/{tar}", "--out", f"{direct}/scores", "--engine", "ray", *options)
-    here = score_corpus(str(dump / tar), str(tmp_path / "out"), CONFIG(tiny_model), engine="local")
+    here = score_corpus(str(dump / tar), str(tmp_path / "out"), config_of(tiny_model), engine="local")
     assert f"papers in {here.papers} = scored {here.scored}" in said
     found, wanted = (
         Store(root).snapshot().read("predictions").drop_columns(["scored_at"]).sort_by(ORDER).to_pylist()
@@ -206,7 +217,7 @@ def test_a_ray_run_in_the_store_is_that_of_a_folder(direct, dump, tiny_model, tm
     assert len(found)
 
 
-def CONFIG(model):
+def config_of(model):
     return ScoreConfig(model=model, max_labels=4, threshold=0.5)
 
 
@@ -217,8 +228,19 @@ ORDER = [(name, "ascending") for name in ("paper_id", *TDM_COLUMNS)]
 def test_a_training_goes_to_the_store_and_scores_from_there(direct, tiny_model, labelled_files):
     """Data set, Ray Train's checkpoints and the result are all in the store."""
     files = [str(labelled_files / name) for name in ("papers.jsonl", "gold.tsv", "taxonomy.tsv")]
-    create_dataset([files[0]], [files[1]], files[2], f"{direct}/pairs", DatasetConfig(folds=1, allowed_unknown=0))
-    train = ("train", f"{direct}/pairs", "--base", tiny_model, "--out", f"{direct}/ck", "--checkpoint-steps", "20")
+    create_dataset(
+        [files[0]], [files[1]], files[2], f"{direct}/pairs", DatasetConfig(folds=1, allowed_unknown=0)
+    )
+    train = (
+        "train",
+        f"{direct}/pairs",
+        "--base",
+        tiny_model,
+        "--out",
+        f"{direct}/ck",
+        "--checkpoint-steps",
+        "20",
+    )
     first = command(*train, "--json")
     left = sorted(f.rpartition("/ck/")[2] for f in list_files(f"{direct}/ck"))
     assert {"model.safetensors", "training.json"} <= set(left)
@@ -228,9 +250,10 @@ def test_a_training_goes_to_the_store_and_scores_from_there(direct, tiny_model, 
 
 
 def test_nights_in_the_store_are_those_of_a_folder(direct, jsonl, tiny_model, tmp_path):
-    config = CONFIG(tiny_model)
+    config = config_of(tiny_model)
     here, there = (
-        run_night(str(jsonl), place, config, engine="local").run for place in (str(tmp_path), f"{direct}/nights")
+        run_night(str(jsonl), place, config, engine="local").run
+        for place in (str(tmp_path), f"{direct}/nights")
     )
     assert (here["scored"], here["predictions"]) == (there["scored"], there["predictions"])
     assert _tables(str(tmp_path)) == _tables(f"{direct}/nights")
@@ -248,7 +271,8 @@ def test_of_many_that_want_the_lease_of_a_bucket_one_gets_it(direct):
 
 @pytest.mark.long
 def test_readers_of_a_bucket_see_a_whole_run_or_nothing_of_it(direct):
-    # Four minutes: a read is forty requests, and moto is slow. Each night makes reads slower: not too many of them.
+    # Four minutes: a read is forty requests, and moto is slow. Each night makes reads slower: not too many of
+    # them.
     assert len(read_beside_nights(Store(f"{direct}/readers"), 200, pause=4)) > 5
 
 
@@ -278,9 +302,15 @@ def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
     for bucket in ("arxiv", "mine"):
         fsspec.filesystem("s3").mkdir(bucket)
     fsspec.filesystem("s3").put(f"{dump}/", "s3://arxiv/src/", recursive=True)
-    first = {"title": "T", "abstract": "A", "versions": [{"version": "v1", "created": "Mon, 1 Jan 2024 00:00:00 GMT"}]}
+    first = {
+        "title": "T",
+        "abstract": "A",
+        "versions": [{"version": "v1", "created": "Mon, 1 Jan 2024 00:00:00 GMT"}],
+    }
     rows = ({**first, "id": f"2401.{n:05d}", "categories": ("math.CO", "cs.CL")[n % 2]} for n in range(10))
-    (tmp_path / "arxiv-metadata-oai-snapshot.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "arxiv-metadata-oai-snapshot.json").write_text(
+        "".join(json.dumps(row) + "\n" for row in rows)
+    )
     (block,) = (block for _, block in BLOCKS if with_s3(block))
     run_block(block, tmp_path, FSSPEC_S3_REQUESTER_PAYS="true")
     papers = read_table("s3://mine/corpus/papers", PAPERS)
@@ -292,7 +322,8 @@ def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
     from test_website import ROWS
 
     write_store(tmp_path, leaderboards=ROWS)
-    here, there = build_site(str(tmp_path), str(tmp_path / "site")), build_site(str(tmp_path), f"{direct}/site")
+    here = build_site(str(tmp_path), str(tmp_path / "site"))
+    there = build_site(str(tmp_path), f"{direct}/site")
     assert here.written == there.written
     fs = fsspec.filesystem("s3")
     for name, kind in (

@@ -21,7 +21,9 @@ from tdm_ray.store.tables import Store
 
 def scored(*rows, taxonomy_id="t"):
     """Rows of `scored`: (paper_id, title)."""
-    told = [{"paper_id": p, "title": title, "taxonomy_id": taxonomy_id, "unknown": False} for p, title in rows]
+    told = [
+        {"paper_id": p, "title": title, "taxonomy_id": taxonomy_id, "unknown": False} for p, title in rows
+    ]
     return with_month(pa.Table.from_pylist(told, schema=SCORED))
 
 
@@ -31,7 +33,9 @@ def titles(store):
 
 
 def add_run(store, number, **columns):
-    started = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(days=number)  # a clock that goes backwards changes nothing
+    started = datetime(2026, 1, 1, tzinfo=UTC) - timedelta(
+        days=number
+    )  # a clock that goes backwards changes nothing
     row = {"run_id": f"r{number}", "started_at": started, "outcome": "done", "versions": store.versions()}
     store.add_run({**row, **columns})
 
@@ -40,7 +44,14 @@ def write_night(store, number):
     """Two tables that tell the number of the night, and its record."""
     store.overwrite("scored", [scored((f"2101.{number:05d}", str(number)))], "r")
     store.compact("runs")
-    board = {"task": "t", "dataset": "d", "metric": "m", "rank": 1, "paper_id": "p", "score_text": str(number)}
+    board = {
+        "task": "t",
+        "dataset": "d",
+        "metric": "m",
+        "rank": 1,
+        "paper_id": "p",
+        "score_text": str(number),
+    }
     store.upsert("leaderboards", pa.Table.from_pylist([board], schema=LEADERBOARDS), "r")
     add_run(store, number)
 
@@ -48,7 +59,8 @@ def write_night(store, number):
 def read_beside_nights(store, reads, pause=0.0):
     """The nights that so many reads saw while others were written: in each, all tables were of one night."""
     write_night(store, 0)
-    stop, written = threading.Event(), [0]
+    stop = threading.Event()
+    written = [0]
 
     def write():
         while not stop.wait(pause):
@@ -60,7 +72,10 @@ def read_beside_nights(store, reads, pause=0.0):
     seen = set()
     for _ in range(reads):
         snapshot = store.snapshot()
-        numbers = snapshot.read("scored")["title"].to_pylist() + snapshot.read("leaderboards")["score_text"].to_pylist()
+        numbers = (
+            snapshot.read("scored")["title"].to_pylist()
+            + snapshot.read("leaderboards")["score_text"].to_pylist()
+        )
         assert len(numbers) == 2
         assert len(set(numbers)) == 1
         assert snapshot.run["run_id"] == f"r{numbers[0]}"
@@ -72,7 +87,9 @@ def read_beside_nights(store, reads, pause=0.0):
 
 def take_together(root, count):
     """So many want a lease at once: who got it, and what the others were told."""
-    got, busy, together = [], [], threading.Barrier(count)
+    got = []
+    busy = []
+    together = threading.Barrier(count)
 
     def take(number):
         together.wait()
@@ -98,7 +115,9 @@ def store(tmp_path):
 
 
 def test_rows_are_put_in_replaced_and_taken_out_in_one_commit(store):
-    store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b"), ("hep-th/9901001", "c"), ("x", "d")), "r1")
+    store.upsert(
+        "scored", scored(("2101.00001", "a"), ("2101.00002", "b"), ("hep-th/9901001", "c"), ("x", "d")), "r1"
+    )
     gone = scored(("2101.00002", ""), ("x", ""), ("2101.00009", ""))
     store.upsert("scored", scored(("2101.00001", "A"), ("x", "D"), ("2202.00001", "e")), "r2", gone)
     assert titles(store) == {"2101.00001": "A", "hep-th/9901001": "c", "x": "D", "2202.00001": "e"}
@@ -116,7 +135,9 @@ def test_nothing_to_do_makes_no_version(store):
 
 def test_the_same_commit_twice_is_the_same_as_once(store):
     for _ in range(2):
-        store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1", scored(("2101.00003", "")))
+        store.upsert(
+            "scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1", scored(("2101.00003", ""))
+        )
     assert titles(store) == {"2101.00001": "a", "2101.00002": "b"}
 
 
@@ -150,7 +171,9 @@ def test_one_cpu_is_enough(store):
     """
     if not hasattr(os, "sched_setaffinity"):
         pytest.skip("processes cannot be bound to a CPU here")
-    subprocess.run([sys.executable, "-c", code, store.root, os.path.dirname(__file__)], check=True, timeout=100)
+    subprocess.run(
+        [sys.executable, "-c", code, store.root, os.path.dirname(__file__)], check=True, timeout=100
+    )
     assert titles(store) == {"2101.00001": "a"}
 
 
@@ -181,7 +204,8 @@ def test_small_files_are_put_together(store, monkeypatch):
     monkeypatch.setattr("tdm_ray.store.tables._FILES_A_PARTITION", 3)
     for number in range(6):
         store.upsert("scored", scored((f"2101.0000{number}", "a")), "r")
-    before, version = titles(store), store.version("scored")
+    before = titles(store)
+    version = store.version("scored")
     store.compact("scored")
     assert len(store.open("scored").file_uris()) == 1
     assert titles(store) == before
@@ -209,7 +233,9 @@ def test_filters_find_what_merges_wrote(store):
     """Of deltalake 1.4 to 1.6 they do not; see pyproject.toml."""
     store.upsert("scored", scored(("2101.00001", "a"), ("2101.00002", "b")), "r1")
     store.upsert("scored", scored(("2101.00001", "A"), ("2101.00003", "c")), "r2")
-    assert store.read("scored", ["title"], pc.field("paper_id") == "2101.00001").to_pylist() == [{"title": "A"}]
+    assert store.read("scored", ["title"], pc.field("paper_id") == "2101.00001").to_pylist() == [
+        {"title": "A"}
+    ]
     store.open("scored").optimize.compact()
     assert store.read("scored", ["title"], pc.field("title").isin(["c"])).to_pylist() == [{"title": "c"}]
 
@@ -239,7 +265,9 @@ def test_a_dead_runs_lease_ends(tmp_path):
         Lease(str(tmp_path), "r2", 60).take()
     threading.Event().wait(0.6)
     Lease(str(tmp_path), "r2", 60).take()
-    with pytest.raises(BusyError, match="lost to run r2"):  # what it would write now, the new holder could write too
+    with pytest.raises(
+        BusyError, match="lost to run r2"
+    ):  # what it would write now, the new holder could write too
         other.check()
 
 
@@ -259,7 +287,9 @@ def test_a_lease_is_renewed_while_it_is_held(tmp_path):
 
 
 def test_months_follow_from_ids_alone():
-    table = pa.table({"paper_id": ["2101.00001v2", "hep-th/9901001", "math.GT/0309136v1", "yolov4", "1412.65"]})
+    table = pa.table(
+        {"paper_id": ["2101.00001v2", "hep-th/9901001", "math.GT/0309136v1", "yolov4", "1412.65"]}
+    )
     assert with_month(table)["month"].to_pylist() == ["2101", "9901", "0309", "other", "other"]
 
 

@@ -77,17 +77,23 @@ def test_evaluation_tables(tmp_path):
     path.write_text(json.dumps(TABLES))
     (label,) = read_taxonomy(str(path)).labels
     assert (label.tdm, label.papers) == (TOP1, 2)
-    assert read_gold(str(path)).results == {"1512.03385": {TOP1: ("77.1",)}, "EfficientNet": {TOP1: ("84.3",)}}
+    assert read_gold(str(path)).results == {
+        "1512.03385": {TOP1: ("77.1",)},
+        "EfficientNet": {TOP1: ("84.3",)},
+    }
 
 
 def test_a_table_and_back(tmp_path):
-    taxonomy = Taxonomy.of([Label(TDM("A", "B", "C"), 3, "lower", ("dataset: X",)), Label(TDM("A", "A", "C"))])
+    taxonomy = Taxonomy.of(
+        [Label(TDM("A", "B", "C"), 3, "lower", ("dataset: X",)), Label(TDM("A", "A", "C"))]
+    )
     write_table(taxonomy.table(), str(tmp_path / "t.parquet"))
     assert read_taxonomy(str(tmp_path / "t.parquet")) == taxonomy
 
 
 def test_the_id_is_that_of_names_and_aliases():
-    one, other = Label(TDM("A", "B", "C")), Label(TDM("A", "B", "D"))
+    one = Label(TDM("A", "B", "C"))
+    other = Label(TDM("A", "B", "D"))
     same = Taxonomy.of([Label(other.tdm, 7, "higher"), one]).taxonomy_id
     assert Taxonomy.of([one, other]).taxonomy_id == same
     assert Taxonomy.of([one]).taxonomy_id != same
@@ -138,11 +144,15 @@ def test_the_real_files(real_data):
 
 def directions():
     with (Path(__file__).parent / "directions.tsv").open() as file:
-        return {row["metric"]: row["direction"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
+        return {
+            row["metric"]: row["direction"]
+            for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
+        }
 
 
 def test_direction_from_a_metrics_name():
-    """Held against 270 metrics of the field judged by hand, and against the directions of our own taxonomy."""
+    """Held against 270 metrics of the field judged by hand, and against the directions of our own
+    taxonomy."""
     judged = directions()
     assert len(judged) >= 200
     wrong = {m for m, direction in judged.items() if direction_of(m) not in (direction, "unknown")}
@@ -151,10 +161,24 @@ def test_direction_from_a_metrics_name():
     assert len(silent) <= 0.05 * len(judged)  # names of datasets in the place of a metric: "SemEval 2013"
     own = [label for label in read_taxonomy().labels if direction_of(label.tdm.metric) == label.direction]
     assert len(own) >= 0.99 * len(read_taxonomy())
-    higher = ("Frames per second", "Reward per episode", "Mean per class accuracy", "Average Return (1M steps)",
-              "Accuracy (batch size 1)", "Real-time accuracy", "Gloss BLEU-4")  # fmt: skip
-    lower = ("False Alarm Rate", "Collision rate", "Brier score", "Accuracy drop", "Seconds per image", "LogLoss",
-             "Jaccard (Decay)")  # fmt: skip
+    higher = (
+        "Frames per second",
+        "Reward per episode",
+        "Mean per class accuracy",
+        "Average Return (1M steps)",
+        "Accuracy (batch size 1)",
+        "Real-time accuracy",
+        "Gloss BLEU-4",
+    )
+    lower = (
+        "False Alarm Rate",
+        "Collision rate",
+        "Brier score",
+        "Accuracy drop",
+        "Seconds per image",
+        "LogLoss",
+        "Jaccard (Decay)",
+    )
     assert [direction_of(m) for m in (*higher, *lower)] == ["higher"] * len(higher) + ["lower"] * len(lower)
     assert direction_of("Backbone") == direction_of("Train Set") == direction_of("xyzzy") == "unknown"
 
@@ -170,24 +194,34 @@ def test_directions_of_the_real_taxonomy(real_data):
 def test_a_taxonomy_overrides_the_rules(tmp_path):
     path = tmp_path / "t.tsv"
     path.write_text("task\tdataset\tmetric\tdirection\nA\tB\tError\thigher\nA\tB\tAccuracy\tunknown\n")
-    assert {x.tdm.metric: x.direction for x in read_taxonomy(str(path)).labels} == {"Error": "higher", "Accuracy": "higher"}  # fmt: skip  # noqa: E501
+    assert {x.tdm.metric: x.direction for x in read_taxonomy(str(path)).labels} == {
+        "Error": "higher",
+        "Accuracy": "higher",
+    }
 
 
 def test_the_way_scores_went_over_the_years_tells_a_direction():
-    rising = [(f"{year}{month:02d}.00001v1", 50.0 + year + month / 10) for year in (17, 18, 19) for month in (1, 5, 9)]
+    rising = [
+        (f"{year}{month:02d}.00001v1", 50.0 + year + month / 10)
+        for year in (17, 18, 19)
+        for month in (1, 5, 9)
+    ]
     assert direction_over_time(rising) == "higher"
     assert direction_over_time([(paper, -score) for paper, score in rising]) == "lower"
     assert direction_over_time(rising[:7]) == "unknown"  # too few months
     assert direction_over_time([(paper, 1.0) for paper, _ in rising]) == "unknown"
     assert direction_over_time([("P19-1001", score) for _, score in rising]) == "unknown"  # no dates
-    taxonomy = Taxonomy.of([Label(TDM("T", "D", "Mystery")), Label(TDM("T", "D", "Other"), direction="lower")])
+    taxonomy = Taxonomy.of(
+        [Label(TDM("T", "D", "Mystery")), Label(TDM("T", "D", "Other"), direction="lower")]
+    )
     learnt = taxonomy.directed({0: "higher", 1: "higher"})
     assert [label.direction for label in learnt.labels] == ["higher", "lower"]
     assert learnt.taxonomy_id == taxonomy.taxonomy_id
 
 
 def test_gold_of_columns_names_broken_lines(tmp_path):
-    path, head = tmp_path / "gold.tsv", "paper_id\ttask\tdataset\tmetric\tscore\n"
+    path = tmp_path / "gold.tsv"
+    head = "paper_id\ttask\tdataset\tmetric\tscore\n"
     path.write_text(f"{head}1901.00001\tA\tB\tC\t5\n1901.00002\tA\n1901.00001\tA\tB\tC\t6\n")
     gold = read_gold(str(path))
     assert gold.results == {"1901.00001": {TDM("A", "B", "C"): ("5", "6")}}

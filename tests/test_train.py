@@ -1,4 +1,5 @@
-"""Fine-tuning on a real local Ray with tiny encoders: it learns, keeps the best, and survives being killed."""
+"""Fine-tuning on a real local Ray with tiny encoders: it learns, keeps the best, and survives being
+killed."""
 
 import json
 import os
@@ -61,11 +62,23 @@ def test_it_learns_and_keeps_the_best_epoch(trained, dataset):
     assert last["loss"] < first["loss"]
     assert last["average_precision"] > 0.2  # a tenth of the rows is true
     assert facts["best_epoch"] == max((e["average_precision"], e["epoch"]) for e in facts["log"])[1]
-    rows = sum(side["true"] + side["false"] for side in json.loads(Path(dataset, "dataset.json").read_text())["sides"] if side["side"] == "train")  # fmt: skip  # noqa: E501
+    rows = sum(
+        side["true"] + side["false"]
+        for side in json.loads(Path(dataset, "dataset.json").read_text())["sides"]
+        if side["side"] == "train"
+    )
     assert facts["steps"] == 2 * -(-rows // 32)
     assert json.loads(Path(out, "training.json").read_text()) == facts
     left = {p.relative_to(out).parts[0] for p in Path(out).rglob("*")}
-    assert left == {"config.json", "document_frequency.parquet", "model.safetensors", "run.json", "tokenizer.json", "tokenizer_config.json", "training.json"}  # fmt: skip  # noqa: E501
+    assert left == {
+        "config.json",
+        "document_frequency.parquet",
+        "model.safetensors",
+        "run.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "training.json",
+    }
 
 
 def test_a_finished_training_is_only_reported(trained, dataset, base):
@@ -84,20 +97,25 @@ def test_a_trained_checkpoint_is_calibrated_and_scores(trained, labelled, labell
     assert figures["held_out_micro_f1"] > 0.5
     assert figures["joint_papers"] == 108 - len(facts["learnt_from"])
     resources = Resources.of(ScoreConfig(model=out))
-    preparer, decider = Preparer(resources), Decider(resources, threads=1)
+    preparer = Preparer(resources)
+    decider = Decider(resources, threads=1)
     right = wrong = 0
     for paper in labelled[0][:12]:
         prepared = preparer(paper)
         for d in decider(prepared, decider.log_odds([prepared])[0]):
             true = TDM(d["task"], d["dataset"], d["metric"]) in labelled[1].results[paper.paper_id]
-            right, wrong = right + true, wrong + (not true)
+            right = right + true
+            wrong = wrong + (not true)
     assert right > wrong
 
 
 def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tmp_path, monkeypatch):
-    """An encoder without token types, named from here, three batches a step: the same rows and number of steps."""
+    """An encoder without token types, named from here, three batches a step: the same rows and number of
+    steps."""
     torch.manual_seed(0)
-    RobertaModel(RobertaConfig(vocab_size=len(tiny_tokenizer), max_position_embeddings=200, pad_token_id=0, **SHAPE)).save_pretrained(tmp_path / "base")  # fmt: skip  # noqa: E501
+    RobertaModel(
+        RobertaConfig(vocab_size=len(tiny_tokenizer), max_position_embeddings=200, pad_token_id=0, **SHAPE)
+    ).save_pretrained(tmp_path / "base")
     tiny_tokenizer.model_input_names = ["input_ids", "attention_mask"]
     try:
         tiny_tokenizer.save_pretrained(tmp_path / "base")
@@ -122,7 +140,9 @@ def test_killed_workers_start_again(ray_session, dataset, base, trained, tmp_pat
     same_end(facts, undisturbed)
     # Two workers make of the same rows what one makes of them.
     assert abs(facts["steps"] - trained[1]["steps"]) <= 2
-    assert facts["log"][-1]["held_out_loss"] == pytest.approx(trained[1]["log"][-1]["held_out_loss"], rel=0.25)
+    assert facts["log"][-1]["held_out_loss"] == pytest.approx(
+        trained[1]["log"][-1]["held_out_loss"], rel=0.25
+    )
 
 
 def kill_a_worker(run):
@@ -180,7 +200,13 @@ def test_what_cannot_be_trained(dataset, base, tmp_path):
 
 def pool(rows):
     lengths = np.random.default_rng(rows).integers(3, 60, rows)
-    return pa.table({"label": [bool(n % 3) for n in lengths], "ids": [list(range(n)) for n in lengths], "types": [[0] * n for n in lengths]}).cast(ENCODED)  # fmt: skip  # noqa: E501
+    return pa.table(
+        {
+            "label": [bool(n % 3) for n in lengths],
+            "ids": [list(range(n)) for n in lengths],
+            "types": [[0] * n for n in lengths],
+        }
+    ).cast(ENCODED)
 
 
 @pytest.mark.parametrize("rows", [1, 31, 32, 33, 1600, 1601, 4000])
@@ -195,13 +221,25 @@ def test_batches_hold_every_row_once_and_are_counted(rows):
 
 def test_encoded_pairs_are_what_the_tokenizer_makes_of_them(base):
     """As scoring reads them too (test_model holds its pairs against the tokenizer's)."""
-    pairs = pa.table({"label": [True, False], "paper_id": ["a", "b"], "TDM": ["Task; Set; F1", "x; y; z"], "context": ["a long " * 300, "short"]}, schema=PAIRS)  # fmt: skip  # noqa: E501
+    pairs = pa.table(
+        {
+            "label": [True, False],
+            "paper_id": ["a", "b"],
+            "TDM": ["Task; Set; F1", "x; y; z"],
+            "context": ["a long " * 300, "short"],
+        },
+        schema=PAIRS,
+    )
     table = encode(pairs, base)
     given = tensors(table, 0, ["token_type_ids"], torch.device("cpu"))
     tokenizer = AutoTokenizer.from_pretrained(base)
     wanted = tokenizer(
-        pairs["context"].to_pylist(), pairs["TDM"].to_pylist(), truncation="only_first", max_length=160, padding=True,
+        pairs["context"].to_pylist(),
+        pairs["TDM"].to_pylist(),
+        truncation="only_first",
+        max_length=160,
+        padding=True,
         return_tensors="pt",
-    )  # fmt: skip
+    )
     for name, tensor in given.items():
         assert torch.equal(tensor, wanted[name]), name

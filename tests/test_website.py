@@ -1,4 +1,5 @@
-"""The site: whole, escaped, the same when built again; and in a browser quiet, quick to search, fit for everybody."""
+"""The site: whole, escaped, the same when built again; and in a browser quiet, quick to search, fit for
+everybody."""
 
 import csv
 import json
@@ -32,15 +33,38 @@ LABELS = [
 
 
 def entry(tdm, rank, paper_id, score):
-    cells = [{"value": value, "bold": bold, "column_headers": heads, "marked": marked} for value, bold, heads, marked in
-             (("12", False, ["", "Params"], False), (str(score), True, [NASTY, "acc"], True))]  # fmt: skip
-    evidence = {"kind": "cell", "table": 0, "caption": f"Table 1: {NASTY}", "row_headers": [NASTY], "text": str(score),
-                "column_headers": [NASTY, "acc"], "row": cells}  # fmt: skip
+    cells = [
+        {"value": value, "bold": bold, "column_headers": heads, "marked": marked}
+        for value, bold, heads, marked in (
+            ("12", False, ["", "Params"], False),
+            (str(score), True, [NASTY, "acc"], True),
+        )
+    ]
+    evidence = {
+        "kind": "cell",
+        "table": 0,
+        "caption": f"Table 1: {NASTY}",
+        "row_headers": [NASTY],
+        "text": str(score),
+        "column_headers": [NASTY, "acc"],
+        "row": cells,
+    }
     return {
-        "task": tdm.task, "dataset": tdm.dataset, "metric": tdm.metric, "direction": "higher", "rank": rank,
-        "paper_id": paper_id, "title": TITLE, "published": date(2020 - rank, 3, rank), "score": score,
-        "score_text": str(score), "probability": 0.7, "evidence": evidence, "was_best": True, "outlier": False,
-    }  # fmt: skip
+        "task": tdm.task,
+        "dataset": tdm.dataset,
+        "metric": tdm.metric,
+        "direction": "higher",
+        "rank": rank,
+        "paper_id": paper_id,
+        "title": TITLE,
+        "published": date(2020 - rank, 3, rank),
+        "score": score,
+        "score_text": str(score),
+        "probability": 0.7,
+        "evidence": evidence,
+        "was_best": True,
+        "outlier": False,
+    }
 
 
 NOTHING = ("score", "score_text", "published", "title", "evidence")
@@ -48,9 +72,12 @@ ROWS = [
     *(entry(LABELS[0], rank, f"2001.0000{rank}", 90.0 - rank) for rank in (1, 2, 3)),
     *(entry(label, 1, "hep-th/9901001", 5.0) for label in LABELS[1:4]),
     {**entry(LABELS[4], 1, "../../etc/passwd", 5.0), **dict.fromkeys(NOTHING)},
-    {**entry(LABELS[4], 2, "2001.00001", 1.0), "outlier": True,
-     "evidence": {"kind": "sentence", "text": f"We reach 1.0 {NASTY}.", "table": None, "row": None}},
-]  # fmt: skip
+    {
+        **entry(LABELS[4], 2, "2001.00001", 1.0),
+        "outlier": True,
+        "evidence": {"kind": "sentence", "text": f"We reach 1.0 {NASTY}.", "table": None, "row": None},
+    },
+]
 
 
 @pytest.fixture
@@ -160,7 +187,8 @@ def test_a_plot_shows_what_has_date_and_score():
     odd = [{**row, "title": "\x00 \x0c \ufffe fine"} for row in rows]
     assert "fine" in plot(odd, "name")
     many = [
-        {**rows[0], "was_best": n in (7, 999), "score": float(n), "rank": n, "paper_id": f"p{n}"} for n in range(1000)
+        {**rows[0], "was_best": n in (7, 999), "score": float(n), "rank": n, "paper_id": f"p{n}"}
+        for n in range(1000)
     ]
     found = html.fromstring(plot(many, "name"))
     assert found.xpath("count(//circle[@class='was-best'])") == 2
@@ -176,24 +204,37 @@ def test_a_night_has_a_page_of_what_it_brought(tmp_path):
 
     store = Store(str(tmp_path / "store"))
     for number in (0, 1):
-        store.upsert("leaderboards", pa.Table.from_pylist(ROWS[: number + 1], schema=LEADERBOARDS), f"r{number}")
+        store.upsert(
+            "leaderboards", pa.Table.from_pylist(ROWS[: number + 1], schema=LEADERBOARDS), f"r{number}"
+        )
         add_run(store, number)
     build_site(store.root, str(tmp_path / "site"))
     listed = html.fromstring((tmp_path / "site" / "runs.html").read_text())
     assert listed.xpath("//tbody/tr/td[1]/a/@href") == ["runs/r1.html", "runs/r0.html"]
     found = html.fromstring((tmp_path / "site" / "runs" / "r1.html").read_text())
     assert "1 new entry" in found.xpath("string(//main)")
-    assert found.xpath("//main//li/a/@href") == [f"../{board_url(LABELS[0])}", f"../{paper_url('2001.00002')}"]
+    assert found.xpath("//main//li/a/@href") == [
+        f"../{board_url(LABELS[0])}",
+        f"../{paper_url('2001.00002')}",
+    ]
     first = html.fromstring((tmp_path / "site" / "runs" / "r0.html").read_text())
     assert "1 new entry" in first.xpath("string(//main)")  # before it there was nothing
-    assert first.xpath("//main//li/a/@href") == [f"../{board_url(LABELS[0])}", f"../{paper_url('2001.00001')}"]
+    assert first.xpath("//main//li/a/@href") == [
+        f"../{board_url(LABELS[0])}",
+        f"../{paper_url('2001.00001')}",
+    ]
 
 
 def test_nearly_every_task_has_an_area():
     tasks = [label.tdm.task for label in read_taxonomy().labels]
     assert sum(area_of(task) == OTHER for task in tasks) < 0.02 * len(tasks)
     known = ("Image Classification", "Machine Translation", "Atari Games", "Speech Recognition")
-    assert list(map(area_of, known)) == ["Computer vision", "Natural language", "Games and control", "Speech and audio"]
+    assert list(map(area_of, known)) == [
+        "Computer vision",
+        "Natural language",
+        "Games and control",
+        "Speech and audio",
+    ]
 
 
 # ---- in a browser
@@ -208,7 +249,14 @@ def page():
         page.said = []
         page.on("console", lambda message: page.said.append(message.text))
         page.on("pageerror", lambda error: page.said.append(str(error)))
-        page.on("request", lambda request: page.said.append(request.url) if not request.url.startswith(("file:", "data:", "blob:")) else None)  # fmt: skip  # noqa: E501
+        page.on(
+            "request",
+            lambda request: (
+                page.said.append(request.url)
+                if not request.url.startswith(("file:", "data:", "blob:"))
+                else None
+            ),
+        )
         yield page
         assert page.said == []
 
@@ -244,12 +292,21 @@ def test_nothing_serious_for_those_who_cannot_see(site, page, scheme):
     from axe_playwright_python.sync_playwright import Axe
 
     page.emulate_media(color_scheme=scheme)
-    for name in ("index.html", "areas/computer-vision.html", board_url(LABELS[0]), paper_url("2001.00001"), "runs.html", "runs/run.html"):  # fmt: skip  # noqa: E501
+    for name in (
+        "index.html",
+        "areas/computer-vision.html",
+        board_url(LABELS[0]),
+        paper_url("2001.00001"),
+        "runs.html",
+        "runs/run.html",
+    ):
         page.goto((site / name).as_uri())
         for summary in page.locator("summary").all():
             summary.click()
         found = Axe().run(page, options={"preload": False}).response["violations"]
-        assert [(name, v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")] == []
+        assert [
+            (name, v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")
+        ] == []
 
 
 def test_marks_are_kept_and_saved_as_the_file_that_the_next_run_reads(folder, site, page, tmp_path):
@@ -271,10 +328,13 @@ def test_marks_are_kept_and_saved_as_the_file_that_the_next_run_reads(folder, si
     with page.expect_download() as saved:
         page.locator("#marks-export").click()
     saved.value.save_as(Path(folder) / "marks.csv")
-    assert [(m["paper_id"], m["dataset"], m["verdict"], m["score"]) for m in read_marks(folder).to_pylist()] == [
-        ("2001.00001", "ImageNet", "wrong", None), ("2001.00002", "ImageNet", "right", 88.5),
+    assert [
+        (m["paper_id"], m["dataset"], m["verdict"], m["score"]) for m in read_marks(folder).to_pylist()
+    ] == [
+        ("2001.00001", "ImageNet", "wrong", None),
+        ("2001.00002", "ImageNet", "right", 88.5),
         ("2001.00003", "ImageNet", "right", None),
-    ]  # fmt: skip
+    ]
     page.on("dialog", lambda dialog: dialog.accept())
     page.locator("#marks-clear").click()
     assert page.locator("#marks").is_hidden()

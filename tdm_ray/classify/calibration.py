@@ -1,8 +1,9 @@
-"""From features and the model's log-odds to a probability that can be trusted, and the threshold to decide by.
+"""From features and the model's log-odds to a probability that can be trusted, and the threshold to decide
+by.
 
-Two steps. The *prior*: boosted trees over the features of a (paper, label) pair. The *joint*: a logistic regression
-over the prior's and the model's log-odds. The prior's log-odds that the joint learns from are out-of-fold, the
-model's come from papers it was not trained on: else both would look better than they are.
+Two steps. The *prior*: boosted trees over the features of a (paper, label) pair. The *joint*: a logistic
+regression over the prior's and the model's log-odds. The prior's log-odds that the joint learns from are
+out-of-fold, the model's come from papers it was not trained on: else both would look better than they are.
 """
 
 from __future__ import annotations
@@ -23,22 +24,32 @@ from tdm_ray.storage import exists, join, open_file, read_json, write_json
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-# 400 small, well-regularised trees; on the dev papers the micro F1 of the prior alone is 0.58 with neighbours.
+# 400 small, well-regularised trees; on the dev papers the micro F1 of the prior alone is 0.58 with
+# neighbours.
 _TREES = 400
 _DIALS = {
-    "objective": "binary", "num_leaves": 31, "learning_rate": 0.05, "min_data_in_leaf": 40, "feature_fraction": 0.6,
-    "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5, "verbose": -1, "deterministic": True,
-    "force_row_wise": True, "seed": 1,
-}  # fmt: skip
+    "objective": "binary",
+    "num_leaves": 31,
+    "learning_rate": 0.05,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.6,
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "seed": 1,
+}
 
 
 @dataclass(frozen=True)
 class Joint:
     """The logistic regression: weights of (prior, model) log-odds, intercept, and the threshold to decide by.
 
-    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 at most) and that the
-    prior alone would not decide for: so sure is the model at most where its word could change a decision.
-    """
+    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 at most) and
+    that the prior alone would not decide for: so sure is the model at most where its word could change a
+    decision."""
 
     weights: tuple[float, ...]
     intercept: float
@@ -50,7 +61,9 @@ class Calibrator:
     """The prior and the joint, as fitted; what a checkpoint or an index carries."""
 
     def __init__(self, prior: lightgbm.Booster | None, joint: Joint, *, threads: int = 1) -> None:
-        self.booster, self.joint, self.threads = prior, joint, threads
+        self.booster = prior
+        self.joint = joint
+        self.threads = threads
 
     @classmethod
     def none(cls) -> Calibrator:
@@ -61,18 +74,22 @@ class Calibrator:
         """The prior's log-odds; shape (labels,). Without trees, the order of the shortlist."""
         if self.booster is None:
             return -np.arange(len(features), dtype=np.float32)
-        return np.asarray(self.booster.predict(features, raw_score=True, num_threads=self.threads), np.float32)
+        return np.asarray(
+            self.booster.predict(features, raw_score=True, num_threads=self.threads), np.float32
+        )
 
     def probability(self, prior: Floats, model: Floats) -> Floats:
         """The probability that each label is reported; shape (labels,)."""
-        return sigmoid(joint_inputs(prior, model) @ np.array(self.joint.weights, np.float32) + self.joint.intercept)
+        return sigmoid(
+            joint_inputs(prior, model) @ np.array(self.joint.weights, np.float32) + self.joint.intercept
+        )
 
     def least_prior(self, threshold: float) -> float:
-        """The prior's log-odds below which no word of the model's, as sure as it ever was, brings a label over it.
+        """The prior's log-odds below which no word of the model's, as sure as it ever was, brings a label
+        over it.
 
-        Such labels need not be asked: with an index some 6 of 32 are left. -inf where that cannot be told, and never
-        above the calibrator's own threshold: how sure the model is beyond it was not looked at.
-        """
+        Such labels need not be asked: with an index some 6 of 32 are left. -inf where that cannot be told,
+        and never above the calibrator's own threshold: how sure the model is beyond it was not looked at."""
         prior, model = self.joint.weights
         if self.booster is None or prior <= 0 or model < 0 or not 0 < threshold < 1:
             return -math.inf
@@ -94,7 +111,9 @@ class Calibrator:
             prior = join(folder, "prior.txt")
             return cls(read_trees(prior) if exists(prior) else None, joint)
         except (KeyError, TypeError, ValueError, lightgbm.basic.LightGBMError) as error:
-            raise CheckpointError(f"{folder}: the calibrator is damaged ({error!r}); build it again") from None
+            raise CheckpointError(
+                f"{folder}: the calibrator is damaged ({error!r}); build it again"
+            ) from None
 
 
 def write_trees(trees: lightgbm.Booster, path: str) -> None:
@@ -104,7 +123,8 @@ def write_trees(trees: lightgbm.Booster, path: str) -> None:
 
 
 def read_trees(path: str) -> lightgbm.Booster:
-    """Read what `write_trees` wrote. Raises `ValueError` for half a file: LightGBM itself would end the process."""
+    """Read what `write_trees` wrote. Raises `ValueError` for half a file: LightGBM itself would end the
+    process."""
     with open_file(path) as file:
         text = bytes(file.read()).decode()
     if "end of trees" not in text:
@@ -143,7 +163,8 @@ def _boost(features: Floats, truth: Bools) -> lightgbm.Booster:
 
 
 def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
-    """The regression over `inputs` (see `joint_inputs`), with the threshold for micro F1 over `gold` pairs."""
+    """The regression over `inputs` (see `joint_inputs`), with the threshold for micro F1 over `gold`
+    pairs."""
     regression = LogisticRegression(C=1.0, max_iter=1000).fit(inputs, truth)
     probability = regression.predict_proba(inputs)[:, 1].astype(np.float32)
     weights = tuple(float(w) for w in regression.coef_[0])
@@ -156,10 +177,10 @@ def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
 def best_threshold(probability: Floats, truth: Bools, gold: int) -> float:
     """Half the F1 that it gives: where the micro F1 of calibrated probabilities is highest.
 
-    `gold` counts all true pairs, also those no row stands for. The threshold of the highest F1 seen on 762 papers is
-    chance: the curve is flat (0.616 to 0.620 from 0.20 to 0.32 there), and its top moved F1 on other papers by 0.006.
-    Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", ECML 2014.
-    """
+    `gold` counts all true pairs, also those no row stands for. The threshold of the highest F1 seen on 762
+    papers is chance: the curve is flat (0.616 to 0.620 from 0.20 to 0.32 there), and its top moved F1 on
+    other papers by 0.006. Source: Lipton, Elkan and Naryanaswamy, "Optimal Thresholding of Classifiers to
+    Maximize F1 Measure", ECML 2014."""
     grid = np.arange(0.05, 0.8, 0.01)
     gaps = [abs(micro_f1(probability >= t, truth, gold) / 2 - t) for t in grid]
     return float(grid[int(np.argmin(gaps))].round(2))

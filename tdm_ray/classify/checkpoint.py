@@ -14,13 +14,24 @@ from tdm_ray.config import EMBEDDED
 from tdm_ray.errors import CheckpointError
 from tdm_ray.storage import digest, exists, file_bytes, join, list_files, open_file, read_json
 
-_FREQUENCY, _CALIBRATOR, _TRAINING = "document_frequency.parquet", "calibrator", "training.json"
-_DECIDING = (".safetensors", ".parquet", "config.json", "tokenizer.json", "vocab.txt", "prior.txt", "joint.json")
+_FREQUENCY = "document_frequency.parquet"
+_CALIBRATOR = "calibrator"
+_TRAINING = "training.json"
+_DECIDING = (
+    ".safetensors",
+    ".parquet",
+    "config.json",
+    "tokenizer.json",
+    "vocab.txt",
+    "prior.txt",
+    "joint.json",
+)
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """Where a model lies (`folder`: also a hub name) and what belongs to it; its weights are loaded elsewhere."""
+    """Where a model lies (`folder`: also a hub name) and what belongs to it; its weights are loaded
+    elsewhere."""
 
     folder: str
     name: str
@@ -41,7 +52,8 @@ class Checkpoint:
         return frozenset(read_json(path)["learnt_from"]) if exists(path) else frozenset()
 
     def check(self) -> None:
-        """Raises `CheckpointError` where the name of a hub leads to no model; a folder was checked when it was opened."""
+        """Raises `CheckpointError` where the name of a hub leads to no model; a folder was checked when it
+        was opened."""
         if exists(self.folder):
             return
         from transformers import AutoConfig  # two seconds: only for models of a hub
@@ -50,17 +62,18 @@ class Checkpoint:
             AutoConfig.from_pretrained(self.folder)
         except (OSError, ValueError) as error:
             raise CheckpointError(
-                f"{self.folder}: neither a folder nor a model of the hub ({str(error).splitlines()[0]}); give a "
+                f"{self.folder}: neither a folder nor a model of the hub "
+                f"({str(error).splitlines()[0]}); give a "
                 f"checkpoint folder, the name of a hub's model, or `{EMBEDDED}`"
             ) from None
 
 
 def open_checkpoint(model: str, known_digest: str | None = None) -> Checkpoint:
-    """The checkpoint `embedded`, or of a folder, or of a hub name; `known_digest` saves reading its files for that.
+    """The checkpoint `embedded`, or of a folder, or of a hub name; `known_digest` saves reading its files for
+    that.
 
-    A model without word counts takes those of the embedded checkpoint; one without a calibrator is decided by its
-    own log-odds at one half. Raises `CheckpointError` for a folder that is no checkpoint.
-    """
+    A model without word counts takes those of the embedded checkpoint; one without a calibrator is decided by
+    its own log-odds at one half. Raises `CheckpointError` for a folder that is no checkpoint."""
     found = known_digest or checkpoint_digest(model)
     folder = _folder(model)
     if not exists(folder):
@@ -86,7 +99,8 @@ def checkpoint_digest(model: str) -> str:
         return digest([model.encode()])
     if not exists(join(folder, "config.json")) or not _weights(folder):
         raise CheckpointError(
-            f"{model}: not a checkpoint: it must hold config.json, model.safetensors and the tokenizer's files "
+            f"{model}: not a checkpoint: it must hold config.json, "
+            "model.safetensors and the tokenizer's files "
             "(what `save_pretrained` of a Hugging Face model and tokenizer write)"
         )
     return digest(file_bytes(f for f in list_files(folder) if f.endswith(_DECIDING)))

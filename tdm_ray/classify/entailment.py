@@ -1,7 +1,8 @@
-"""The entailment model: a transformer cross-encoder that reads (premise, hypothesis) and says how true the pair is.
+"""The entailment model: a transformer cross-encoder that reads (premise, hypothesis) and says how true the
+pair is.
 
-The method is that of TDMS-IE (Hou et al., ACL 2019); the premise here is chosen per hypothesis (premise.windows).
-"""
+The method is that of TDMS-IE (Hou et al., ACL 2019); the premise here is chosen per hypothesis
+(premise.windows)."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ from tdm_ray.storage import local_copy
 
 MAX_TOKENS = 160  # three windows of 32 words, a title and a hypothesis: 99 % of the pairs fit
 _PADDING = 0.08  # of a batch at most, 4 % over all; less would be paid for in small batches
-# A batch's tokens, padding included. A CPU is fastest at 4,096 (9,600 tokens/s; 7,500 at 512, 7,700 at 16,384).
+# A batch's tokens, padding included. A CPU is fastest at 4,096 (9,600 tokens/s; 7,500 at 512, 7,700 at
+# 16,384).
 _TOKENS = {"cpu": 4_096, "cuda": 65_536}
 
 
@@ -39,17 +41,17 @@ def hypothesis(tdm: TDM) -> str:
 
 
 def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Any Hugging Face encoder, by name or folder (here or in a store), as a cross-encoder with its tokenizer.
+    """Any Hugging Face encoder, by name or folder (here or in a store), as a cross-encoder with its
+    tokenizer.
 
-    In single precision. `outputs` sets the width of a new classification head (training); `None` takes the head that
-    is there.
-    Raises `CheckpointError` where nothing loadable is found.
-    """
+    In single precision. `outputs` sets the width of a new classification head (training); `None` takes the
+    head that is there. Raises `CheckpointError` where nothing loadable is found."""
     folder = local_copy(name)
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        # Older encoders to start from (SciBERT) have a pickle only, of which transformers loads nothing but tensors.
+        # Older encoders to start from (SciBERT) have a pickle only, of which transformers loads nothing but
+        # tensors.
         safe = True if outputs is None else None
         head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(folder)}
         model, loading = AutoModelForSequenceClassification.from_pretrained(
@@ -58,12 +60,14 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(
-            f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a Hugging "
+            f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); "
+            "give the name or folder of a Hugging "
             "Face encoder with model.safetensors and a tokenizer, or `embedded`"
         ) from None
     if outputs is None and loading["missing_keys"]:
         raise CheckpointError(
-            f"{name}: an encoder without a trained classification head (no {', '.join(loading['missing_keys'])}); "
+            f"{name}: an encoder without a trained classification head (no "
+            f"{', '.join(loading['missing_keys'])}); "
             "fine-tune it first, see jobs/fine_tune.py"
         )
     return model, tokenizer
@@ -72,15 +76,17 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
 def _without_dropout(name: str) -> dict[str, float]:
     """The encoder's dropout settings, at zero.
 
-    One or two epochs do not overfit, and on a CPU dropout makes a step half as long again (its attention has no
-    fused kernel).
-    """
+    One or two epochs do not overfit, and on a CPU dropout makes a step half as long again (its attention has
+    no fused kernel)."""
     config = AutoConfig.from_pretrained(name).to_dict()
-    return {k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)}
+    return {
+        k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)
+    }
 
 
 class EntailmentModel:
-    """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see `precision`)."""
+    """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see
+    `precision`)."""
 
     def __init__(self, folder: str, *, precision: str = FLOAT32, threads: int | None = None) -> None:
         if threads:
@@ -119,7 +125,9 @@ class EntailmentModel:
 
         Two for each weight of a layer's linear maps and each token, and for attention 4 L^2 H a layer.
         """
-        maps = [m for n, m in self.model.named_modules() if isinstance(m, torch.nn.Linear) and ".layer" in f".{n}"]
+        maps = [
+            m for n, m in self.model.named_modules() if isinstance(m, torch.nn.Linear) and ".layer" in f".{n}"
+        ]
         attention = 4 * self.config.num_hidden_layers * self.config.hidden_size * int((lengths**2).sum())
         return float(2 * sum(m.weight.numel() for m in maps) * int(lengths.sum()) + attention)
 
@@ -146,7 +154,8 @@ def batches(lengths: Ints, budget: int) -> Iterator[Ints]:
 
 
 def truth_logit(output: torch.Tensor) -> torch.Tensor:
-    """The log-odds of "true": the one output, or of two classes (false, true) their difference; shape (pairs,)."""
+    """The log-odds of "true": the one output, or of two classes (false, true) their difference; shape
+    (pairs,)."""
     return output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]
 
 

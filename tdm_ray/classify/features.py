@@ -1,4 +1,5 @@
-"""What is known of a (paper, label) pair besides the model's word: one row of numbers, the same for every taxonomy."""
+"""What is known of a (paper, label) pair besides the model's word: one row of numbers, the same for every
+taxonomy."""
 
 from __future__ import annotations
 
@@ -12,9 +13,10 @@ from numpy.typing import NDArray
 from tdm_ray.classify.lexicon import PARTS, Coverage, Floats, Ints, Lexicon
 from tdm_ray.text.passages import FIELDS
 
-# A label that no neighbour reports and whose dataset no passage names by so much, by weight, is not asked about. None
-# of 2,944 predictions for the dev papers was of such a label; without an index 5 of 838 for 156 papers, 3 of them
-# right. (By names alone, at 0.2, 87 of the 2,944 would go, 30 of them right, and paper F1 fall from 0.637 to 0.625.)
+# A label is left out of the shortlist if no neighbour reports it and no passage names this share of its
+# dataset, by weight. None of 2,944 predictions for the dev papers was of such a label; without an index 5 of 838
+# for 156 papers, 3 of them right. By names alone, at 0.2, 87 of the 2,944 would go, 30 of them right, and the
+# paper F1 would fall from 0.637 to 0.625.
 MIN_NAME_COVERAGE = 0.15
 FULL_COVERAGE = 0.99  # a name counts as named where this share of it, by weight, is there
 # How much a field speaks for a label; the order is that of FIELDS. Tables and titles say what was measured.
@@ -26,20 +28,36 @@ LEXICAL = (
     *(f"{part}_named" for part in PARTS),
     *(f"{part}_named_in_tables" for part in PARTS),
     *(f"{part}_weight" for part in PARTS),
-    "together_in_passage", "together_in_table", "task_and_dataset_in_passage",
-    "lexical", "lexical_rank", "against_dataset_siblings", "against_task_siblings", "against_metric_siblings",
-)  # fmt: skip
+    "together_in_passage",
+    "together_in_table",
+    "task_and_dataset_in_passage",
+    "lexical",
+    "lexical_rank",
+    "against_dataset_siblings",
+    "against_task_siblings",
+    "against_metric_siblings",
+)
 _DATASET = [LEXICAL.index(f"dataset_in_{field}") for field in FIELDS]
 LEARNED = (
-    "votes", "closest", "votes_rank", "dataset_votes", "task_votes", "metric_votes", "label_count",
-    "dataset_count", "label_given_dataset", "votes_against_dataset_siblings", "votes_against_task_siblings",
-)  # fmt: skip
+    "votes",
+    "closest",
+    "votes_rank",
+    "dataset_votes",
+    "task_votes",
+    "metric_votes",
+    "label_count",
+    "dataset_count",
+    "label_given_dataset",
+    "votes_against_dataset_siblings",
+    "votes_against_task_siblings",
+)
 _VOTES = len(LEXICAL) + LEARNED.index("votes")
 
 
 @dataclass(frozen=True)
 class Paperwise:
-    """What one paper shows of every element, reduced over its passages; the ground on which features stand."""
+    """What one paper shows of every element, reduced over its passages; the ground on which features
+    stand."""
 
     by_field: Floats  # (elements, fields): best coverage
     named: Floats  # (elements,): log(1 + passages that name it)
@@ -50,12 +68,15 @@ class Paperwise:
 
 def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     """Best coverage by field and by table, counts of full mentions, and a lexical score for every label."""
-    found, count = coverage.found, coverage.found.shape[0]
+    found = coverage.found
+    count = coverage.found.shape[0]
     elements = np.repeat(np.arange(count), np.diff(found.indptr))
     full = found.data >= FULL_COVERAGE
     in_tables = full & (coverage.tables[found.indices] >= 0)
-    named, named_in_tables = (np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
-                              for rows in (full, in_tables))  # fmt: skip
+    named, named_in_tables = (
+        np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
+        for rows in (full, in_tables)
+    )
     by_field = _best(found, elements, coverage.fields, len(FIELDS))
     by_table = _best(found, elements, coverage.tables, max(int(coverage.tables.max(initial=-1)) + 1, 1))
     strength = (by_field * _FIELD_WEIGHT).max(axis=1) * 0.7 + 0.3 * np.minimum(named, 2.5) / 2.5
@@ -66,8 +87,10 @@ def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
 
 
 def _best(found: sp.csr_matrix, elements: Ints, groups: Ints, count: int) -> Floats:
-    """The best coverage of each element by the passages of each group, shape (elements, count); -1 is no group."""
-    best, group = np.zeros((found.shape[0], count), np.float32), groups[found.indices]
+    """The best coverage of each element by the passages of each group, shape (elements, count); -1 is no
+    group."""
+    best = np.zeros((found.shape[0], count), np.float32)
+    group = groups[found.indices]
     inside = group >= 0
     np.maximum.at(best.reshape(-1), elements[inside] * count + group[inside], found.data[inside])
     return best
@@ -95,13 +118,17 @@ def lexical_features(chosen: Ints, coverage: Coverage, paper: Paperwise, lexicon
 
 
 def worth_asking(features: Floats) -> NDArray[np.bool_]:
-    """Which labels, by their features, have a dataset that some passage names by `MIN_NAME_COVERAGE`, or a neighbour's vote."""
+    """Which labels, by their features, have a dataset that some passage names by `MIN_NAME_COVERAGE`, or a
+    neighbour's vote."""
     named = features[:, _DATASET].max(axis=1, initial=0) >= MIN_NAME_COVERAGE
     return np.asarray(named if features.shape[1] == len(LEXICAL) else named | (features[:, _VOTES] > 0), bool)
 
 
-def learned_features(chosen: Ints, votes: Floats, closest: Floats, counts: Floats, lexicon: Lexicon) -> Floats:
-    """The `LEARNED` columns of the labels `chosen`, from the votes of one paper; shape (chosen, len(LEARNED))."""
+def learned_features(
+    chosen: Ints, votes: Floats, closest: Floats, counts: Floats, lexicon: Lexicon
+) -> Floats:
+    """The `LEARNED` columns of the labels `chosen`, from the votes of one paper; shape (chosen,
+    len(LEARNED))."""
     elements = lexicon.label_elements
     own = elements[chosen]
     by_element = np.zeros(len(lexicon.weight), np.float32)
@@ -112,10 +139,18 @@ def learned_features(chosen: Ints, votes: Floats, closest: Floats, counts: Float
     dataset_count = per_dataset[own[:, 1]]
     vote = votes[chosen]
     columns = [
-        vote, closest[chosen], rank(vote), by_element[own[:, 1]], by_element[own[:, 0]], by_element[own[:, 2]],
-        np.log1p(counts[chosen]), np.log1p(dataset_count), counts[chosen] / np.maximum(dataset_count, 1),
-        against_siblings(vote, own[:, 1]), against_siblings(vote, own[:, 0]),
-    ]  # fmt: skip
+        vote,
+        closest[chosen],
+        rank(vote),
+        by_element[own[:, 1]],
+        by_element[own[:, 0]],
+        by_element[own[:, 2]],
+        np.log1p(counts[chosen]),
+        np.log1p(dataset_count),
+        counts[chosen] / np.maximum(dataset_count, 1),
+        against_siblings(vote, own[:, 1]),
+        against_siblings(vote, own[:, 0]),
+    ]
     return np.stack(columns, axis=1).astype(np.float32)
 
 

@@ -27,7 +27,7 @@ from tdm_ray.classify.calibration import Calibrator
 from tdm_ray.classify.neighbours import Neighbours, vectorizer_of
 from tdm_ray.errors import CheckpointError
 from tdm_ray.records import TAXONOMY
-from tdm_ray.storage import (  # fmt: skip
+from tdm_ray.storage import (
     digest,
     exists,
     file_bytes,
@@ -47,7 +47,8 @@ _SCORES = pa.schema([("paper_id", pa.string()), ("label", pa.int32()), ("score",
 
 @dataclass(frozen=True)
 class Index:
-    """An index folder, its labels brought into the order of `taxonomy`; each part is read when it is first used.
+    """An index folder, its labels brought into the order of `taxonomy`; each part is read when it is first
+    used.
 
     Labels that it does not know have no neighbours.
     """
@@ -56,11 +57,13 @@ class Index:
     taxonomy: Taxonomy
 
     def check(self, model_digest: str) -> None:
-        """Raises `CheckpointError` where the index was calibrated for another model than the one of this digest."""
+        """Raises `CheckpointError` where the index was calibrated for another model than the one of this
+        digest."""
         facts = self.facts
         if facts.get("model_digest") != model_digest:
             raise CheckpointError(
-                f"{self.folder}: calibrated for the model {facts.get('model')} ({facts.get('model_digest')}), not for "
+                f"{self.folder}: calibrated for the model {facts.get('model')} "
+                f"({facts.get('model_digest')}), not for "
                 f"this one ({model_digest}); build the index again with the same --model"
             )
 
@@ -69,7 +72,9 @@ class Index:
         """What stands in `index.json`. Raises `CheckpointError` where the folder is no index."""
         path = join(self.folder, "index.json")
         if not exists(path):
-            raise CheckpointError(f"{self.folder}: not an index (no index.json); build one with `tdm-ray index`")
+            raise CheckpointError(
+                f"{self.folder}: not an index (no index.json); build one with `tdm-ray index`"
+            )
         return dict(read_json(path))
 
     @cached_property
@@ -122,7 +127,8 @@ def save_index(
     scores: Mapping[int, Sequence[tuple[str, float]]],
     facts: Mapping[str, Any],
 ) -> None:
-    """Write an index folder; `index.json` comes last, so that a folder without it is known to be unfinished."""
+    """Write an index folder; `index.json` comes last, so that a folder without it is known to be
+    unfinished."""
     words = vectorizer.get_feature_names_out()
     vocabulary = pa.table({"word": words, "idf": vectorizer.idf_}).cast(_VOCABULARY)
     reported = [
@@ -142,7 +148,9 @@ def save_index(
 
 def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:
     """0/1 matrix (known labels, wanted labels)."""
-    pairs = [(i, wanted.index[label.tdm]) for i, label in enumerate(known.labels) if label.tdm in wanted.index]
+    pairs = [
+        (i, wanted.index[label.tdm]) for i, label in enumerate(known.labels) if label.tdm in wanted.index
+    ]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(known), len(wanted)))
 

@@ -1,8 +1,8 @@
-"""How much of a TDM's names stands in which passage: one sparse product serves shortlist, features and evidence.
+"""How much of a TDM's names stands in which passage: one sparse product serves shortlist, features and
+evidence.
 
-The coverage of a name by a passage is the share of the name's words, weighted by inverse document frequency, that
-the passage holds. An element (one task, dataset or metric) is covered as well as its best alias.
-"""
+The coverage of a name by a passage is the share of the name's words, weighted by inverse document frequency,
+that the passage holds. An element (one task, dataset or metric) is covered as well as its best alias."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _ROUNDING = 1e-4  # of sums of single-precision weights
 class Coverage:
     """What one paper shows of every element, and where its passages stand.
 
-    6 % of the (element, passage) pairs of a real paper share a word at all: what looks at all is done on `found`.
-    """
+    6 % of the (element, passage) pairs of a real paper share a word at all: what looks at all is done on
+    `found`."""
 
     found: sp.csr_matrix  # (elements, passages), in (0, 1]
     fields: Ints  # index into FIELDS, per passage
@@ -54,7 +54,8 @@ class NameFilter:
     least: float
 
     def __call__(self, text: str) -> bool:
-        """Whether some passage of the text may hold so much. A no is right, but where a word ends in a Greek sigma."""
+        """Whether some passage of the text may hold so much. A no is right, but where a word ends in a Greek
+        sigma."""
         folded = fold(text)
         held = np.array([may_stand_in(word, folded) for word in self.words], np.float32)
         return bool((self.names @ held).max(initial=0) >= self.least - _ROUNDING)
@@ -80,13 +81,18 @@ class Lexicon:
         bags = [[sorted(set(tokens(name))) for name in dict.fromkeys(names)] for names in variants]
         self._vocabulary = {w: i for i, w in enumerate(sorted({w for bag in bags for ws in bag for w in ws}))}
         self._known = frozenset(self._vocabulary)
-        self._document_frequency, self._documents = document_frequency, documents
+        self._document_frequency = document_frequency
+        self._documents = documents
         idf = {w: self.idf(w) for w in self._vocabulary}
         # The first names of all elements, the second ones of those that have one, and so on.
         most = max(map(len, bags))
-        self._names = [self._matrix([bag[n] if n < len(bag) else [] for bag in bags], idf) for n in range(most)]
-        self.weight: Floats = np.array([max(sum(idf[w] for w in ws) for ws in bag) for bag in bags], np.float32)
-        """Shape (elements,): the information in a name, the sum of its words' idf; `the dataset` has little."""
+        self._names = [
+            self._matrix([bag[n] if n < len(bag) else [] for bag in bags], idf) for n in range(most)
+        ]
+        self.weight: Floats = np.array(
+            [max(sum(idf[w] for w in ws) for ws in bag) for bag in bags], np.float32
+        )
+        """Shape (elements,): the information in a name, the sum of the idf of its words."""
 
     def idf(self, word: str) -> float:
         """The inverse document frequency of a word, at least 0.1."""
@@ -101,7 +107,8 @@ class Lexicon:
     def name_filter(self, elements: Ints, least: float) -> NameFilter:
         """What tells the texts of which no passage covers one of these elements by `least`."""
         names = sp.vstack([names[np.unique(elements)] for names in self._names]).tocsr()
-        used, words = np.unique(names.indices), list(self._vocabulary)
+        used = np.unique(names.indices)
+        words = list(self._vocabulary)
         return NameFilter([words[column] for column in used], names[:, used], least)
 
     def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:

@@ -15,8 +15,8 @@ from tdm_ray.text.passages import Passage
 Floats = NDArray[np.float32]
 NEAREST = 30
 POWER = 4  # cosine^4 over 30 neighbours: the best of those tried on the real papers
-# The fields that say what a paper measures. With all text the votes' F1 on dev is 0.539, with these 0.556, with
-# DocTAET alone 0.505.
+# The fields that say what a paper measures. With all text the votes' F1 on dev is 0.539, with these 0.556,
+# with DocTAET alone 0.505.
 TELLING = {"title", "abstract", "heading", "experiment", "caption", "columns", "rows"}
 
 
@@ -36,16 +36,20 @@ def new_vectorizer() -> TfidfVectorizer:
 
 def vectorizer_of(words: Iterable[str], idf: NDArray[np.float32]) -> TfidfVectorizer:
     """The vectorizer that learnt `idf` for `words`."""
-    vectorizer = TfidfVectorizer(analyzer=_as_they_are, sublinear_tf=True, dtype=np.float32, vocabulary=list(words))
+    vectorizer = TfidfVectorizer(
+        analyzer=_as_they_are, sublinear_tf=True, dtype=np.float32, vocabulary=list(words)
+    )
     vectorizer.idf_ = idf
     return vectorizer
 
 
 class Neighbours:
-    """Labelled papers: `vectors` (papers, words), rows of unit length, and `labels` (papers, labels), 0 or 1."""
+    """Labelled papers: `vectors` (papers, words), rows of unit length, and `labels` (papers, labels), 0 or
+    1."""
 
     def __init__(self, vectors: sp.csr_matrix, labels: sp.csr_matrix) -> None:
-        self.vectors, self.labels = vectors, labels
+        self.vectors = vectors
+        self.labels = labels
         self._columns = vectors.T.tocsr()
         self.counts: Floats = np.asarray(labels.sum(axis=0), np.float32).ravel()
         """Shape (labels,): how many labelled papers report each."""
@@ -53,10 +57,9 @@ class Neighbours:
     def votes(self, query: sp.csr_matrix, leave_out: Sequence[int] = ()) -> tuple[Floats, Floats]:
         """For one paper (a row of word weights): votes and closest, each of shape (labels,).
 
-        The weight that the nearest labelled papers give to each label, and the similarity of the closest that reports
-        it. `leave_out` are labelled papers that the query must not see: itself
-        and its other versions, where the query is one of them.
-        """
+        The weight that the nearest labelled papers give to each label, and the similarity of the closest that
+        reports it. `leave_out` are labelled papers that the query must not see: itself and its other
+        versions, where the query is one of them."""
         similarity = (query @ self._columns).toarray().ravel().astype(np.float32)
         similarity[list(leave_out)] = 0
         nearest = largest(similarity, NEAREST)
@@ -73,10 +76,9 @@ class Neighbours:
     def counts_of_others(self, folds: NDArray[np.int64]) -> Floats:
         """For each fold, how many labelled papers would report each label if all were like the other folds.
 
-        Shape (folds, labels). What a calibrator learns from must not be the count less the paper's own labels: among
-        rows of one label "one less than usual" then says that the label is true, and nothing else needs to be learnt
-        (held-out F1 rose to 0.681 by that, dev stood at 0.582).
-        """
+        Shape (folds, labels). What a calibrator learns from must not be the count less the paper's own
+        labels: among rows of one label "one less than usual" then says that the label is true, and nothing
+        else needs to be learnt (held-out F1 rose to 0.681 by that, dev stood at 0.582)."""
         sums = (self.labels[folds == f].sum(axis=0) for f in range(max(folds) + 1))
         inside = np.stack([np.asarray(s, np.float32).ravel() for s in sums])
         share = 1 - np.bincount(folds) / len(folds)

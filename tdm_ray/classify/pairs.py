@@ -1,9 +1,9 @@
-"""Token ids of (premise, hypothesis) pairs, put together from parts that are tokenised once: passages and hypotheses.
+"""Token ids of (premise, hypothesis) pairs, put together from parts that are tokenised once: passages and
+hypotheses.
 
-A paper's windows overlap much. So passages are tokenised once a paper,
-hypotheses once a taxonomy, and pairs are copied together, all of a paper at once. Equal, id for id, to what the
-tokenizer makes of the pair of texts (a test holds both against each other for WordPiece and byte-level BPE).
-"""
+A paper's windows overlap much. So passages are tokenised once a paper, hypotheses once a taxonomy, and pairs
+are copied together, all of a paper at once. Equal, id for id, to what the tokenizer makes of the pair of
+texts (a test holds both against each other for WordPiece and byte-level BPE)."""
 
 from __future__ import annotations
 
@@ -65,7 +65,8 @@ class Ragged:
 
 @dataclass(frozen=True)
 class Pairs:
-    """The token ids of pairs, and where in each the hypothesis begins (what follows has token type 1, if any)."""
+    """The token ids of pairs, and where in each the hypothesis begins (what follows has token type 1, if
+    any)."""
 
     ids: Ragged
     second: Ints
@@ -90,7 +91,8 @@ class Pairs:
 
 
 class PairBuilder:
-    """Builds pairs for one tokenizer, `max_tokens` long at most; what does not fit is cut from the premise's end."""
+    """Builds pairs for one tokenizer, `max_tokens` long at most; what does not fit is cut from the premise's
+    end."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
         self.tokenizer = tokenizer
@@ -106,18 +108,23 @@ class PairBuilder:
     def premise(
         self, title: str, passages: Sequence[str], windows: Sequence[Sequence[int]]
     ) -> tuple[list[list[int]], list[list[int]]]:
-        """The token ids of a paper's parts: its title, then each passage with the mark that joins it to what stands
-        before; and of which parts each window (positions in `passages`) is made, besides the title.
+        """The token ids of a paper's parts: its title, then each passage with the mark that joins it to what
+        stands before; and of which parts each window (positions in `passages`) is made, besides the title.
         """
         joined = self.ids([title, *(JOINT + text for text in passages)])
         if title:
             return joined, [[1 + i for i in window] for window in windows]
-        first = len(joined)  # nothing stands before the first passage of a window: it is there without the mark, too
-        return joined + self.ids(passages), [[first + w[0], *(1 + i for i in w[1:])] if w else [] for w in windows]
+        first = len(
+            joined
+        )  # nothing stands before the first passage of a window: it is there without the mark, too
+        return joined + self.ids(passages), [
+            [first + w[0], *(1 + i for i in w[1:])] if w else [] for w in windows
+        ]
 
     @cached_property
     def _frame(self) -> tuple[Ragged, bool]:
-        """The special tokens before, between and after the two texts, and whether the two have types 0 and 1."""
+        """The special tokens before, between and after the two texts, and whether the two have types 0 and
+        1."""
         a, b = self.ids(["premise", "hypothesis"])
         encoded = self.tokenizer("premise", "hypothesis")
         whole = list(encoded["input_ids"])
@@ -127,15 +134,21 @@ class PairBuilder:
         frame = Ragged.of([whole[:start], whole[start + len(a) : middle], whole[middle + len(b) :], []])
         return frame, max(types) == 1
 
-    def pairs(self, parts: Sequence[Sequence[int]], windows: Sequence[Sequence[int]], hypotheses: Ragged) -> Pairs:
-        """The pairs of one paper: its title (the first of `parts`) and the parts of each window, with a hypothesis.
+    def pairs(
+        self, parts: Sequence[Sequence[int]], windows: Sequence[Sequence[int]], hypotheses: Ragged
+    ) -> Pairs:
+        """The pairs of one paper: its title (the first of `parts`) and the parts of each window, with a
+        hypothesis.
 
         `windows` and `hypotheses` have a row a pair.
         """
         frame, typed = self._frame
-        pool, many, chosen = Ragged.joined([frame, hypotheses, Ragged.of(parts)]), len(windows), Ragged.of(windows)
+        pool = Ragged.joined([frame, hypotheses, Ragged.of(parts)])
+        many = len(windows)
+        chosen = Ragged.of(windows)
         before, between, after, nothing = (np.full((many, 1), row) for row in range(4))
-        hypothesis, title = 4 + np.arange(many)[:, None], np.full((many, 1), 4 + many)
+        hypothesis = 4 + np.arange(many)[:, None]
+        title = np.full((many, 1), 4 + many)
         window = np.repeat(nothing, chosen.lengths.max(initial=0), axis=1)
         window[np.arange(window.shape[1]) < chosen.lengths[:, None]] = 4 + many + chosen.values
         segments = np.concatenate([before, title, window, between, hypothesis, after], axis=1)

@@ -1,8 +1,8 @@
-"""The number format that the model computes in: chosen by a trial, since a CPU's flags say little about its speed.
+"""The number format that the model computes in: chosen by a trial, since a CPU's flags say little about its
+speed.
 
-On an Intel Xeon whose flags name AVX-512 BF16, bfloat16 took 2.9 times as long as float32 (16 x 160 tokens); on an AMD
-EPYC with the same flags 0.6 times.
-"""
+On an Intel Xeon whose flags name AVX-512 BF16, bfloat16 took 2.9 times as long as float32 (16 x 160 tokens);
+on an AMD EPYC with the same flags 0.6 times."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ def has_bfloat16_flags() -> bool:
 
 
 def fastest_precision() -> tuple[str, str]:
-    """The faster precision of this process's device, and why it was chosen; a trial of 100 ms where that is open."""
+    """The faster precision of this process's device, and why it was chosen; a trial of 100 ms where that is
+    open."""
     if not has_bfloat16_flags() and not _has_gpu():
         return FLOAT32, "this CPU has no bfloat16 in hardware"
     import torch
@@ -44,7 +45,9 @@ def fastest_precision() -> tuple[str, str]:
 def _has_gpu() -> bool:
     import os
 
-    return os.path.exists("/dev/nvidiactl")  # torch, which takes two seconds to import, is asked only where it is
+    return os.path.exists(
+        "/dev/nvidiactl"
+    )  # torch, which takes two seconds to import, is asked only where it is
 
 
 def _trial(precision: str) -> float:

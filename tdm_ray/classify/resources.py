@@ -1,4 +1,5 @@
-"""Everything that a `ScoreConfig` names, loaded when it is first needed: a worker loads what it uses and no more."""
+"""Everything that a `ScoreConfig` names, loaded when it is first needed: a worker loads what it uses and no
+more."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 
 @dataclass(frozen=True)
 class Fingerprints:
-    """Digests of the files that decide, made once by the driver and handed to the workers; and the precision."""
+    """Digests of the files that decide, made once by the driver and handed to the workers; and the
+    precision."""
 
     checkpoint: str
     index: str
@@ -77,7 +79,8 @@ class Resources:
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        """The labels; where neither the file nor the metric's name says which way is better, the index's scores do."""
+        """The labels; where neither the file nor the metric's name says which way is better, the index's
+        scores do."""
         if self.index is None:
             return self._labels
         scores = self.index.scores
@@ -96,7 +99,8 @@ class Resources:
 
     @property
     def model_id(self) -> str:
-        """Names all that decides besides the taxonomy: checkpoint, precision, index, matcher, threshold, labels."""
+        """Names all that decides besides the taxonomy: checkpoint, precision, index, matcher, threshold,
+        labels."""
         prints = self.fingerprints
         parts = (prints.checkpoint, prints.index, prints.matcher, self.threshold, self.config.max_labels)
         decided_by = digest([repr((*parts, prints.precision, MIN_NAME_COVERAGE)).encode()])

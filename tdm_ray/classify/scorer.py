@@ -1,8 +1,8 @@
 """One paper's way to its predictions, in two halves that a pipeline can put on different machines.
 
-Preparer: paper -> passages -> shortlist -> prior -> the hypotheses worth asking, with their tokens    (CPU, no torch)
-Decider:  tokens -> entailment -> probability -> the labels decided for                                (GPU or CPU)
-"""
+Preparer: paper -> passages -> shortlist -> prior -> the hypotheses worth asking, with their tokens    (CPU,
+no torch) Decider:  tokens -> entailment -> probability -> the labels decided for
+(GPU or CPU)"""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from tdm_ray.classify.entailment import EntailmentModel
 
 
-# So few labels are looked for in a paper's letters first: 1 ms, and 7 where labelled papers report them; a shortlist
-# takes 20. Of more labels some nearly always occur.
+# So few labels are looked for in a paper's letters first: 1 ms, and 7 where labelled papers report them; a
+# shortlist takes 20. Of more labels some nearly always occur.
 _FEW = 20
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One paper's likely labels, highest prior first, and what the model needs to be asked about the first of them.
+    """One paper's likely labels, highest prior first, and what the model needs to be asked about the first of
+    them.
 
     parts: token ids: the title, then every passage that some window points at (see `PairBuilder.premise`).
     windows: per hypothesis asked, positions in `parts`; the labels after these cannot pass the threshold.
@@ -75,7 +76,8 @@ class Preparer:
         return shortlist, self.resources.calibrator.prior(shortlist.features)
 
     def __call__(self, paper: Paper) -> Prepared:
-        """The `max_labels` labels of the highest prior; those that may pass the threshold are ready for the model."""
+        """The `max_labels` labels of the highest prior; those that may pass the threshold are ready for the
+        model."""
         if self._can_be_passed_over(paper):
             return Prepared([], [], [], [])
         shortlist, prior = self.shortlist(paper)
@@ -90,7 +92,8 @@ class Preparer:
 
 
 def likeliest_rows(shortlist: Shortlist, prior: Floats, max_labels: int) -> Ints:
-    """The rows of the `max_labels` labels of the highest prior, the highest first, but those not worth asking."""
+    """The rows of the `max_labels` labels of the highest prior, the highest first, but those not worth
+    asking."""
     rows = largest(prior, max_labels)
     return rows[worth_asking(shortlist.features[rows])]
 
@@ -143,9 +146,9 @@ class Decider:
     def log_odds(self, papers: Sequence[Prepared]) -> list[Floats]:
         """For each paper the model's log-odds of each hypothesis asked; shapes (hypotheses,).
 
-        On a CPU a paper's pairs make batches of their own: so its numbers do not depend, not even in the last bit, on
-        which papers it is scored with. On a GPU, which one paper does not fill, the pairs of all go together.
-        """
+        On a CPU a paper's pairs make batches of their own: so its numbers do not depend, not even in the last
+        bit, on which papers it is scored with. On a GPU, which one paper does not fill, the pairs of all go
+        together."""
         pairs = [self.pairs_of(prepared) for prepared in papers]
         if not self.together or not pairs:
             return [self.model.logits(of_paper) for of_paper in pairs]
@@ -166,12 +169,16 @@ class Decider:
     ) -> list[dict[str, Any]]:
         """The decisions, most probable first, as values of `records.DECISION`.
 
-        `extractions` are the score and the evidence of each label (see `extract`); without them there is neither.
-        """
+        `extractions` are the score and the evidence of each label (see `extract`); without them there is
+        neither."""
         probability = self.probabilities(prepared, log_odds)
         labels = [self.resources.taxonomy.labels[position] for position in prepared.labels]
         return [
-            {**asdict(labels[i].tdm), "probability": probability[i], **(extractions[i] if extractions else {})}
+            {
+                **asdict(labels[i].tdm),
+                "probability": probability[i],
+                **(extractions[i] if extractions else {}),
+            }
             for i in np.argsort(-probability, kind="stable")
             if probability[i] >= self.resources.threshold
         ]

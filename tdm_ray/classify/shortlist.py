@@ -24,7 +24,8 @@ _SMOOTHING = 10  # of the reciprocal-rank fusion (Cormack et al., SIGIR 2009, us
 
 @dataclass(frozen=True)
 class Shortlist:
-    """The labels of one paper worth asking about: positions in the taxonomy, features, windows; one row a label."""
+    """The labels of one paper worth asking about: positions in the taxonomy, features, windows; one row a
+    label."""
 
     passages: Sequence[Passage]
     labels: Ints
@@ -50,12 +51,18 @@ class View:
 
 
 class Shortlister:
-    """Ranks a taxonomy for one paper by names and, where there are labelled papers, by what neighbours report."""
+    """Ranks a taxonomy for one paper by names and, where there are labelled papers, by what neighbours
+    report."""
 
     def __init__(
-        self, lexicon: Lexicon, neighbours: Neighbours | None = None, vectorizer: TfidfVectorizer | None = None
+        self,
+        lexicon: Lexicon,
+        neighbours: Neighbours | None = None,
+        vectorizer: TfidfVectorizer | None = None,
     ) -> None:
-        self.lexicon, self.neighbours, self.vectorizer = lexicon, neighbours, vectorizer
+        self.lexicon = lexicon
+        self.neighbours = neighbours
+        self.vectorizer = vectorizer
 
     def see(self, paper: Paper) -> View:
         """What the shortlist is made from; half of its time."""
@@ -64,14 +71,19 @@ class Shortlister:
         return View(found, words, self.lexicon.coverage(found, words))
 
     def shortlist(
-        self, paper: Paper | View, *, size: int = SIZE, leave_out: Sequence[int] = (), include: Sequence[int] = (),
+        self,
+        paper: Paper | View,
+        *,
+        size: int = SIZE,
+        leave_out: Sequence[int] = (),
+        include: Sequence[int] = (),
         counts: NDArray[np.float32] | None = None,
-    ) -> Shortlist:  # fmt: skip
+    ) -> Shortlist:
         """The `size` best labels, best first, and after them those of `include` that are not among them.
 
-        `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there; `counts` is how
-        many labelled papers report each label, where the paper is one of them (see `Neighbours.counts_of_others`).
-        """
+        `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there;
+        `counts` is how many labelled papers report each label, where the paper is one of them (see
+        `Neighbours.counts_of_others`)."""
         view = paper if isinstance(paper, View) else self.see(paper)
         reduced = reduce_coverage(view.coverage, self.lexicon)
         fused = 1 / (_SMOOTHING + rank(reduced.lexical))
@@ -90,7 +102,8 @@ class Shortlister:
         return Shortlist(view.passages, chosen, features, self.windows(chosen, view.coverage))
 
     def reported(self, paper: Paper, labels: Ints) -> bool:
-        """Whether one of the paper's neighbours reports one of these labels; at once where no labelled paper does."""
+        """Whether one of the paper's neighbours reports one of these labels; at once where no labelled paper
+        does."""
         if self.neighbours is None or self.vectorizer is None or not self.neighbours.counts[labels].any():
             return False
         found = [passage for passage in passages(paper) if passage.field in TELLING]
@@ -98,8 +111,9 @@ class Shortlister:
         return bool(self.neighbours.votes(query)[0][labels].any())
 
     def _by_neighbours(self, lexical: Floats, votes: Floats, closest: Floats) -> Floats:
-        """The fused ranks of four lists: what neighbours report; labels of the datasets and of the tasks they report,
-        ordered by names; labels of those datasets alone. On 900 train papers: recall 0.981, of the first two 0.976."""
+        """The fused ranks of four lists: what neighbours report; labels of the datasets and of the tasks they
+        report, ordered by names; labels of those datasets alone. On 900 train papers: recall 0.981, of the
+        first two 0.976."""
         tasks, datasets = self.lexicon.label_elements[:, :2].T
         by_element = np.zeros(len(self.lexicon.weight), np.float32)
         for elements in (tasks, datasets):
@@ -115,7 +129,9 @@ class Shortlister:
 
     def windows(self, labels: Ints, coverage: Coverage) -> Ints:
         """The evidence windows of the given labels; shape (labels, WINDOWS)."""
-        task, dataset, metric = (coverage.rows(self.lexicon.label_elements[labels, part]) for part in range(3))
+        task, dataset, metric = (
+            coverage.rows(self.lexicon.label_elements[labels, part]) for part in range(3)
+        )
         return choose_windows(task, dataset, metric, coverage.fields)
 
 

@@ -13,7 +13,8 @@ from tdm_ray import __version__
 from tdm_ray.cli import commands, learning, show
 from tdm_ray.errors import TdmRayError
 
-# Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second without them.
+# Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second
+# without them.
 app = typer.Typer(
     name="tdm-ray",
     help="Turn papers into leaderboards: which task, dataset and metric does each paper report?",

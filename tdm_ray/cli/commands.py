@@ -39,15 +39,20 @@ def ingest(
     papers: Papers,
     out: Out,
     metadata: Annotated[
-        str | None, typer.Option("--metadata", help="arXiv's metadata snapshot: dates, categories, titles, abstracts.")
+        str | None,
+        typer.Option("--metadata", help="arXiv's metadata snapshot: dates, categories, titles, abstracts."),
     ] = None,
     manifest: Annotated[
-        str | None, typer.Option("--manifest", help="arXiv's manifest of its tars (default: the one beside them).")
+        str | None,
+        typer.Option("--manifest", help="arXiv's manifest of its tars (default: the one beside them)."),
     ] = None,
     categories: Annotated[
-        list[str] | None, typer.Option("--categories", help="Only these, as patterns: `cs.*,stat.ML`; may be repeated.")
+        list[str] | None,
+        typer.Option("--categories", help="Only these, as patterns: `cs.*,stat.ML`; may be repeated."),
     ] = None,
-    since: Annotated[str | None, typer.Option("--since", help="Only papers from this day on (2024-01-31).")] = None,
+    since: Annotated[
+        str | None, typer.Option("--since", help="Only papers from this day on (2024-01-31).")
+    ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Only papers up to this day.")] = None,
     shard_mb: Annotated[int, typer.Option("--shard-mb", min=1, help="The size of an output file.")] = 256,
     papers_a_block: Block = None,
@@ -74,7 +79,9 @@ def ingest(
 
 def score(
     papers: Papers,
-    out: Annotated[str, typer.Option("--out", help="The store to make: a folder or URL.", show_default=False)],
+    out: Annotated[
+        str, typer.Option("--out", help="The store to make: a folder or URL.", show_default=False)
+    ],
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     index: IndexFolder = None,
@@ -91,7 +98,8 @@ def score(
 ) -> None:
     """Decide for every paper which TDMs it reports, find the scores, rank: one run, into a new store.
 
-    Interrupted, the same command goes on where it stopped; finished, it only reports. `nightly` adds to the store.
+    Interrupted, the same command goes on where it stopped; finished, it only reports. `nightly` adds to the
+    store.
 
     Example: `tdm-ray score corpus --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --out results`
     """
@@ -107,7 +115,9 @@ def score(
 
 def nightly(
     papers: Papers,
-    store: Annotated[str, typer.Option("--store", help="The folder or URL of the tables.", show_default=False)],
+    store: Annotated[
+        str, typer.Option("--store", help="The folder or URL of the tables.", show_default=False)
+    ],
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     index: IndexFolder = None,
@@ -124,8 +134,9 @@ def nightly(
 ) -> None:
     """Bring a store up to date: score what is new or has changed, refresh the leaderboards that this touches.
 
-    The same night twice does nothing the second time. Labels new to the taxonomy are asked about for all papers seen;
-    another model scores all anew, and readers see it when it is whole. Killed, the same command goes on.
+    The same night twice does nothing the second time. Labels new to the taxonomy are asked about for all
+    papers seen; another model scores all anew, and readers see it when it is whole. Killed, the same command
+    goes on.
 
     Example: `tdm-ray nightly papers/ --store store`
     """
@@ -145,8 +156,12 @@ def show_run(summary: RunSummary) -> None:
 
 
 def inspect(
-    paper: Annotated[str, typer.Argument(metavar="PAPER", help="A file or folder of papers.", show_default=False)],
-    paper_id: Annotated[str | None, typer.Option("--id", help="Which paper of it (default: the first).")] = None,
+    paper: Annotated[
+        str, typer.Argument(metavar="PAPER", help="A file or folder of papers.", show_default=False)
+    ],
+    paper_id: Annotated[
+        str | None, typer.Option("--id", help="Which paper of it (default: the first).")
+    ] = None,
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     index: IndexFolder = None,
@@ -172,15 +187,24 @@ def plan(
     papers: Annotated[int, typer.Option("--papers", min=1, help="How many papers are to be scored.")],
     sample: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SAMPLE...]", help="Papers to measure on (default: the bundled demo papers)."),
+        typer.Argument(
+            metavar="[SAMPLE...]", help="Papers to measure on (default: the bundled demo papers)."
+        ),
     ] = None,
-    cpus: Annotated[int | None, typer.Option("--cpus", min=1, help="Cores to plan for (default: those here).")] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=1, help="Cores to plan for (default: those here).")
+    ] = None,
     gpus: Annotated[
-        int | None, typer.Option("--gpus", min=1, help="GPUs to plan for; with 16 cores each unless --cpus is given.")
+        int | None,
+        typer.Option("--gpus", min=1, help="GPUs to plan for; with 16 cores each unless --cpus is given."),
     ] = None,
     gpu: Annotated[str, typer.Option("--gpu", help="Their kind: T4, L4, A10, A100, H100 or H200.")] = "A100",
-    price: Annotated[float | None, typer.Option("--price", min=0, help="What all of it costs an hour.")] = None,
-    measured_on: Annotated[int, typer.Option("--measure", min=16, help="How many papers to measure on.")] = 128,
+    price: Annotated[
+        float | None, typer.Option("--price", min=0, help="What all of it costs an hour.")
+    ] = None,
+    measured_on: Annotated[
+        int, typer.Option("--measure", min=16, help="How many papers to measure on.")
+    ] = 128,
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     index: IndexFolder = None,

@@ -19,7 +19,10 @@ Papers = Annotated[
 ]
 Out = Annotated[str, typer.Option("--out", help="The folder to write to.", show_default=False)]
 StoreFolder = Annotated[
-    str, typer.Argument(metavar="STORE", help="A folder or URL that `score` or `nightly` made.", show_default=False)
+    str,
+    typer.Argument(
+        metavar="STORE", help="A folder or URL that `score` or `nightly` made.", show_default=False
+    ),
 ]
 TaxonomyFile = Annotated[
     str, typer.Option("--taxonomy", help="A taxonomy file, or `default`, the one that ships.")
@@ -32,17 +35,23 @@ IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made 
 MatcherFolder = Annotated[
     str | None,
     typer.Option(
-        "--matcher", help="Finds the scores: a folder made by `tdm-ray matcher` (default: the one that ships)."
+        "--matcher",
+        help="Finds the scores: a folder made by `tdm-ray matcher` (default: the one that ships).",
     ),
 ]
 MaxLabels = Annotated[
     int,
-    typer.Option("--max-labels", min=1, max=64, help="Labels the model is asked about for each paper, at most."),
+    typer.Option(
+        "--max-labels", min=1, max=64, help="Labels the model is asked about for each paper, at most."
+    ),
 ]
 Threshold = Annotated[
     float | None,
     typer.Option(
-        "--threshold", min=0, max=1, help="The least probability of a prediction (default: the calibrator's own)."
+        "--threshold",
+        min=0,
+        max=1,
+        help="The least probability of a prediction (default: the calibrator's own).",
     ),
 ]
 Precision = Annotated[
@@ -57,14 +66,18 @@ Results = Annotated[
 ]
 Gold = Annotated[
     list[str],
-    typer.Option("--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False),
+    typer.Option(
+        "--annotations", help="Gold: which paper reports which TDM; may be repeated.", show_default=False
+    ),
 ]
 Actors = Annotated[
     int | None, typer.Option("--actors", min=1, help="Model actors (default: chosen from the cluster).")
 ]
 Block = Annotated[
     int | None,
-    typer.Option("--papers-a-block", min=1, help="The unit of work and retry (default: 64, fewer of a small corpus)."),
+    typer.Option(
+        "--papers-a-block", min=1, help="The unit of work and retry (default: 64, fewer of a small corpus)."
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log events as lines of JSON, for machines.")]

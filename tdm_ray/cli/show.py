@@ -20,7 +20,8 @@ def leaderboard(
     boards: Annotated[int, typer.Option("--boards", min=0, help="How many leaderboards to print.")] = 20,
     entries: Annotated[int, typer.Option("--entries", min=1, help="How many entries of each.")] = 10,
     of_paper: Annotated[
-        str | None, typer.Option("--model-index", help="Print the results of this paper as a model card's YAML.")
+        str | None,
+        typer.Option("--model-index", help="Print the results of this paper as a model card's YAML."),
     ] = None,
     json: Json = False,
 ) -> None:
@@ -70,7 +71,8 @@ def runs(
 
 def show(
     words: Annotated[
-        list[str], typer.Argument(metavar="WORDS...", help="Parts of its task, dataset or metric; or a paper's id.")
+        list[str],
+        typer.Argument(metavar="WORDS...", help="Parts of its task, dataset or metric; or a paper's id."),
     ],
     results: Results = None,
     boards: Annotated[int, typer.Option("--boards", min=1, help="How many leaderboards to print.")] = 3,

@@ -1,4 +1,5 @@
-"""The demo corpus: short papers written for this package about well-known systems, with their published figures."""
+"""The demo corpus: short papers written for this package about well-known systems, with their published
+figures."""
 
 from importlib import resources
 

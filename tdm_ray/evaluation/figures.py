@@ -15,18 +15,24 @@ Floats = NDArray[np.float32]
 
 
 def f1_figures(decided: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
-    """Micro P, R, F1; macro F1 (labels with gold), paper F1 (papers with gold), false positives per wrong pair.
+    """Micro P, R, F1; macro F1 (labels with gold), paper F1 (papers with gold), false positives per wrong
+    pair.
 
-    The definitions of the field's referee: macro F1 is the mean F1 over the labels that some paper has gold for.
-    """
+    The definitions of the field's referee: macro F1 is the mean F1 over the labels that some paper has gold
+    for."""
     right = decided.multiply(gold)
-    hits, made, wanted = float(right.sum()), float(decided.sum()), float(gold.sum())
+    hits = float(right.sum())
+    made = float(decided.sum())
+    wanted = float(gold.sum())
     wrong_pairs = gold.shape[0] * gold.shape[1] - wanted
     return {
-        "precision": _share(hits, made), "recall": _share(hits, wanted), "micro_f1": _share(2 * hits, made + wanted),
-        "macro_f1": _mean_f1(right, decided, gold, 0), "paper_f1": _mean_f1(right, decided, gold, 1),
+        "precision": _share(hits, made),
+        "recall": _share(hits, wanted),
+        "micro_f1": _share(2 * hits, made + wanted),
+        "macro_f1": _mean_f1(right, decided, gold, 0),
+        "paper_f1": _mean_f1(right, decided, gold, 1),
         "false_positives_per_wrong_pair": _share(made - hits, wrong_pairs),
-    }  # fmt: skip
+    }
 
 
 def with_unknown(matrix: sp.csr_matrix) -> sp.csr_matrix:
@@ -40,27 +46,42 @@ def by_group(decided: sp.csr_matrix, gold: sp.csr_matrix, groups: Sequence[str])
     names = sorted(set(groups))
     place = {name: i for i, name in enumerate(names)}
     member = sp.csr_matrix((np.ones(len(groups)), (range(len(groups)), [place[g] for g in groups])))
-    hits, made, wanted = (np.asarray((m @ member).sum(axis=0)).ravel() for m in (decided.multiply(gold), decided, gold))
+    hits, made, wanted = (
+        np.asarray((m @ member).sum(axis=0)).ravel() for m in (decided.multiply(gold), decided, gold)
+    )
     return [
         {
-            "group": names[i], "gold": int(wanted[i]), "decided": int(made[i]), "precision": _share(hits[i], made[i]),
-            "recall": _share(hits[i], wanted[i]), "micro_f1": _share(2 * hits[i], made[i] + wanted[i]),
+            "group": names[i],
+            "gold": int(wanted[i]),
+            "decided": int(made[i]),
+            "precision": _share(hits[i], made[i]),
+            "recall": _share(hits[i], wanted[i]),
+            "micro_f1": _share(2 * hits[i], made[i] + wanted[i]),
         }
-        for i in np.argsort(-wanted, kind="stable") if wanted[i]
-    ]  # fmt: skip
+        for i in np.argsort(-wanted, kind="stable")
+        if wanted[i]
+    ]
 
 
 def calibration(probability: Floats, truth: NDArray[np.bool_], bins: int = 10) -> dict[str, Any]:
-    """Expected calibration error, and the reliability table: per bin its pairs, mean probability and share of truth."""
+    """Expected calibration error, and the reliability table: per bin its pairs, mean probability and share of
+    truth."""
     places = np.minimum((probability * bins).astype(int), bins - 1)
     table = [
         {
-            "from": b / bins, "to": (b + 1) / bins, "pairs": int((places == b).sum()),
-            "probability": float(probability[places == b].mean()), "true": float(truth[places == b].mean()),
+            "from": b / bins,
+            "to": (b + 1) / bins,
+            "pairs": int((places == b).sum()),
+            "probability": float(probability[places == b].mean()),
+            "true": float(truth[places == b].mean()),
         }
-        for b in range(bins) if (places == b).any()
-    ]  # fmt: skip
-    return {"expected_calibration_error": expected_calibration_error(probability, truth), "reliability": table}
+        for b in range(bins)
+        if (places == b).any()
+    ]
+    return {
+        "expected_calibration_error": expected_calibration_error(probability, truth),
+        "reliability": table,
+    }
 
 
 def best_f1(probability: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
@@ -70,7 +91,10 @@ def best_f1(probability: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]
     hits = np.cumsum(np.asarray(gold[found.row, found.col]).ravel()[order] > 0)
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + gold.sum())
     best = int(np.argmax(f1)) if len(f1) else 0
-    return {"micro_f1": float(f1[best]) if len(f1) else 0.0, "threshold": float(found.data[order][best]) if len(f1) else 0.0}  # fmt: skip  # noqa: E501
+    return {
+        "micro_f1": float(f1[best]) if len(f1) else 0.0,
+        "threshold": float(found.data[order][best]) if len(f1) else 0.0,
+    }
 
 
 def _mean_f1(right: sp.csr_matrix, decided: sp.csr_matrix, gold: sp.csr_matrix, axis: int) -> float:

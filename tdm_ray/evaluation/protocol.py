@@ -1,10 +1,9 @@
 """The field's own protocol: a paper's gold labels plus N random wrong ones, on two disjoint 70/30 hold-outs.
 
-Source: Hou et al., ACL 2019 (TDMS-IE); Kabongo, D'Souza and Auer, ICADL 2021 (ORKG-TDM). Figures of this protocol and
-those over the whole taxonomy differ by 40 points, so a report says which it is. Pairs are decided by the calibrator's
-prior (boosted trees over names and labelled neighbours), fitted anew on each fold's train side; the cross-encoder that
-ships has seen papers of the test sides, and is left out.
-"""
+Source: Hou et al., ACL 2019 (TDMS-IE); Kabongo, D'Souza and Auer, ICADL 2021 (ORKG-TDM). Figures of this
+protocol and those over the whole taxonomy differ by 40 points, so a report says which it is. Pairs are
+decided by the calibrator's prior (boosted trees over names and labelled neighbours), fitted anew on each
+fold's train side; the cross-encoder that ships has seen papers of the test sides, and is left out."""
 
 from __future__ import annotations
 
@@ -46,10 +45,17 @@ class Rows:
 
 
 def evaluate_protocol(
-    papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, *, negatives: int = 10, seed: int = 0
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    config: ScoreConfig,
+    *,
+    negatives: int = 10,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """Figures of both folds and their mean, beside the baseline that reads nothing but how frequent a label is."""
-    taxonomy, gold = read_taxonomy(config.taxonomy, min_count=config.min_count), read_gold(*annotations)
+    """Figures of both folds and their mean, beside the baseline that reads nothing but how frequent a label
+    is."""
+    taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
+    gold = read_gold(*annotations)
     checkpoint = open_checkpoint(config.model)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     gathered = gather(read_all(papers), gold, taxonomy, read_taxonomy(config.taxonomy)).papers
@@ -59,22 +65,36 @@ def evaluate_protocol(
         test = [x for x in gathered if base_id(x.paper.paper_id) in held_out]
         train = [x for x in gathered if base_id(x.paper.paper_id) not in held_out]
         folds.append(
-            {"train": len(train), "test": len(test), **_fold(train, test, gold, lexicon, taxonomy, negatives, seed)}
+            {
+                "train": len(train),
+                "test": len(test),
+                **_fold(train, test, gold, lexicon, taxonomy, negatives, seed),
+            }
         )
     mean = {
         name: {key: float(np.mean([fold[name][key] for fold in folds])) for key in folds[0][name]}
         for name in ("figures", "label_frequency_alone")
     }
     return {
-        "protocol": f"the field's: gold and {negatives} random wrong labels a paper, two disjoint 70/30 hold-outs",
-        "papers": len(gathered), "labels": len(taxonomy), "folds": folds, **mean,
-    }  # fmt: skip
+        "protocol": (
+            f"the field's: gold and {negatives} random wrong labels a paper, two disjoint 70/30 hold-outs"
+        ),
+        "papers": len(gathered),
+        "labels": len(taxonomy),
+        "folds": folds,
+        **mean,
+    }
 
 
 def _fold(
-    train: Sequence[Labelled], test: Sequence[Labelled], gold: Gold, lexicon: Lexicon, taxonomy: Taxonomy,
-    negatives: int, seed: int,
-) -> dict[str, Any]:  # fmt: skip
+    train: Sequence[Labelled],
+    test: Sequence[Labelled],
+    gold: Gold,
+    lexicon: Lexicon,
+    taxonomy: Taxonomy,
+    negatives: int,
+    seed: int,
+) -> dict[str, Any]:
     learnt = [x.paper for x in train]
     neighbours, vectorizer = labelled_neighbours(learnt, gold, taxonomy)
     asked = _Asked(Shortlister(lexicon, neighbours, vectorizer), len(taxonomy), negatives, seed)
@@ -108,13 +128,17 @@ class _Asked:
     def _one(self, labelled: Labelled, leave_out: list[int], counts: Floats | None) -> tuple[Any, ...]:
         random = random_of(self.seed, labelled.paper.paper_id)
         wanted = [*labelled.known, *draw_random(self.labels, set(labelled.own), self.negatives, random)]
-        found = self.shortlister.shortlist(labelled.paper, leave_out=leave_out, include=sorted(wanted), counts=counts)
+        found = self.shortlister.shortlist(
+            labelled.paper, leave_out=leave_out, include=sorted(wanted), counts=counts
+        )
         rows = np.isin(found.labels, wanted)
         return found.features[rows], np.isin(found.labels[rows], labelled.known), found.labels[rows]
 
 
 def _rows(asked: _Asked, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
-    features, truth, labels = (np.concatenate(c) for c in zip(*over_chunks(asked, items, what="papers shortlisted"), strict=True))
+    features, truth, labels = (
+        np.concatenate(c) for c in zip(*over_chunks(asked, items, what="papers shortlisted"), strict=True)
+    )
     sizes = [len(x.known) + asked.negatives for x, _, _ in items]
     return Rows(features, truth, labels, np.repeat(np.arange(len(items)), sizes))
 

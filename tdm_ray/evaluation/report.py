@@ -16,15 +16,24 @@ _TASKS = 25
 
 
 def evaluate(
-    papers: Sequence[str], annotations: Sequence[str], out: str, config: ScoreConfig,
-    *, protocol: str = "whole", held_out_labels: str | None = None, negatives: int = 10,
-) -> str:  # fmt: skip
-    """Evaluate by a protocol (`whole`, `field`), write the report to the folder `out`, return it as Markdown."""
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    out: str,
+    config: ScoreConfig,
+    *,
+    protocol: str = "whole",
+    held_out_labels: str | None = None,
+    negatives: int = 10,
+) -> str:
+    """Evaluate by a protocol (`whole`, `field`), write the report to the folder `out`, return it as
+    Markdown."""
     if protocol not in ("whole", "field"):
         raise InputError(f"--protocol {protocol}: choose whole or field")
     if protocol == "field":
         return write_report(evaluate_protocol(papers, annotations, config, negatives=negatives), out)
-    return write_report(evaluate_whole(papers, annotations, out, config, held_out_labels=held_out_labels), out)
+    return write_report(
+        evaluate_whole(papers, annotations, out, config, held_out_labels=held_out_labels), out
+    )
 
 
 def write_report(facts: Mapping[str, Any], out: str) -> str:
@@ -39,9 +48,10 @@ def write_report(facts: Mapping[str, Any], out: str) -> str:
 def markdown(facts: Mapping[str, Any]) -> str:
     """The report; it begins with the protocol, since figures of different ones cannot be compared."""
     parts = [
-        "# Evaluation", f"Protocol: {facts['protocol']}.",
+        "# Evaluation",
+        f"Protocol: {facts['protocol']}.",
         f"{facts['papers']:,} annotated papers, {facts['labels']:,} labels.",
-    ]  # fmt: skip
+    ]
     parts += _fields_protocol(facts) if "folds" in facts else _whole_taxonomy(facts)
     return "\n\n".join(parts) + "\n"
 
@@ -52,15 +62,25 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     yield f"{said}, chosen on other papers."
     rows = [("all labels", facts["figures"]), ("with `unknown`", facts["with_unknown"])]
     if "held_out_labels" in facts:
-        held_out, other = facts["held_out_labels"], facts["other_labels"]
+        held_out = facts["held_out_labels"]
+        other = facts["other_labels"]
         rows += [(f"{held_out['labels']} labels kept from training", held_out)]
         rows += [(f"{other['labels']} other labels", other)]
     yield _figures(rows)
-    yield f"The best threshold for these very papers is {best['threshold']:.2f}: micro F1 {best['micro_f1']:.3f}."
+    yield (
+        f"The best threshold for these very papers is {best['threshold']:.2f}: "
+        f"micro F1 {best['micro_f1']:.3f}."
+    )
     yield from _scores(facts["scores"])
     told = facts["calibration"]
-    yield f"## Calibration\n\nExpected calibration error, pairs asked: {told['expected_calibration_error']:.3f}."
-    reliability = [[f"{r['from']:.1f}–{r['to']:.1f}", f"{r['pairs']:,}", r["probability"], r["true"]] for r in told["reliability"]]  # fmt: skip  # noqa: E501
+    yield (
+        "## Calibration\n\nExpected calibration error, pairs asked: "
+        f"{told['expected_calibration_error']:.3f}."
+    )
+    reliability = [
+        [f"{r['from']:.1f}–{r['to']:.1f}", f"{r['pairs']:,}", r["probability"], r["true"]]
+        for r in told["reliability"]
+    ]
     yield _table(["probability", "pairs", "mean probability", "share true"], reliability)
     recall = facts["shortlist"]["recall_at"]
     yield f"## Shortlist\n\n{facts['shortlist']['milliseconds_a_paper']:.0f} ms a paper (median, one core)."
@@ -73,18 +93,29 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
 def _scores(found: Mapping[str, Any]) -> Iterable[str]:
     tdms = found["tdms"]
     yield f"## Scores\n\n{found['with_score']:,} of {found['predictions']:,} predictions have a score."
-    yield _table(["", "precision", "recall", "micro f1"], [["task, dataset, metric and score", *tdms.values()]])
+    yield _table(
+        ["", "precision", "recall", "micro f1"], [["task, dataset, metric and score", *tdms.values()]]
+    )
     yield (
-        f"Of {found['right_tdms_with_score_in_a_table']:,} right labels whose score stands in a table of the paper, "
-        f"{found['right_in_tables']:.3f} have the right one. Evidence holds the number: {found['with_evidence']:.3f}."
+        f"Of {found['right_tdms_with_score_in_a_table']:,} right labels "
+        "whose score stands in a table of the paper, "
+        f"{found['right_in_tables']:.3f} have the right one. Evidence holds "
+        f"the number: {found['with_evidence']:.3f}."
     )
 
 
 def _fields_protocol(facts: Mapping[str, Any]) -> Iterable[str]:
-    yield "Comparable with published figures of this protocol, and with nothing measured over a whole taxonomy."
-    rows = [("mean of the folds", facts["figures"]), ("label frequency alone", facts["label_frequency_alone"])]
+    yield (
+        "Comparable with published figures of this protocol, and with nothing measured over a whole taxonomy."
+    )
+    rows = [
+        ("mean of the folds", facts["figures"]),
+        ("label frequency alone", facts["label_frequency_alone"]),
+    ]
     for number, fold in enumerate(facts["folds"], start=1):
-        rows.append((f"fold {number} ({fold['train']:,} train, {fold['test']:,} test papers)", fold["figures"]))
+        rows.append(
+            (f"fold {number} ({fold['train']:,} train, {fold['test']:,} test papers)", fold["figures"])
+        )
     yield _figures(rows)
 
 

@@ -1,4 +1,5 @@
-"""Predicted scores and evidence against gold: how often the number is right, and whether the evidence holds it."""
+"""Predicted scores and evidence against gold: how often the number is right, and whether the evidence holds
+it."""
 
 from __future__ import annotations
 
@@ -19,11 +20,10 @@ def score_figures(
 ) -> dict[str, Any]:
     """Figures of the decided predictions of `papers`.
 
-    tdms: precision, recall and F1 of (paper, task, dataset, metric, score), predictions without a score left out, gold
-    without a prediction of its score missed. right_in_tables: of the right TDMs whose gold score stands in a table, the
-    share with the right score. with_evidence: the share of scores that are a number of their evidence's text, or that
-    number in the unit of its header.
-    """
+    tdms: precision, recall and F1 of (paper, task, dataset, metric, score), predictions without a score left
+    out, gold without a prediction of its score missed. right_in_tables: of the right TDMs whose gold score
+    stands in a table, the share with the right score. with_evidence: the share of scores that are a number of
+    their evidence's text, or that number in the unit of its header."""
     decided = predictions.filter(pc.greater_equal(predictions["probability"], threshold)).to_pylist()
     by_id = {paper.paper_id: paper for paper in papers}
     wanted = {p: {t: s for t, s in gold.results[p].items() if t in taxonomy.index} for p in by_id}
@@ -32,16 +32,25 @@ def score_figures(
     right = sum(_is_right(r, wanted) for r in said)
     pairs = sum(map(len, wanted.values()))
     printed = {paper_id: _printed(paper) for paper_id, paper in by_id.items()}
-    there = [r for r in rows if any(_stands(s, printed[r["paper_id"]]) for s in wanted[r["paper_id"]].get(_tdm(r), ()))]
+    there = [
+        r
+        for r in rows
+        if any(_stands(s, printed[r["paper_id"]]) for s in wanted[r["paper_id"]].get(_tdm(r), ()))
+    ]
     proven = sum(_holds(r["evidence"], r["score"]) for r in said)
     return {
-        "predictions": len(rows), "with_score": len(said), "right": right,
-        "tdms": {"precision": right / max(len(said), 1), "recall": right / max(pairs, 1),
-                 "micro_f1": 2 * right / max(len(said) + pairs, 1)},
+        "predictions": len(rows),
+        "with_score": len(said),
+        "right": right,
+        "tdms": {
+            "precision": right / max(len(said), 1),
+            "recall": right / max(pairs, 1),
+            "micro_f1": 2 * right / max(len(said) + pairs, 1),
+        },
         "right_tdms_with_score_in_a_table": len(there),
         "right_in_tables": sum(_is_right(r, wanted) for r in there) / max(len(there), 1),
         "with_evidence": proven / max(len(said), 1),
-    }  # fmt: skip
+    }
 
 
 def _tdm(row: Mapping[str, Any]) -> TDM:

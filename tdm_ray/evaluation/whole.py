@@ -31,39 +31,58 @@ CUTS = (16, 32, 64, 128)
 
 
 def evaluate_whole(
-    papers: Sequence[str], annotations: Sequence[str], out: str, config: ScoreConfig,
-    ray_config: RayConfig | None = None, *, held_out_labels: str | None = None,
-) -> dict[str, Any]:  # fmt: skip
-    """Score `papers` (into the store `out/store`, every probability kept) and hold the decisions against the annotations.
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    out: str,
+    config: ScoreConfig,
+    ray_config: RayConfig | None = None,
+    *,
+    held_out_labels: str | None = None,
+) -> dict[str, Any]:
+    """Score `papers` (into the store `out/store`, every probability kept) and hold the decisions against the
+    annotations.
 
-    `held_out_labels` is a taxonomy file of labels that were kept from training; their figures are given apart.
-    Raises `TaxonomyError` where no paper is annotated.
-    """
-    resources, gold = Resources.of(config), read_gold(*annotations)
+    `held_out_labels` is a taxonomy file of labels that were kept from training; their figures are given
+    apart. Raises `TaxonomyError` where no paper is annotated."""
+    resources = Resources.of(config)
+    gold = read_gold(*annotations)
     summary = score_corpus(papers, join(out, "store"), replace(config, threshold=0.0), ray_config)
     gathered = gather(read_all(papers), gold, resources.taxonomy, read_taxonomy(config.taxonomy))
     if not gathered.papers:
-        raise TaxonomyError("no paper is annotated; check that the annotations' file names are the papers' ids")
+        raise TaxonomyError(
+            "no paper is annotated; check that the annotations' file names are the papers' ids"
+        )
     ids = [labelled.paper.paper_id for labelled in gathered.papers]
     predictions = Store(join(out, "store")).snapshot().read("predictions", PREDICTIONS.names)
     probability = probabilities(predictions, ids, resources.taxonomy)
     truth = label_matrix(ids, gold, resources.taxonomy)
     unseen = set(read_taxonomy(held_out_labels).index) if held_out_labels else set()
     return {
-        "protocol": "whole taxonomy: every paper against every label; what the shortlist leaves out is a decision too",
-        "papers": len(ids), "labels": len(resources.taxonomy), "gold_pairs": int(truth.sum()),
-        "counts": gathered.counts, "scoring": str(summary), "model_id": resources.model_id,
+        "protocol": (
+            "whole taxonomy: every paper against every label; what the shortlist leaves out is a decision too"
+        ),
+        "papers": len(ids),
+        "labels": len(resources.taxonomy),
+        "gold_pairs": int(truth.sum()),
+        "counts": gathered.counts,
+        "scoring": str(summary),
+        "model_id": resources.model_id,
         "threshold": resources.threshold,
         **decision_figures(probability, truth, resources.threshold, resources.taxonomy, unseen),
         "scores": score_figures(
-            predictions, resources.threshold, [labelled.paper for labelled in gathered.papers], gold, resources.taxonomy
+            predictions,
+            resources.threshold,
+            [labelled.paper for labelled in gathered.papers],
+            gold,
+            resources.taxonomy,
         ),
         "shortlist": shortlist_recall(gathered, resources.shortlister),
-    }  # fmt: skip
+    }
 
 
 def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Taxonomy) -> sp.csr_matrix:
-    """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in it."""
+    """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in
+    it."""
     row = {paper_id: i for i, paper_id in enumerate(paper_ids)}
     tdms = map(TDM, *(predictions[part].to_pylist() for part in TDM_COLUMNS))
     found = [
@@ -94,14 +113,21 @@ def decision_figures(
     }
     if unseen:
         apart = np.array([label.tdm in unseen for label in taxonomy.labels])
-        figures["held_out_labels"] = {"labels": int(apart.sum()), **f1_figures(decided[:, apart], truth[:, apart])}
-        figures["other_labels"] = {"labels": int((~apart).sum()), **f1_figures(decided[:, ~apart], truth[:, ~apart])}
+        figures["held_out_labels"] = {
+            "labels": int(apart.sum()),
+            **f1_figures(decided[:, apart], truth[:, apart]),
+        }
+        figures["other_labels"] = {
+            "labels": int((~apart).sum()),
+            **f1_figures(decided[:, ~apart], truth[:, ~apart]),
+        }
     return figures
 
 
 @dataclass(frozen=True)
 class _Recall:
-    """How many gold labels of a paper the first 16, 32, 64, 128 labels of its shortlist hold, and the time it took."""
+    """How many gold labels of a paper the first 16, 32, 64, 128 labels of its shortlist hold, and the time it
+    took."""
 
     shortlister: Shortlister
 

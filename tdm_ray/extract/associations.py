@@ -1,8 +1,9 @@
-"""Which words stand at the results of which names: "PTB" at those of "Penn Treebank", "Acc." at those of "Accuracy".
+"""Which words stand at the results of which names: "PTB" at those of "Penn Treebank", "Acc." at those of
+"Accuracy".
 
-Learnt by counting: for a word of a dataset's or metric's name and a word of a context, how often the second stands at
-the right numbers, against how often it stands at any number of the same papers; the logarithm of the ratio.
-"""
+Learnt by counting: for a word of a dataset's or metric's name and a word of a context, how often the second
+stands at the right numbers, against how often it stands at any number of the same papers; the logarithm of
+the ratio."""
 
 from __future__ import annotations
 
@@ -23,12 +24,20 @@ from tdm_ray.text.tokens import tokens
 PARTS = ("dataset", "metric")
 PLACES = ("header", "about")
 Pair = tuple[int, str, str]  # part and place as one number, word of the name, word of the context
-_SCHEMA = pa.schema([("kind", pa.int8()), ("name", pa.string()), ("word", pa.string()), ("weight", pa.float32())])
+_SCHEMA = pa.schema(
+    [("kind", pa.int8()), ("name", pa.string()), ("word", pa.string()), ("weight", pa.float32())]
+)
 # Counts are smoothed by half a paper; what fewer than two papers show is chance, and weak words are not kept.
-_SMOOTHING, _LEAST_PAPERS, _LEAST_WEIGHT = 0.5, 2, 0.2
+_SMOOTHING = 0.5
+_LEAST_PAPERS = 2
+_LEAST_WEIGHT = 0.2
 _WORDS = 60
 FEATURES = (
-    *(f"{part}_{what}" for part in PARTS for what in ("words_beside", "words_above", "words_in_headers", "best_word")),
+    *(
+        f"{part}_{what}"
+        for part in PARTS
+        for what in ("words_beside", "words_above", "words_in_headers", "best_word")
+    ),
     *(f"{part}_words_about" for part in PARTS),
 )
 
@@ -52,7 +61,8 @@ class ContextWords:
 
 @dataclass(frozen=True)
 class Counts:
-    """`right[pair]`: papers at whose right numbers it stands (a share of them); `any[pair]`: at any number."""
+    """`right[pair]`: papers at whose right numbers it stands (a share of them); `any[pair]`: at any
+    number."""
 
     right: Counter[Pair]
     any: Counter[Pair]
@@ -73,9 +83,13 @@ class Counts:
 def count_words(candidates: Candidates, labelled: Iterable[tuple[TDM, NDArray[np.bool_]]]) -> Counts:
     """What one paper says: for each of its TDMs, which candidates are right."""
     words = ContextWords([tokens(text) for text in candidates.contexts])
-    at = [words.matrix[candidates.beside].maximum(words.matrix[candidates.above]), words.matrix[candidates.about]]
+    at = [
+        words.matrix[candidates.beside].maximum(words.matrix[candidates.above]),
+        words.matrix[candidates.about],
+    ]
     everywhere = [np.asarray(m.mean(axis=0)).ravel() for m in at]
-    spelled, counts = list(words.vocabulary), Counts.none()
+    spelled = list(words.vocabulary)
+    counts = Counts.none()
     seen: set[Pair] = set()
     for tdm, right in labelled:
         if not right.any():
@@ -98,14 +112,17 @@ class Associations:
     """The weights learnt, by part and place: sparse matrices (words of names, words of contexts)."""
 
     def __init__(self, table: pa.Table) -> None:
-        kinds, weights = table["kind"].to_numpy(), table["weight"].to_numpy()
+        kinds = table["kind"].to_numpy()
+        weights = table["weight"].to_numpy()
         names, words = (table[column].dictionary_encode().combine_chunks() for column in ("name", "word"))
         self._names = {w: i for i, w in enumerate(names.dictionary.to_pylist())}
         self._words = {w: i for i, w in enumerate(words.dictionary.to_pylist())}
-        rows, columns = names.indices.to_numpy(), words.indices.to_numpy()
+        rows = names.indices.to_numpy()
+        columns = words.indices.to_numpy()
         shape = (len(self._names), len(self._words))
         self._matrices = [
-            sp.csr_matrix((weights[kinds == k], (rows[kinds == k], columns[kinds == k])), shape) for k in range(4)
+            sp.csr_matrix((weights[kinds == k], (rows[kinds == k], columns[kinds == k])), shape)
+            for k in range(4)
         ]
         self.table = table
 
@@ -138,15 +155,26 @@ class Associations:
         chosen = sp.csr_matrix((np.ones(len(here), np.float32), (there, here)), shape)
         return [matrix @ chosen for matrix in self._matrices]
 
-    def features(self, tdm: TDM, candidates: Candidates, words: ContextWords, own: Sequence[sp.csr_matrix]) -> Floats:
-        """The `FEATURES` of each candidate for a TDM: summed weights of the words beside, above and about it."""
-        columns, about = [], []
+    def features(
+        self, tdm: TDM, candidates: Candidates, words: ContextWords, own: Sequence[sp.csr_matrix]
+    ) -> Floats:
+        """The `FEATURES` of each candidate for a TDM: summed weights of the words beside, above and about
+        it."""
+        columns = []
+        about = []
         for part in range(len(PARTS)):
             rows = [self._names[w] for w in name_words(tdm, part) if w in self._names]
             header, about_weights = (_strongest(own[part * 2 + place], rows) for place in range(2))
-            sums, best = words.matrix @ header, _largest(words.matrix, header)
-            beside, above = sums[candidates.beside], sums[candidates.above]
-            columns += [beside, above, beside + above, np.maximum(best[candidates.beside], best[candidates.above])]
+            sums = words.matrix @ header
+            best = _largest(words.matrix, header)
+            beside = sums[candidates.beside]
+            above = sums[candidates.above]
+            columns += [
+                beside,
+                above,
+                beside + above,
+                np.maximum(best[candidates.beside], best[candidates.above]),
+            ]
             about.append((words.matrix @ about_weights)[candidates.about])
         return np.stack([*columns, *about], axis=1).astype(np.float32)
 

@@ -1,8 +1,7 @@
 """The numbers of a paper that may be a result, each with what stands around it.
 
-A cell is seen through three contexts: the headers beside it, the headers above it, and its table's caption; a number
-in running text through one, its sentence. Contexts are kept once, however many numbers share them.
-"""
+A cell is seen through three contexts: the headers beside it, the headers above it, and its table's caption; a
+number in running text through one, its sentence. Contexts are kept once, however many numbers share them."""
 
 from __future__ import annotations
 
@@ -16,21 +15,34 @@ from numpy.typing import NDArray
 
 from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import Number, numbers, the_number
-from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences, split_caption
+from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
 
 CELL, ABSTRACT, TEXT = range(3)
-# 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's sentences.
-MOST, _MOST_TOLD = 2500, 1000
-_CAPTION, _SENTENCE = 900, 800  # characters: longer is a parser's mistake
+# 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's
+# sentences.
+MOST = 2500
+_MOST_TOLD = 1000
+# characters: longer is a parser's mistake
+_CAPTION = 900
+_SENTENCE = 800
 _NUMBERS_A_SENTENCE = 8
 _TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
-    "rank_in_row", "rank_in_column", "row_place", "column_place", "rows", "columns", "bold_in_column", "bold_in_row",
-    "rows_below", "after_in_row", "below_in_column",
-)  # fmt: skip
+    "rank_in_row",
+    "rank_in_column",
+    "row_place",
+    "column_place",
+    "rows",
+    "columns",
+    "bold_in_column",
+    "bold_in_row",
+    "rows_below",
+    "after_in_row",
+    "below_in_column",
+)
 
 
 @dataclass(frozen=True)
@@ -56,11 +68,12 @@ class Candidates:
 
 
 def candidates_of(paper: Paper) -> Candidates:
-    """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running text."""
+    """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running
+    text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
-        # The caption proper first: of the raw text that stands before it only what fits.
-        about = " ".join(filter(None, split_caption(table.caption)))[:_CAPTION]
+        # The caption proper first: of the text of a PDF table parser only what fits.
+        about = " ".join(filter(None, (table.caption, table.text)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
             if value is not None and len(rows.found) >= MOST:
@@ -76,7 +89,8 @@ def candidates_of(paper: Paper) -> Candidates:
 
 def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
     """Whether a cell is the rest of the one before it: "79.97±", "0.60%"."""
-    before, cell = cells[place - 1] if place else Cell(""), cells[place]
+    before = cells[place - 1] if place else Cell("")
+    cell = cells[place]
     cut = before.value.rstrip().endswith("±") and not cell.value.rstrip().endswith("±")
     return cut and list(before.row_headers) == list(cell.row_headers)
 
@@ -101,7 +115,9 @@ class _Rows:
     found: list[tuple[Any, ...]] = field(default_factory=list)
     cut: int | None = None
 
-    def add(self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int) -> None:
+    def add(
+        self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int
+    ) -> None:
         around = [header_text(cell.row_headers), header_text(cell.column_headers), about]
         beside, above, told = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
         self.found.append((value, printed, kind, beside, above, told, table, place, cell.bold))
@@ -109,28 +125,44 @@ class _Rows:
     def candidates(self) -> Candidates:
         values, printed, *rest = zip(*self.found, strict=True) if self.found else ([], [], *([()] * 7))
         kinds, beside, above, about, tables, cells = (np.array(column, np.int64) for column in rest[:6])
-        plain, bold = np.array([n.value for n in values], np.float64), np.array(rest[6], bool)
+        plain = np.array([n.value for n in values], np.float64)
+        bold = np.array(rest[6], bool)
         places = _places(plain, tables, beside, above, bold)
         return Candidates(
-            list(self.contexts), values, printed, plain, beside, above, about, tables, kinds, cells, bold, places,
+            list(self.contexts),
+            values,
+            printed,
+            plain,
+            beside,
+            above,
+            about,
+            tables,
+            kinds,
+            cells,
+            bold,
+            places,
             self.cut,
-        )  # fmt: skip
+        )
 
 
-def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]) -> Floats:
+def _places(
+    values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]
+) -> Floats:
     """The `PLACES` of each candidate; NaN ranks for a number that stands alone, and for running text."""
     found = np.full((len(values), len(PLACES)), np.nan, np.float32)
     cells = tables >= 0
     if not cells.any():
         return found
-    table, ours = tables[cells], values[cells]
+    table = tables[cells]
+    ours = values[cells]
     for column, headers in enumerate((beside[cells], above[cells])):
         line = np.unique(np.stack([table, headers]), axis=1, return_inverse=True)[1].ravel()
         found[cells, column] = _rank_within(ours, line)
         first = np.unique(line, return_index=True)[1]  # lines by where they begin
         start = first[line]
         order, many = _order_within(table, start)
-        found[cells, 2 + column], found[cells, 4 + column] = order / np.maximum(many - 1, 1), many
+        found[cells, 2 + column] = order / np.maximum(many - 1, 1)
+        found[cells, 4 + column] = many
         found[cells, 7 - column] = np.bincount(line, bold[cells])[line]
         found[cells, 9 + column] = _after(line)
         if not column:
@@ -139,7 +171,8 @@ def _places(values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints
 
 
 def _rank_within(values: NDArray[np.float64], groups: Ints) -> NDArray[np.float64]:
-    """The share of its group that is below each value, those equal to it counted half; NaN in a group of one."""
+    """The share of its group that is below each value, those equal to it counted half; NaN in a group of
+    one."""
     order = np.lexsort((values, groups))
     _, first, sizes = np.unique(groups[order], return_index=True, return_counts=True)
     group = np.repeat(np.arange(len(sizes)), sizes)
@@ -147,7 +180,8 @@ def _rank_within(values: NDArray[np.float64], groups: Ints) -> NDArray[np.float6
     pairs = np.stack([groups[order], values[order]])
     new = np.r_[True, (pairs[:, 1:] != pairs[:, :-1]).any(axis=0)]
     runs = np.cumsum(new) - 1
-    start, length = np.flatnonzero(new), np.bincount(runs)
+    start = np.flatnonzero(new)
+    length = np.bincount(runs)
     middle = start[runs] + length[runs] / 2 - first[group]
     ranks[order] = np.where(sizes[group] > 1, middle / sizes[group], np.nan)
     return ranks

@@ -1,4 +1,5 @@
-"""The score of each likely label and its evidence: a cell with its headers, a sentence, or the passage that names it."""
+"""The score of each likely label and its evidence: a cell with its headers, a sentence, or the passage that
+names it."""
 
 from __future__ import annotations
 
@@ -16,13 +17,14 @@ from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
 from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import in_header_unit
-from tdm_ray.text.passages import Passage, column_headers, row_headers, split_caption
+from tdm_ray.text.passages import Passage, column_headers, row_headers
 
 _HEADERS = 12  # as many headers as a person reads at a glance
 _TO_EACH_SIDE = 8
-# Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones with a
-# prior of 0.05 or more, 8 of a paper at least.
-_LEAST_PRIOR, _LEAST_LABELS = 0.05, 8
+# Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones
+# with a prior of 0.05 or more, 8 of a paper at least.
+_LEAST_PRIOR = 0.05
+_LEAST_LABELS = 8
 Extraction = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
 
 
@@ -34,9 +36,12 @@ class Extractor:
         index = resources.index
         labels = resources.taxonomy.labels
         quotes = Quotes.load(index.folder, index.facts) if index else None
-        self.builder = FeatureBuilder(resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes)
+        self.builder = FeatureBuilder(
+            resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes
+        )
         self.known = index.scores if index else {}
-        # The calibrator's, not the run's: which numbers are found must not depend on how many predictions are wanted.
+        # The calibrator's, not the run's: which numbers are found must not depend on how many predictions are
+        # wanted.
         self.threshold = resources.calibrator.joint.threshold
 
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
@@ -54,26 +59,45 @@ class Extractor:
             for match, passage in zip(matches, prepared.passages, strict=True)
         ]
 
-    def _extraction(self, paper: Paper, candidates: Candidates, match: Match | None, passage: Passage | None) -> Extraction:
-        # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one at 0.29.
-        cut = match is not None and candidates.cut is not None and candidates.tables[match.candidate] == candidates.cut
+    def _extraction(
+        self, paper: Paper, candidates: Candidates, match: Match | None, passage: Passage | None
+    ) -> Extraction:
+        # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one
+        # at 0.29.
+        cut = (
+            match is not None
+            and candidates.cut is not None
+            and candidates.tables[match.candidate] == candidates.cut
+        )
         if match is None or cut or match.confidence < self.matcher.least_confidence:
-            return {"score": None, "score_text": None, "score_confidence": None, "evidence": _named(paper, passage)}
-        number, table = candidates.numbers[match.candidate], int(candidates.tables[match.candidate])
+            return {
+                "score": None,
+                "score_text": None,
+                "score_confidence": None,
+                "evidence": _named(paper, passage),
+            }
+        number = candidates.numbers[match.candidate]
+        table = int(candidates.tables[match.candidate])
         extraction = {"score_text": candidates.printed[match.candidate], "score_confidence": match.confidence}
         if table < 0:
             sentence = candidates.contexts[candidates.about[match.candidate]]
             return {**extraction, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
         cell = paper.tables[table].cells[candidates.cells[match.candidate]]
         evidence = _evidence(
-            "cell", table, split_caption(paper.tables[table].caption)[0], cell.row_headers, cell.column_headers,
-            cell.value, row_around(paper.tables[table].cells, candidates.cells[match.candidate]),
-        )  # fmt: skip
+            "cell",
+            table,
+            paper.tables[table].caption,
+            cell.row_headers,
+            cell.column_headers,
+            cell.value,
+            row_around(paper.tables[table].cells, candidates.cells[match.candidate]),
+        )
         return {**extraction, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
 
 
 def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
-    """The passage that names the label, as evidence: of kind "caption" where it is one of a table, else "sentence"."""
+    """The passage that names the label, as evidence: of kind "caption" where it is one of a table, else
+    "sentence"."""
     if passage is None:
         return None
     if passage.table < 0:
@@ -81,14 +105,14 @@ def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:
     table = paper.tables[passage.table]
     rows = row_headers(table)[:_HEADERS] if passage.field == "rows" else ()
     columns = column_headers(table)[:_HEADERS] if passage.field == "columns" else ()
-    return _evidence("caption", passage.table, split_caption(table.caption)[0], rows, columns, passage.text)
+    return _evidence("caption", passage.table, table.caption, rows, columns, passage.text)
 
 
 def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:
     """The cells of the same row, eight to each side at most.
 
-    A table is a list of cells: a row goes on while its headers are the same and the columns come in the table's order.
-    """
+    A table is a list of cells: a row goes on while its headers are the same and the columns come in the
+    table's order."""
     order: dict[tuple[str, ...], int] = {}
     for cell in cells:
         order.setdefault(tuple(cell.column_headers), len(order))
@@ -104,14 +128,31 @@ def row_around(cells: Sequence[Cell], place: int) -> list[dict[str, Any]]:
     while last < min(len(cells) - 1, place + _TO_EACH_SIDE) and goes_on(last, last + 1):
         last += 1
     return [
-        {"value": cell.value, "bold": cell.bold, "column_headers": list(cell.column_headers), "marked": at == place}
+        {
+            "value": cell.value,
+            "bold": cell.bold,
+            "column_headers": list(cell.column_headers),
+            "marked": at == place,
+        }
         for at, cell in enumerate(cells[first : last + 1], start=first)
     ]
 
 
 def _evidence(
-    kind: str, table: int | None = None, caption: str = "", rows: Any = (), columns: Any = (), text: str = "",
+    kind: str,
+    table: int | None = None,
+    caption: str = "",
+    rows: Any = (),
+    columns: Any = (),
+    text: str = "",
     row: Any = None,
-) -> dict[str, Any]:  # fmt: skip
-    return {"kind": kind, "table": table, "caption": caption, "row_headers": list(rows),
-            "column_headers": list(columns), "text": text, "row": row}  # fmt: skip
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "table": table,
+        "caption": caption,
+        "row_headers": list(rows),
+        "column_headers": list(columns),
+        "text": text,
+        "row": row,
+    }

@@ -1,8 +1,7 @@
 """What speaks for a number being a paper's own result of a TDM: the scorer's features, one row a candidate.
 
-Some of it is the same for every TDM (is the row ours, is the number bold, the best of its column), the rest compares
-the TDM's names, direction and known scores with what stands around the number.
-"""
+Some of it is the same for every TDM (is the row ours, is the number bold, the best of its column), the rest
+compares the TDM's names, direction and known scores with what stands around the number."""
 
 from __future__ import annotations
 
@@ -44,31 +43,84 @@ _NAMED = re.compile(
     r"(?:a |an |the |our |is )?(?:\w+ ){0,3}?([A-Z][\w-]*[A-Z0-9][\w-]*)"
 )
 _FACTS = (
-    *_PATTERNS_BY_NAME, "in_title", "in_short_title", "in_abstract", "rarest_of_title", "rarest_of_abstract", "words",
-    "own_names", "tf_idf", "in_contexts", "least_mentions",
-)  # fmt: skip
+    *_PATTERNS_BY_NAME,
+    "in_title",
+    "in_short_title",
+    "in_abstract",
+    "rarest_of_title",
+    "rarest_of_abstract",
+    "words",
+    "own_names",
+    "tf_idf",
+    "in_contexts",
+    "least_mentions",
+)
 _PART = (
-    "beside", "above", "about", "best", "together", "in_table", "beside_against_table", "above_against_table",
-    "in_paper", "best_against_paper", "others_beside", "others_above", "others_about",
-)  # fmt: skip
+    "beside",
+    "above",
+    "about",
+    "best",
+    "together",
+    "in_table",
+    "beside_against_table",
+    "above_against_table",
+    "in_paper",
+    "best_against_paper",
+    "others_beside",
+    "others_above",
+    "others_about",
+)
 COMMON = (
-    *(f"{place}_{fact}" for place in ("beside", "above", "about") for fact in _FACTS), *PLACES,
-    "table", "table_share", "bold", "kind", "percent", "decimals", "same_value", "same_in_abstract", "same_in_text",
-    "negative", "fraction", "up_to_100", "whole", "year",
-)  # fmt: skip
+    *(f"{place}_{fact}" for place in ("beside", "above", "about") for fact in _FACTS),
+    *PLACES,
+    "table",
+    "table_share",
+    "bold",
+    "kind",
+    "percent",
+    "decimals",
+    "same_value",
+    "same_in_abstract",
+    "same_in_text",
+    "negative",
+    "fraction",
+    "up_to_100",
+    "whole",
+    "year",
+)
 SCORER_FEATURES = (
     *(f"{part}_{name}" for part in TDM_COLUMNS for name in _PART),
-    "dataset_and_metric", "dataset_and_metric_in_paper", "dataset_and_metric_against_paper",
-    "signed_rank_in_row", "signed_rank_in_column", "goodness_in_row", "goodness_in_column",
-    "direction", "label_says_dev", "label_says_test", "task_weight", "dataset_weight", "metric_weight",
-    "known_scores", "from_median", "in_range", "to_closest", "log_ratio", "above_known",
-    *ASSOCIATED, *FINE, *QUOTED, *COMMON,
-)  # fmt: skip
+    "dataset_and_metric",
+    "dataset_and_metric_in_paper",
+    "dataset_and_metric_against_paper",
+    "signed_rank_in_row",
+    "signed_rank_in_column",
+    "goodness_in_row",
+    "goodness_in_column",
+    "direction",
+    "label_says_dev",
+    "label_says_test",
+    "task_weight",
+    "dataset_weight",
+    "metric_weight",
+    "known_scores",
+    "from_median",
+    "in_range",
+    "to_closest",
+    "log_ratio",
+    "above_known",
+    *ASSOCIATED,
+    *FINE,
+    *QUOTED,
+    *COMMON,
+)
 # What cannot be known without an index; the scores that other papers report are given apart.
 INDEX_FEATURES = [SCORER_FEATURES.index(name) for name in QUOTED]
 _DIRECTIONS = {"higher": 1.0, "lower": -1.0}
 Known = Mapping[int, Sequence[float]]  # scores that labelled papers report, by label
-_SECTIONS, _START = 2, 6000  # where a paper says what its method is called: the first sections, so many characters
+# where a paper says what its method is called: the first sections, so many characters
+_SECTIONS = 2
+_START = 6000
 
 
 @dataclass(frozen=True)
@@ -92,10 +144,17 @@ class FeatureBuilder:
     """
 
     def __init__(
-        self, lexicon: Lexicon, labels: Sequence[Label], associations: Associations,
-        common: Sequence[int] | None = None, quotes: Quotes | None = None,
-    ) -> None:  # fmt: skip
-        self.lexicon, self.labels, self.associations, self.quotes = lexicon, labels, associations, quotes
+        self,
+        lexicon: Lexicon,
+        labels: Sequence[Label],
+        associations: Associations,
+        common: Sequence[int] | None = None,
+        quotes: Quotes | None = None,
+    ) -> None:
+        self.lexicon = lexicon
+        self.labels = labels
+        self.associations = associations
+        self.quotes = quotes
         elements = lexicon.label_elements if common is None else lexicon.label_elements[list(common)]
         self._kinds = [np.unique(elements[:, part]) for part in range(3)]
         self._weight = np.minimum(lexicon.weight, 6) / 6
@@ -104,22 +163,29 @@ class FeatureBuilder:
         """The candidates of a paper and all that does not depend on the label."""
         candidates = candidates_of(paper)
         bags = [tokens(text) for text in candidates.contexts]
-        coverage = self.lexicon.coverage([Passage("caption", text) for text in candidates.contexts], bags).matrix()
+        coverage = self.lexicon.coverage(
+            [Passage("caption", text) for text in candidates.contexts], bags
+        ).matrix()
         weighted = coverage * self._weight[:, None]
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
-        words, fine_print = ContextWords(bags), FinePrint(candidates.contexts)
+        words = ContextWords(bags)
+        fine_print = FinePrint(candidates.contexts)
         common = self._common(candidates, paper, [set(bag) for bag in bags])
         quotes_of_paper = QuoteFeatures(self.quotes, paper, candidates)
         associations = self.associations.of_paper(words)
-        return PaperContext(candidates, common, coverage, others, words, fine_print, quotes_of_paper, associations)
+        return PaperContext(
+            candidates, common, coverage, others, words, fine_print, quotes_of_paper, associations
+        )
 
     def sign(self, label: int) -> float:
         """1 where a higher score is better, -1 where a lower one is, else 0."""
         return _DIRECTIONS.get(self.labels[label].direction, 0.0)
 
     def of(self, context: PaperContext, label: int, known: Sequence[float] = ()) -> Floats:
-        """The `SCORER_FEATURES` of each candidate for one label; `known` are scores that other papers report of it."""
-        candidates, elements = context.candidates, self.lexicon.label_elements[label]
+        """The `SCORER_FEATURES` of each candidate for one label; `known` are scores that other papers report
+        of it."""
+        candidates = context.candidates
+        elements = self.lexicon.label_elements[label]
         columns: list[NDArray[np.floating]] = []
         strength = []
         for part in range(3):
@@ -141,28 +207,45 @@ class FeatureBuilder:
         return np.concatenate([np.stack(columns, axis=1), *rest], axis=1, dtype=np.float32)
 
     def _names(self, context: PaperContext, element: int, part: int) -> tuple[list[Floats], Floats]:
-        candidates, coverage = context.candidates, context.coverage[element]
+        candidates = context.candidates
+        coverage = context.coverage[element]
         around = [coverage[places] for places in (candidates.beside, candidates.above, candidates.about)]
         beside, above, about = around
         best = np.maximum(np.maximum(beside, above), about)
         table = np.zeros(int(candidates.tables.max(initial=-1)) + 2, np.float32)
         np.maximum.at(table, candidates.tables + 1, np.maximum(beside, above))
-        in_table, most = table[candidates.tables + 1], best.max(initial=0)
-        own, other = self._weight[element], context.best_of_others[part]
+        in_table = table[candidates.tables + 1]
+        most = best.max(initial=0)
+        own = self._weight[element]
+        other = context.best_of_others[part]
         others = [
             other[places] - own * mine
-            for places, mine in zip((candidates.beside, candidates.above, candidates.about), around, strict=True)
+            for places, mine in zip(
+                (candidates.beside, candidates.above, candidates.about), around, strict=True
+            )
         ]
         return [
-            beside, above, about, best, np.minimum(beside + above + about, 1), in_table, beside - in_table,
-            above - in_table, np.full(len(best), most, np.float32), best - most, *others,
-        ], best  # fmt: skip
+            beside,
+            above,
+            about,
+            best,
+            np.minimum(beside + above + about, 1),
+            in_table,
+            beside - in_table,
+            above - in_table,
+            np.full(len(best), most, np.float32),
+            best - most,
+            *others,
+        ], best
 
     def _label(self, candidates: Candidates, label: int) -> list[NDArray[np.floating]]:
         sign = self.sign(label)
-        in_row, in_column = candidates.places[:, 0], candidates.places[:, 1]
-        good = [ranks if sign > 0 else 1 - ranks if sign < 0 else np.full_like(ranks, np.nan)
-                for ranks in (in_row, in_column)]  # fmt: skip
+        in_row = candidates.places[:, 0]
+        in_column = candidates.places[:, 1]
+        good = [
+            ranks if sign > 0 else 1 - ranks if sign < 0 else np.full_like(ranks, np.nan)
+            for ranks in (in_row, in_column)
+        ]
         name = f"{self.labels[label].tdm.dataset} {self.labels[label].tdm.metric}"
         weights = np.minimum(np.round(self.lexicon.weight[self.lexicon.label_elements[label]]), 12)
         says = [bool(_PATTERNS[split].search(name)) for split in ("dev", "test")]
@@ -171,16 +254,33 @@ class FeatureBuilder:
 
     def _common(self, candidates: Candidates, paper: Paper, bags: Sequence[set[str]]) -> Floats:
         facts = self._facts(candidates.contexts, bags, paper)
-        tables, values, kinds = candidates.tables, candidates.values, candidates.kinds
+        tables = candidates.tables
+        values = candidates.values
+        kinds = candidates.kinds
         texts = [n.text.rstrip("% ") for n in candidates.numbers]
-        counts = [Counter(texts), *(Counter(t for t, k in zip(texts, kinds, strict=True) if k == kind)
-                                    for kind in (ABSTRACT, TEXT))]  # fmt: skip
-        size, whole = np.abs(values), values == np.round(values)
+        counts = [
+            Counter(texts),
+            *(
+                Counter(t for t, k in zip(texts, kinds, strict=True) if k == kind)
+                for kind in (ABSTRACT, TEXT)
+            ),
+        ]
+        size = np.abs(values)
+        whole = values == np.round(values)
         columns = [
-            tables, tables / max(tables.max(initial=1), 1), candidates.bold, kinds, [n.percent for n in candidates.numbers],
-            [n.decimals for n in candidates.numbers], *([np.log1p(count[t]) for t in texts] for count in counts),
-            values < 0, size <= 1, size <= 100, whole, whole & (values >= 1900) & (values < 2030),
-        ]  # fmt: skip
+            tables,
+            tables / max(tables.max(initial=1), 1),
+            candidates.bold,
+            kinds,
+            [n.percent for n in candidates.numbers],
+            [n.decimals for n in candidates.numbers],
+            *([np.log1p(count[t]) for t in texts] for count in counts),
+            values < 0,
+            size <= 1,
+            size <= 100,
+            whole,
+            whole & (values >= 1900) & (values < 2030),
+        ]
         rest = np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
         around = [facts[places] for places in (candidates.beside, candidates.above, candidates.about)]
         return np.concatenate([*around, candidates.places, rest], axis=1, dtype=np.float32)
@@ -188,7 +288,8 @@ class FeatureBuilder:
     def _facts(self, contexts: Sequence[str], bags: Sequence[set[str]], paper: Paper) -> Floats:
         """The `_FACTS` of each context; `bags` are the contexts' words."""
         text = Counter(tokens(" ".join([paper.abstract, *(s.text for s in paper.sections)])))
-        title, abstract = set(tokens(paper.title)), set(tokens(paper.abstract))
+        title = set(tokens(paper.title))
+        abstract = set(tokens(paper.abstract))
         short = set(tokens(paper.title.split(":")[0])) if ":" in paper.title else set()
         own = _own_names(paper)
         common = Counter(word for bag in bags for word in bag)
@@ -199,27 +300,36 @@ class FeatureBuilder:
             total = sum(weight.values()) or 1.0
             shares = [sum(weight[w] for w in bag & other) / total for other in (title, short, abstract)]
             rarest = [max((weight[w] for w in bag & other), default=0.0) for other in (title, abstract)]
-            informative = [(float(np.log1p(text[w])) * weight[w], w) for w in bag if len(w) > 1 and not w.isdigit()]
+            informative = [
+                (float(np.log1p(text[w])) * weight[w], w) for w in bag if len(w) > 1 and not w.isdigit()
+            ]
             most, word = max(informative, default=(0.0, ""))
             mentions = min((text[w] for _, w in informative), default=0)
             matches = [bool(pattern.search(context)) for pattern in _PATTERNS.values()]
             length = min(len(context.split()), 50)
-            rows.append([*matches, *shares, *rarest, length, len(bag & own), most, common[word] / len(bags), mentions])
+            rows.append(
+                [*matches, *shares, *rarest, length, len(bag & own), most, common[word] / len(bags), mentions]
+            )
         return np.array(rows, np.float32)
 
 
 def _own_names(paper: Paper) -> set[str]:
     start = " ".join([paper.abstract, *(s.text[:_START] for s in paper.sections[:_SECTIONS])])
     short = paper.title.split(":")[0] if ":" in paper.title else ""
-    return {w for name in [short, *_NAMED.findall(start)] for w in tokens(name) if len(w) > 2 and not w.isdigit()}
+    return {
+        w for name in [short, *_NAMED.findall(start)] for w in tokens(name) if len(w) > 2 and not w.isdigit()
+    }
 
 
 def _against_known(values: NDArray[np.float64], known: NDArray[np.float64]) -> list[NDArray[np.floating]]:
     """How a number fits to the scores that others report; NaN where nobody does."""
     if not len(known):
         return [np.zeros(len(values)), *([np.full(len(values), np.nan)] * 5)]
-    low, high, median = known[0], known[-1], float(np.median(known))
-    spread, size = max(float(known.std()), abs(median) * 0.05, 1e-6), max(abs(median), 1e-6)
+    low = known[0]
+    high = known[-1]
+    median = float(np.median(known))
+    spread = max(float(known.std()), abs(median) * 0.05, 1e-6)
+    size = max(abs(median), 1e-6)
     return [
         np.full(len(values), len(known)),
         (values - median) / spread,

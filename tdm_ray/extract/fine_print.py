@@ -1,8 +1,7 @@
 """What tells one name from its siblings, and counts little by weight: numbers, the order of words, acronyms.
 
-"Mini-Imagenet 5-way (1-shot)" and "(5-shot)", "Duke to Market" and "Market to Duke", "Recall@1" and "Recall@10" share
-nearly all their words; "QQP" shares none with "Quora Question Pairs".
-"""
+"Mini-Imagenet 5-way (1-shot)" and "(5-shot)", "Duke to Market" and "Market to Duke", "Recall@1" and
+"Recall@10" share nearly all their words; "QQP" shares none with "Quora Question Pairs"."""
 
 from __future__ import annotations
 
@@ -19,11 +18,24 @@ from tdm_ray.text.tokens import fold
 _WORD = re.compile(r"\d+|[^\W\d_]+")
 _SMALL = frozenset(("of", "the", "and", "on", "for", "in", "to", "a"))
 _LANGUAGES = {
-    "german": "de", "chinese": "zh", "spanish": "es", "czech": "cs", "turkish": "tr", "estonian": "et", "dutch": "nl",
-    "japanese": "ja", "latvian": "lv", "polish": "pl", "portuguese": "pt", "swedish": "sv", "kazakh": "kk",
-}  # fmt: skip
-_LEAST_INITIALS, _MOST_INITIALS = 3, 5
-_PARTS, _PLACES = ("dataset", "metric"), ("beside", "above", "about")
+    "german": "de",
+    "chinese": "zh",
+    "spanish": "es",
+    "czech": "cs",
+    "turkish": "tr",
+    "estonian": "et",
+    "dutch": "nl",
+    "japanese": "ja",
+    "latvian": "lv",
+    "polish": "pl",
+    "portuguese": "pt",
+    "swedish": "sv",
+    "kazakh": "kk",
+}
+_LEAST_INITIALS = 3
+_MOST_INITIALS = 5
+_PARTS = ("dataset", "metric")
+_PLACES = ("beside", "above", "about")
 FEATURES = tuple(
     f"{part}_{what}_{place}"
     for part in _PARTS
@@ -34,17 +46,20 @@ Places = dict[str, list[int]]
 
 
 class FinePrint:
-    """One paper's contexts, by the words, numbers, counted words ("1 shot") and initials that stand in them."""
+    """One paper's contexts, by the words, numbers, counted words ("1 shot") and initials that stand in
+    them."""
 
     def __init__(self, contexts: Sequence[str]) -> None:
         self._texts = [_words(text) for text in contexts]
-        self._words, self._counted = _places(self._texts), _places(map(_counts, self._texts))
+        self._words = _places(self._texts)
+        self._counted = _places(map(_counts, self._texts))
         self._initials = _places(map(_runs, self._texts))
         self._numbered = np.array([any(map(str.isdigit, text)) for text in self._texts], bool)
 
     def features(self, tdm: TDM, candidates: Candidates) -> Floats:
         """The `FEATURES` of each candidate; shape (candidates, FEATURES)."""
-        dataset, metric = _words(tdm.dataset), _words(tdm.metric)
+        dataset = _words(tdm.dataset)
+        metric = _words(tdm.metric)
         by_context = [*self._of(dataset), self._order(dataset), *self._of(metric)]
         places = (candidates.beside, candidates.above, candidates.about)
         return np.stack([column[place] for column in by_context for place in places], axis=1)
@@ -77,7 +92,8 @@ class FinePrint:
         return held
 
     def _order(self, name: Sequence[str]) -> Floats:
-        """1 where two neighbouring words of the name stand in its order, -1 in the other, 0 where not both do.
+        """1 where two neighbouring words of the name stand in its order, -1 in the other, 0 where not both
+        do.
 
         Of several pairs the last one that stands there counts, and words before their short forms.
         """

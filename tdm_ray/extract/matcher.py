@@ -1,7 +1,8 @@
-"""Which number of a paper is its own result of a TDM: three sets of boosted trees, and the confidence to speak at.
+"""Which number of a paper is its own result of a TDM: three sets of boosted trees, and the confidence to
+speak at.
 
-The scorer judges every candidate by itself (`features`), the reranker ranks the best of them against each other
-(`rerank_features`), the confidence trees say how probably the first of them is right.
+The scorer judges every candidate by itself (`features`), the reranker ranks the best of them against each
+other (`rerank_features`), the confidence trees say how probably the first of them is right.
 
 matcher.json                                 the least confidence, and what the matcher was learnt from
 scorer.txt, reranker.txt, confidence.txt     LightGBM's text form
@@ -25,7 +26,8 @@ from tdm_ray.extract.features import SCORER_FEATURES, FeatureBuilder, Known, Pap
 from tdm_ray.extract.rerank_features import RERANK_FEATURES, ScoreMatrix
 from tdm_ray.storage import digest, exists, join, read_json, write_json
 
-# Of the features that the trees were taught, in their order: trees of another form would read the wrong columns.
+# Of the features that the trees were taught, in their order: trees of another form would read the wrong
+# columns.
 FORM = digest([" ".join((*SCORER_FEATURES, *RERANK_FEATURES)).encode()])
 
 
@@ -67,9 +69,8 @@ class Matcher:
     ) -> list[Match | None]:
         """The best candidate of each label, however low its confidence; None where the paper holds no number.
 
-        `likely`: which of the labels the paper probably reports; a candidate that suits another of these better is
-        less likely to be this label's.
-        """
+        `likely`: which of the labels the paper probably reports; a candidate that suits another of these
+        better is less likely to be this label's."""
         if not len(context.candidates) or not len(labels):
             return [None] * len(labels)
         features = [builder.of(context, label, known.get(label, ())) for label in labels]
@@ -99,7 +100,9 @@ class Matcher:
         """The matcher of a folder. Raises `CheckpointError` where it is none, or damaged."""
         facts = check_matcher(place)
         try:
-            trees = MatcherTrees(*(read_trees(join(place, f"{part.name}.txt")) for part in fields(MatcherTrees)))
+            trees = MatcherTrees(
+                *(read_trees(join(place, f"{part.name}.txt")) for part in fields(MatcherTrees))
+            )
             associations = Associations.load(join(place, "associations.parquet"))
             return cls(trees, associations, facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
@@ -120,7 +123,8 @@ def check_matcher(place: str) -> Mapping[str, Any]:
         raise CheckpointError(f"{place}: the matcher is damaged ({error}); make it again") from None
     if facts.get("form") != FORM:
         raise CheckpointError(
-            f"{place}: learnt by a version of tdm_ray with other features; make it again with `tdm-ray matcher`"
+            f"{place}: learnt by a version of tdm_ray with other features; "
+            "make it again with `tdm-ray matcher`"
         )
     return facts
 
@@ -136,8 +140,8 @@ def rerank_rows(
 ) -> list[tuple[Ints, Floats]]:
     """For each label its best candidates, and the rows that the reranker gets of them.
 
-    `features` and `signs` are the labels' features and directions; `likely` the positions of those probably reported.
-    """
+    `features` and `signs` are the labels' features and directions; `likely` the positions of those probably
+    reported."""
     rows = []
     for label, (of_label, sign) in enumerate(zip(features, signs, strict=True)):
         top, beside_others = scores.rows(label, likely[likely != label], sign)
@@ -146,10 +150,11 @@ def rerank_rows(
 
 
 def confidence_rows(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
-    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the last trees get of it:
+    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the last trees
+    get of it:
 
-    the row itself, its rank's score, its share of the softmax over the label's candidates, its lead over the next.
-    """
+    the row itself, its rank's score, its share of the softmax over the label's candidates, its lead over the
+    next."""
     ends = np.cumsum(sizes)
     best = []
     leads = []

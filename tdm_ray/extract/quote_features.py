@@ -1,4 +1,5 @@
-"""What labelled papers' tables say of a paper's numbers and rows: features of a candidate, from `model.quotes`."""
+"""What labelled papers' tables say of a paper's numbers and rows: features of a candidate, from
+`model.quotes`."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.arxiv_ids import month_number
 from tdm_ray.extract.candidates import Candidates, Floats
-from tdm_ray.extract.quotes import (  # fmt: skip
+from tdm_ray.extract.quotes import (
     IN_ROW,
     NAME,
     NUMBER,
@@ -25,10 +26,17 @@ from tdm_ray.text.tokens import tokens
 
 _WHEN = ("before", "after")
 FEATURES = (
-    *(f"number_{when}" for when in _WHEN), *(f"number_in_row_{when}" for when in _WHEN),
-    *(f"row_name_{when}" for when in _WHEN), "row_word_before_least", "row_word_before_most", "row_word_after_least",
-    "row_word_after_share", "size_before", "size_after", *(f"number_with_dataset_{when}" for when in _WHEN),
-)  # fmt: skip
+    *(f"number_{when}" for when in _WHEN),
+    *(f"number_in_row_{when}" for when in _WHEN),
+    *(f"row_name_{when}" for when in _WHEN),
+    "row_word_before_least",
+    "row_word_before_most",
+    "row_word_after_least",
+    "row_word_after_share",
+    "size_before",
+    "size_after",
+    *(f"number_with_dataset_{when}" for when in _WHEN),
+)
 _USUAL = 0.13  # a word that stands in rows of more papers than this tells no two rows apart
 Matrix = NDArray[np.float64]
 
@@ -38,11 +46,14 @@ class QuoteFeatures:
 
     def __init__(self, quotes: Quotes | None, paper: Paper, candidates: Candidates) -> None:
         month = month_number(paper.paper_id, paper.published)
-        self._quotes, self._month, self._found = quotes if month else None, month or 0, candidates
+        self._quotes = quotes if month else None
+        self._month = month or 0
+        self._found = candidates
         digits = [digits_of(number.text) or "" for number in candidates.numbers]
         self._distinct = {text: place for place, text in enumerate(dict.fromkeys(digits))}
         self._place = np.array([self._distinct[text] for text in digits], np.int64)
-        self._digits, self._none = hashes(self._distinct), np.array([not text for text in self._distinct], bool)
+        self._digits = hashes(self._distinct)
+        self._none = np.array([not text for text in self._distinct], bool)
         self._same = self._of_paper() if self._quotes else None
 
     def features(self, tdm: TDM) -> Floats:
@@ -69,15 +80,18 @@ class QuoteFeatures:
         return np.concatenate([numbers[:, self._place], in_row, rows[:, self._found.beside], sizes]).T
 
     def _rows(self) -> tuple[Matrix, Matrix]:
-        """For each candidate its number in a row that shares an unusual word; for each context what its name says."""
+        """For each candidate its number in a row that shares an unusual word; for each context what its name
+        says."""
         assert self._quotes is not None
         beside = self._found.beside
-        in_row, rows = np.zeros((2, len(beside))), np.full((6, len(self._found.contexts)), np.nan)
+        in_row = np.zeros((2, len(beside)))
+        rows = np.full((6, len(self._found.contexts)), np.nan)
         for context in np.unique(beside).tolist():
             words = row_words(self._found.contexts[context])
             if not words:
                 continue
-            name, each = hashes([" ".join(words)]), hashes(words)
+            name = hashes([" ".join(words)])
+            each = hashes(words)
             before, after = self._counts(key(WORD, each))
             rows[:2, [context]] = self._counts(key(NAME, name))
             rows[2:, context] = before.min(), before.max(), after.min(), (after / (before + 1)).max()

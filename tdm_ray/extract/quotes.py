@@ -1,10 +1,9 @@
-"""What other papers' tables hold, by month: a number that earlier ones print is a baseline's, one that later ones print
-was quoted from this one. So it is with the names of rows.
+"""What other papers' tables hold, by month: a number that earlier ones print is a baseline's, one that later
+ones print was quoted from this one. So it is with the names of rows.
 
-An entry is 64 bits: 48 of a hash (of a number, of a number and a word of its row, ...) and 16 of the month in which a
-paper that has it came out. Entries are sorted, so that both counts are found by bisection: of 7,000 papers
-4 million, 34 MB.
-"""
+An entry is 64 bits: 48 of a hash (of a number, of a number and a word of its row, ...) and 16 of the month in
+which a paper that has it came out. Entries are sorted, so that both counts are found by bisection: of 7,000
+papers 4 million, 34 MB."""
 
 from __future__ import annotations
 
@@ -26,7 +25,7 @@ from tdm_ray.records import Paper
 from tdm_ray.storage import join, read_table, write_table
 from tdm_ray.taxonomy.labels import Label
 from tdm_ray.text.numbers import the_number
-from tdm_ray.text.passages import header_text, split_caption
+from tdm_ray.text.passages import header_text
 from tdm_ray.text.tokens import tokens
 
 Keys = NDArray[np.uint64]
@@ -34,11 +33,15 @@ Counts = NDArray[np.int64]
 NUMBER, IN_ROW, WITH_WORD, NAME, WORD = range(5)  # kinds of entries
 _ENTRIES = pa.schema([("entry", pa.uint64())])
 _WORDS = pa.schema([("word", pa.string())])
-_LEAST_DIGITS, _LEAST_LETTERS = 3, 3  # shorter numbers and words stand everywhere
+# shorter numbers and words stand everywhere
+_LEAST_DIGITS = 3
+_LEAST_LETTERS = 3
 _LEAST_IDF = 2.0
 _NOTHING = np.uint64(0)
 _MONTH = np.uint64((1 << 16) - 1)
-_FACTORS = [np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9)]  # those of splitmix64
+_FACTORS = [
+    np.uint64(f) for f in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xBF58476D1CE4E5B9)
+]  # those of splitmix64
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Quotes:
     def save(self, folder: str) -> dict[str, int]:
         """Write the entries into an index folder; returns what belongs into its `index.json`."""
         write_table(pa.table([self.entries], schema=_ENTRIES), join(folder, "quotes.parquet"))
-        write_table(pa.table([sorted(self.context_words)], schema=_WORDS), join(folder, "quoted_words.parquet"))
+        write_table(
+            pa.table([sorted(self.context_words)], schema=_WORDS), join(folder, "quoted_words.parquet")
+        )
         return {"quoted_papers": self.papers}
 
     @classmethod
@@ -73,17 +78,23 @@ class Quotes:
         one = {base_id(paper.paper_id): paper for paper in papers}
         read = over_chunks(_Reader(frozenset(context_words)), list(one.values()), what="papers' tables read")
         found = [keys for keys in read if len(keys)]
-        return cls(np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(context_words))
+        return cls(
+            np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(context_words)
+        )
 
     def around(self, keys: Keys, month: int) -> Counts:
         """How many papers of earlier months have each key, and how many of later ones; shape (2, keys)."""
-        base, now = keys & ~_MONTH, np.uint64(month)
-        places = [(base, "left"), (base | now, "left"), (base | now, "right"), (base | _MONTH, "right")]
-        start, before, after, end = (np.searchsorted(self.entries, at, side) for at, side in places)  # type: ignore[call-overload]
+        base = keys & ~_MONTH
+        now = np.uint64(month)
+        start = np.searchsorted(self.entries, base, "left")
+        before = np.searchsorted(self.entries, base | now, "left")
+        after = np.searchsorted(self.entries, base | now, "right")
+        end = np.searchsorted(self.entries, base | _MONTH, "right")
         return np.stack([before - start, end - after])
 
     def sizes(self, month: int) -> tuple[int, int]:
-        """How many entries are of earlier and of later months: where none are, nothing follows from a count of 0."""
+        """How many entries are of earlier and of later months: where none are, nothing follows from a count
+        of 0."""
         return int(self._until[month - 1]), int(self._until[-1] - self._until[month])
 
     @cached_property
@@ -121,8 +132,8 @@ def _hash(word: str) -> int:
 
 
 def dataset_words(labels: Iterable[Label], lexicon: Lexicon) -> set[str]:
-    """The words of the labels' datasets, but those that stand in every seventh paper ("test", "set"): half of all
-    entries would be theirs."""
+    """The words of the labels' datasets, but those that stand in every seventh paper ("test", "set"): half of
+    all entries would be theirs."""
     words = {word for label in labels for word in tokens(label.tdm.dataset) if len(word) >= _LEAST_LETTERS}
     return {word for word in words if lexicon.idf(word) >= _LEAST_IDF}
 
@@ -137,11 +148,14 @@ class _Reader:
 
 def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     month = month_number(paper.paper_id, paper.published)
-    names, pairs, near_words = set[str](), set[tuple[str, str]](), set[tuple[str, str]]()
+    names = set[str]()
+    pairs = set[tuple[str, str]]()
+    near_words = set[tuple[str, str]]()
     for table in paper.tables if month else ():
-        about = set(tokens(split_caption(table.caption)[0]))
+        about = set(tokens(table.caption))
         for cell in table.cells:
-            number, beside = the_number(cell.value), header_text(cell.row_headers)
+            number = the_number(cell.value)
+            beside = header_text(cell.row_headers)
             if number is None:
                 continue
             names.add(beside)
@@ -153,8 +167,9 @@ def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     keys = [
         key(NUMBER, hashes({digits for digits, _ in pairs})),
         *(key(kind, *_both(found)) for kind, found in ((IN_ROW, pairs), (WITH_WORD, near_words))),
-        key(NAME, hashes({" ".join(row_words(name)) for name in names} - {""})), key(WORD, hashes(words)),
-    ]  # fmt: skip
+        key(NAME, hashes({" ".join(row_words(name)) for name in names} - {""})),
+        key(WORD, hashes(words)),
+    ]
     return np.unique(np.concatenate(keys)) | np.uint64(month or 0)
 
 

@@ -1,8 +1,8 @@
-"""The reranker's features: a paper's best candidates for each TDM, beside each other and beside its other TDMs'.
+"""The reranker's features: a paper's best candidates for each TDM, beside each other and beside its other
+TDMs'.
 
-A cell that suits another TDM of the paper better is not this one's, and the row that holds the paper's other results
-holds this one too.
-"""
+A cell that suits another TDM of the paper better is not this one's, and the row that holds the paper's other
+results holds this one too."""
 
 from __future__ import annotations
 
@@ -15,55 +15,106 @@ from tdm_ray.extract.candidates import Candidates, Floats, Ints
 TOP = 12  # candidates of a TDM that are reranked; the right one, where there is one, is among them for 85 %
 _STRONG = 0.3  # of the best one's probability
 RERANK_FEATURES = (
-    "first", "rank", "share_of_best", "best", "second_best", "same_value", "times_printed", "elsewhere",
-    "elsewhere_sum", "own_share", "table_mass", "row_mass", "column_mass", "row_mass_of_all", "column_mass_of_all",
-    "row_mass_of_others", "row_mass_missed", "labels", "strong", "strong_in_column", "strong_in_row",
-    "goodness", "goodness_in_column", "goodness_in_row", "sum", "best_elsewhere",
-)  # fmt: skip
+    "first",
+    "rank",
+    "share_of_best",
+    "best",
+    "second_best",
+    "same_value",
+    "times_printed",
+    "elsewhere",
+    "elsewhere_sum",
+    "own_share",
+    "table_mass",
+    "row_mass",
+    "column_mass",
+    "row_mass_of_all",
+    "column_mass_of_all",
+    "row_mass_of_others",
+    "row_mass_missed",
+    "labels",
+    "strong",
+    "strong_in_column",
+    "strong_in_row",
+    "goodness",
+    "goodness_in_column",
+    "goodness_in_row",
+    "sum",
+    "best_elsewhere",
+)
 
 
 class ScoreMatrix:
-    """The scorer's probabilities of one paper, (labels, candidates), and sums of them over tables, rows and columns."""
+    """The scorer's probabilities of one paper, (labels, candidates), and sums of them over tables, rows and
+    columns."""
 
     def __init__(self, candidates: Candidates, first: Floats) -> None:
-        self.candidates, self.first = candidates, first
+        self.candidates = candidates
+        self.first = first
         self.share = first / np.maximum(first.sum(axis=1, keepdims=True), 1e-6)
         texts = {text: i for i, text in enumerate(dict.fromkeys(n.text for n in candidates.numbers))}
         self.texts = np.array([texts[n.text] for n in candidates.numbers], np.int64)
 
     def rows(self, label: int, others: Ints, sign: float) -> tuple[Ints, Floats]:
-        """The `TOP` candidates of a label, best first, with their `RERANK_FEATURES`; shapes (TOP,), (TOP, RERANK_FEATURES).
+        """The `TOP` candidates of a label, best first, with their `RERANK_FEATURES`; shapes (TOP,), (TOP,
+        RERANK_FEATURES).
 
-        `others` are the rows of the labels that the paper probably reports as well; `sign` is 1 where a higher score
-        is better, -1 where a lower one is, else 0.
-        """
-        mine, share, candidates = self.first[label], self.share[label], self.candidates
+        `others` are the rows of the labels that the paper probably reports as well; `sign` is 1 where a
+        higher score is better, -1 where a lower one is, else 0."""
+        mine = self.first[label]
+        share = self.share[label]
+        candidates = self.candidates
         top = largest(mine, TOP)
-        others_scores, count = self.first[others], len(others) + 1
+        others_scores = self.first[others]
+        count = len(others) + 1
         elsewhere = others_scores.max(axis=0, initial=0)
         leads = np.zeros(len(mine), bool)
         leads[others_scores.argmax(axis=1)] = True
         strong = np.flatnonzero(mine >= _STRONG * mine[top[0]])
-        in_rows = _masses(candidates.beside, share), _masses(candidates.beside, self.share[others].sum(axis=0))
-        in_columns = _masses(candidates.above, share), _masses(candidates.above, self.share[others].sum(axis=0))
+        in_rows = (
+            _masses(candidates.beside, share),
+            _masses(candidates.beside, self.share[others].sum(axis=0)),
+        )
+        in_columns = (
+            _masses(candidates.above, share),
+            _masses(candidates.above, self.share[others].sum(axis=0)),
+        )
         of_others = in_rows[1] / max(count - 1, 1)
         missed = of_others.max(initial=0) - of_others if len(others) else np.full(len(mine), -1.0)
-        best, second = mine[top[0]], mine[top[min(1, len(top) - 1)]]
+        best = mine[top[0]]
+        second = mine[top[min(1, len(top) - 1)]]
         same_column = _alike(strong, top, candidates.tables, candidates.above)
         same_row = _alike(strong, top, candidates.tables, candidates.beside)
         every = np.ones_like(same_row)
         columns = [
-            mine[top], np.arange(len(top)), mine[top] / max(best, 1e-6), np.full(len(top), best),
+            mine[top],
+            np.arange(len(top)),
+            mine[top] / max(best, 1e-6),
+            np.full(len(top), best),
             np.full(len(top), second / max(best, 1e-6) if len(top) > 1 else 0.0),
-            _masses(self.texts, mine)[top], np.bincount(self.texts)[self.texts[top]],
-            elsewhere[top], others_scores.sum(axis=0)[top], mine[top] / (mine + others_scores.sum(axis=0) + 1e-6)[top],
-            _masses(candidates.tables + 1, share)[top], in_rows[0][top], in_columns[0][top],
-            (in_rows[0] + in_rows[1])[top] / count, (in_columns[0] + in_columns[1])[top] / count,
-            of_others[top], missed[top],
-            np.full(len(top), count), np.full(len(top), len(strong)), same_column.sum(axis=1), same_row.sum(axis=1),
-            *(sign * _goodness(candidates.values, strong, top, among) for among in (every, same_column, same_row)),
-            np.full(len(top), mine.sum()), leads[top],
-        ]  # fmt: skip
+            _masses(self.texts, mine)[top],
+            np.bincount(self.texts)[self.texts[top]],
+            elsewhere[top],
+            others_scores.sum(axis=0)[top],
+            mine[top] / (mine + others_scores.sum(axis=0) + 1e-6)[top],
+            _masses(candidates.tables + 1, share)[top],
+            in_rows[0][top],
+            in_columns[0][top],
+            (in_rows[0] + in_rows[1])[top] / count,
+            (in_columns[0] + in_columns[1])[top] / count,
+            of_others[top],
+            missed[top],
+            np.full(len(top), count),
+            np.full(len(top), len(strong)),
+            same_column.sum(axis=1),
+            same_row.sum(axis=1),
+            *(
+                sign * _goodness(candidates.values, strong, top, among)
+                for among in (every, same_column, same_row)
+            ),
+            np.full(len(top), mine.sum()),
+            leads[top],
+        ]
         return top, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
 
 
@@ -78,7 +129,9 @@ def _alike(strong: Ints, top: Ints, tables: Ints, headers: Ints) -> NDArray[np.b
     return np.asarray(alike, bool)
 
 
-def _goodness(values: NDArray[np.float64], strong: Ints, top: Ints, among: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _goodness(
+    values: NDArray[np.float64], strong: Ints, top: Ints, among: NDArray[np.bool_]
+) -> NDArray[np.float64]:
     """The share of strong candidates that are below each top one, less the share above."""
     below = values[strong] < values[top][:, None]
     above = values[strong] > values[top][:, None]

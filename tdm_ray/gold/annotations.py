@@ -1,4 +1,5 @@
-"""Annotation files -> gold: which paper reports which TDM, with which score; and the sides papers stand on."""
+"""Annotation files -> gold: which paper reports which TDM, with which score; and the sides papers stand
+on."""
 
 from __future__ import annotations
 
@@ -37,13 +38,16 @@ class Gold:
     marked: frozenset[str] = frozenset()
 
     def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
-        """By position in the taxonomy: the papers that report the label (less their versions) and their scores."""
+        """By position in the taxonomy: the papers that report the label (less their versions) and their
+        scores."""
         found: dict[int, list[tuple[str, float]]] = {}
         for paper_id in sorted(paper_ids):
             for tdm, scores in sorted(self.results.get(paper_id, {}).items()):
                 values = [n[0].value for n in map(numbers, scores) if n]
                 if tdm in taxonomy.index and values:
-                    found.setdefault(taxonomy.index[tdm], []).extend((base_id(paper_id), value) for value in values)
+                    found.setdefault(taxonomy.index[tdm], []).extend(
+                        (base_id(paper_id), value) for value in values
+                    )
         return found
 
     def table(self) -> pa.Table:
@@ -58,7 +62,8 @@ class Gold:
 
 
 def read_gold(*paths: str) -> Gold:
-    """The gold of all files together; `broken` names the file where there are several. Raises as `_read` does.
+    """The gold of all files together; `broken` names the file where there are several. Raises as `_read`
+    does.
 
     What a file of marks (see `marks`) calls wrong is no result, whatever the others say.
     """
@@ -70,7 +75,9 @@ def read_gold(*paths: str) -> Gold:
     for gold in found:
         for name, reported in gold.results.items():
             for paper in _versions(name, annotated) if name in gold.marked else (name,):
-                merged = results[paper]  # there also where a paper reports nothing: it is annotated all the same
+                merged = results[
+                    paper
+                ]  # there also where a paper reports nothing: it is annotated all the same
                 for tdm, scores in reported.items():
                     merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
     wrong = _wrong(found, annotated)
@@ -97,11 +104,11 @@ def _versions(paper: str, annotated: set[str]) -> list[str]:
 
 
 def _read(path: str) -> Gold:
-    """The gold of a `resultsAnnotation.tsv`, of a TSV with a header line (paper_id, task, dataset, metric, score), of
-    JSON lines (`paper_id`, `results`), of `evaluation-tables.json`, or of readers' marks.
+    """The gold of a `resultsAnnotation.tsv`, of a TSV with a header line (paper_id, task, dataset, metric,
+    score), of JSON lines (`paper_id`, `results`), of `evaluation-tables.json`, or of readers' marks.
 
-    TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in `broken`, not
-    fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
+    TSV: `file<TAB>task#dataset#metric#score$...`. Lines that break the form are counted and named in
+    `broken`, not fatal. Raises `TaxonomyError` where the file cannot be read or holds no annotation at all.
     """
     try:
         with open_file(path) as file:
@@ -128,7 +135,11 @@ def _of_tsv(text: str) -> Gold:
     for number, line in enumerate(text.splitlines(), start=1):
         name, tab, rest = line.partition("\t")
         if not tab or "\t" in rest:
-            broken += [f"line {number}: {rest.count(chr(9)) + bool(tab)} tabs instead of one"] if line.strip() else []
+            broken += (
+                [f"line {number}: {rest.count(chr(9)) + bool(tab)} tabs instead of one"]
+                if line.strip()
+                else []
+            )
             continue
         paper = PurePosixPath(name.strip()).name
         paper = paper.removesuffix(".pdf").removesuffix(".xml").removesuffix(".tei")
@@ -146,11 +157,14 @@ def _of_columns(text: str) -> Gold:
     """Tab-separated, with a header line: paper_id, task, dataset, metric and score."""
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     broken = []
-    for number, row in enumerate(csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
+    for number, row in enumerate(
+        csv.DictReader(io.StringIO(text), delimiter="\t", quoting=csv.QUOTE_NONE), start=2
+    ):
         if not all(row[name] for name in ("paper_id", *TDM_COLUMNS)):
             broken.append(f"line {number}: paper_id, task, dataset or metric is missing")
             continue
-        tdm, paper = TDM(row["task"], row["dataset"], row["metric"]), results[row["paper_id"]]
+        tdm = TDM(row["task"], row["dataset"], row["metric"])
+        paper = results[row["paper_id"]]
         paper[tdm] = (*paper.get(tdm, ()), row.get("score") or "")
     return Gold(dict(results), tuple(broken))
 
@@ -160,7 +174,8 @@ def _of_marks(path: str) -> Gold:
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
     for mark in latest([path]):
-        tdm, paper = TDM(mark["task"], mark["dataset"], mark["metric"]), results[mark["paper_id"]]
+        tdm = TDM(mark["task"], mark["dataset"], mark["metric"])
+        paper = results[mark["paper_id"]]
         if mark["verdict"] == "right":
             paper[tdm] = (mark["score_text"] or "",)
         else:
@@ -188,7 +203,8 @@ def _of_tables(text: str) -> Gold:
 
 
 def paper_of(row: dict[str, Any]) -> str:
-    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its title."""
+    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its
+    title."""
     url = str(row.get("paper_url") or "")
     return str(row.get("paper_id") or id_of_url(url) or row.get("paper_title") or row.get("model_name") or "")
 

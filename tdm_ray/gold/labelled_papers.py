@@ -1,4 +1,5 @@
-"""Papers and annotations brought together: who is labelled with what, who is left out and why, all counted."""
+"""Papers and annotations brought together: who is labelled with what, who is left out and why, all
+counted."""
 
 from __future__ import annotations
 
@@ -25,10 +26,9 @@ _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 class Labelled:
     """A paper with its gold as positions in the taxonomy.
 
-    known: the labels it reports. own: those and what its other versions report; none of them may be called false.
-    wrong: what readers marked so. whole: whether it is annotated; else only its marks are known, and `own` holds all
-    labels but `wrong`.
-    """
+    known: the labels it reports. own: those and what its other versions report; none of them may be called
+    false. wrong: what readers marked so. whole: whether it is annotated; else only its marks are known, and
+    `own` holds all labels but `wrong`."""
 
     paper: Paper
     known: tuple[int, ...]
@@ -59,11 +59,10 @@ def gather(
 ) -> Gathered:
     """Sort papers by what gold says of them.
 
-    `known` are the labels with enough results, `whole` the taxonomy before that cut. A paper whose results all have
-    names foreign to `whole` is left out: what it reports may be a known label spelt otherwise, so that neither
-    "unknown" nor any false label is sure. So is, unless `marked`, one of which nothing is known but readers' marks:
-    what it reports else is not said.
-    """
+    `known` are the labels with enough results, `whole` the taxonomy before that cut. A paper whose results
+    all have names foreign to `whole` is left out: what it reports may be a known label spelt otherwise, so
+    that neither "unknown" nor any false label is sure. So is, unless `marked`, one of which nothing is known
+    but readers' marks: what it reports else is not said."""
     counts = {"items": len(readings), "rejected": sum(r.paper is None for r in readings)}
     papers = {r.paper.paper_id: r.paper for r in readings if r.paper}
     counts["duplicate_id"] = len(readings) - counts["rejected"] - len(papers)
@@ -97,9 +96,12 @@ def _labelled(papers: Sequence[Paper], gold: Gold, known: Taxonomy, whole: Taxon
         # A result that is foreign to the taxonomy may be any label of its dataset, spelt otherwise.
         doubtful = [by_dataset.get(_plain(tdm.dataset), set()) for tdm in reported if tdm not in whole.index]
         own = {known.index[tdm] for tdm in reported if tdm in known.index}.union(*doubtful)
-        wrong, annotated = positions(gold.wrong.get(paper.paper_id, ()), known), paper.paper_id not in gold.marked
+        wrong = positions(gold.wrong.get(paper.paper_id, ()), known)
+        annotated = paper.paper_id not in gold.marked
         own = (own if annotated else set(range(len(known)))) - set(wrong)
-        yield Labelled(paper, positions(gold.results[paper.paper_id], known), frozenset(own), wrong, annotated)
+        yield Labelled(
+            paper, positions(gold.results[paper.paper_id], known), frozenset(own), wrong, annotated
+        )
 
 
 def positions(results: Iterable[TDM], taxonomy: Taxonomy) -> tuple[int, ...]:

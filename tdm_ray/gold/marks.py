@@ -1,9 +1,8 @@
 """Marks: what a person said of predictions. The next run honours them, the next training learns from them.
 
-A file of marks is CSV with the header `paper_id,task,dataset,metric,verdict,score,note`, or JSON, a list of objects of
-these names. `verdict` is right or wrong; `score`, where it is given, the right score as it is printed, and makes the
-prediction right.
-"""
+A file of marks is CSV with the header `paper_id,task,dataset,metric,verdict,score,note`, or JSON, a list of
+objects of these names. `verdict` is right or wrong; `score`, where it is given, the right score as it is
+printed, and makes the prediction right."""
 
 from __future__ import annotations
 
@@ -24,7 +23,8 @@ _NEEDED = HEADER[:4]
 
 
 def find_marks(folder: str) -> list[str]:
-    """The files of marks of a store or of a folder that `score` wrote: `marks.csv`, `marks.json`, all in `reviews/`."""
+    """The files of marks of a store or of a folder that `score` wrote: `marks.csv`, `marks.json`, all in
+    `reviews/`."""
     found = [path for name in ("marks.csv", "marks.json") if exists(path := join(folder, name))]
     if exists(join(folder, "reviews")):
         found += [path for path in list_files(join(folder, "reviews")) if path.endswith((".csv", ".json"))]
@@ -46,16 +46,17 @@ def is_marks(path: str, text: str) -> bool:
 def latest(paths: Sequence[str]) -> list[dict[str, Any]]:
     """The marks of all files as rows of `MARKS`, in order of their keys.
 
-    Of several on one prediction, in any version of its paper, the last of the last file counts. Raises `InputError` for
-    what is no mark: it names file, row and cure.
-    """
+    Of several on one prediction, in any version of its paper, the last of the last file counts. Raises
+    `InputError` for what is no mark: it names file, row and cure."""
     found = {key: mark for _, key, mark in _all(paths)}
     return [found[key] for key in sorted(found)]
 
 
 def differing(paths: Sequence[str]) -> list[str]:
-    """Where a file says otherwise than one before it, as lines for people: of two readers only the later is heard."""
-    told, found = [], dict[tuple[str, ...], tuple[str, dict[str, Any]]]()
+    """Where a file says otherwise than one before it, as lines for people: of two readers only the later is
+    heard."""
+    told = []
+    found = dict[tuple[str, ...], tuple[str, dict[str, Any]]]()
     for path, key, mark in _all(paths):
         before, other = found.get(key, (path, mark))
         if before != path and any(mark[name] != other[name] for name in ("verdict", "score")):
@@ -89,7 +90,8 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for row in reader:
         if None in row:
             raise InputError(
-                f"{path}, row {reader.line_num}: more columns than the first line; put texts with commas in quotes"
+                f"{path}, row {reader.line_num}: more columns than the first "
+                "line; put texts with commas in quotes"
             )
         yield reader.line_num, row
 
@@ -98,13 +100,23 @@ def _mark(path: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
     told = {name: "" if row.get(name) is None else str(row[name]).strip() for name in HEADER}
     if missing := [name for name in _NEEDED if not told[name]]:
         raise InputError(f"{path}, row {number}: no {', '.join(missing)}")
-    verdict, value = told["verdict"].lower(), the_number(told["score"]) if told["score"] else None
+    verdict = told["verdict"].lower()
+    value = the_number(told["score"]) if told["score"] else None
     if told["score"] and value is None:
-        raise InputError(f"{path}, row {number}: score {told['score']!r} is not one number: write it as printed")
+        raise InputError(
+            f"{path}, row {number}: score {told['score']!r} is not one number: write it as printed"
+        )
     if not verdict and told["score"]:
         verdict = "right"
     if verdict not in ("right", "wrong"):
         raise InputError(f"{path}, row {number}: verdict {told['verdict']!r}: write right or wrong")
     if verdict == "wrong" and told["score"]:
-        raise InputError(f"{path}, row {number}: wrong, with a score; a right score makes the prediction right")
-    return {**told, "verdict": verdict, "score_text": told["score"] or None, "score": value.value if value else None}
+        raise InputError(
+            f"{path}, row {number}: wrong, with a score; a right score makes the prediction right"
+        )
+    return {
+        **told,
+        "verdict": verdict,
+        "score_text": told["score"] or None,
+        "score": value.value if value else None,
+    }

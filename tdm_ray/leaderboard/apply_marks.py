@@ -12,23 +12,28 @@ from tdm_ray.records import MARKS
 
 
 def read_marks(folder: str) -> pa.Table:
-    """The marks that lie in a folder or store (schema `MARKS`); see `marks.latest`, which raises `InputError`."""
+    """The marks that lie in a folder or store (schema `MARKS`); see `marks.latest`, which raises
+    `InputError`."""
     return pa.Table.from_pylist(latest(find_marks(folder)), schema=MARKS)
 
 
 def apply_marks(predictions: pa.Table, marks: pa.Table) -> pa.Table:
     """Predictions (columns of `PREDICTIONS`) less those marked wrong; those marked right have probability 1.
 
-    A score that a person gave takes the place of the one found, and its evidence is of kind "review". A mark counts for
-    all versions of its paper; one of what is not predicted has no effect.
-    """
+    A score that a person gave takes the place of the one found, and its evidence is of kind "review". A mark
+    counts for all versions of its paper; one of what is not predicted has no effect."""
     if not len(marks):
         return predictions
     at = pc.index_in(entry_keys(predictions), value_set=entry_keys(marks).combine_chunks())
     wrong = pc.equal(pc.fill_null(marks["verdict"].take(at), ""), "wrong")
-    table, at = predictions.filter(pc.invert(wrong)), at.filter(pc.invert(wrong))
-    given, text = marks["score"].take(at), marks["score_text"].take(at)
-    same = (pc.equal(given, table["score"]), pc.equal(text, table["score_text"]))  # 144 of a column in millions, too
+    table = predictions.filter(pc.invert(wrong))
+    at = at.filter(pc.invert(wrong))
+    given = marks["score"].take(at)
+    text = marks["score_text"].take(at)
+    same = (
+        pc.equal(given, table["score"]),
+        pc.equal(text, table["score_text"]),
+    )  # 144 of a column in millions, too
     other = pc.and_(pc.is_valid(given), pc.invert(pc.or_(*(pc.fill_null(hit, False) for hit in same))))
     new = {
         "probability": pc.if_else(pc.is_valid(at), pa.scalar(1.0, pa.float32()), table["probability"]),
@@ -48,7 +53,9 @@ def changed_labels(one: pa.Table, other: pa.Table) -> set[str]:
     return set(label_keys(rows.filter(pc.equal(rows["count_all"], 1))).to_pylist())
 
 
-def _evidence(found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray) -> pa.Array:
+def _evidence(
+    found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray
+) -> pa.Array:
     """The evidence as found, or where a person gave another score that person's word for it."""
     told = [
         {"kind": "review", "text": f"{score}, given by a reader" + (f": {why}" if why else "")}

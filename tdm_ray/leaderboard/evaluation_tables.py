@@ -1,11 +1,11 @@
 """Leaderboards in the JSON of Papers with Code (`evaluation-tables.json`), there and back.
 
-    [{"task", "datasets": [{"dataset", "sota": {"metrics": [...], "rows": [{"model_name", "paper_title", "paper_url",
+    [{"task", "datasets": [{"dataset", "sota": {"metrics": [...], "rows": [{"model_name", "paper_title",
+    "paper_url",
       "paper_date", "metrics": {metric: score}}]}}]}]
 
-A row is what one paper reports on one dataset. Rows carry `paper_id`, which the form does not know and its readers
-ignore: ids that are no arXiv ids come back by it.
-"""
+A row is what one paper reports on one dataset. Rows carry `paper_id`, which the form does not know and its
+readers ignore: ids that are no arXiv ids come back by it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from tdm_ray.taxonomy.sources import evaluation_rows
 
 
 def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
-    """The entries that have a score, as the JSON's value; tasks, datasets and rows in the order of `table`."""
+    """The entries that have a score, as the JSON's value; tasks, datasets and rows in the order of
+    `table`."""
     tasks: dict[str, dict[str, list[dict[str, Any]]]] = defaultdict(lambda: defaultdict(list))
     of_paper: dict[tuple[str, ...], dict[str, Any]] = {}
     for entry in table.select(_READ).to_pylist():
@@ -49,8 +50,14 @@ _READ = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text"]
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     day = entry["published"].isoformat() if entry["published"] else None
     url = page_of(entry["paper_id"])
-    return {"model_name": entry["title"] or entry["paper_id"], "paper_id": entry["paper_id"],
-            "paper_title": entry["title"] or "", "paper_url": url, "paper_date": day, "metrics": {}}  # fmt: skip
+    return {
+        "model_name": entry["title"] or entry["paper_id"],
+        "paper_id": entry["paper_id"],
+        "paper_title": entry["title"] or "",
+        "paper_url": url,
+        "paper_date": day,
+        "metrics": {},
+    }
 
 
 def _dataset(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -61,10 +68,17 @@ def _dataset(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
 def from_evaluation_tables(tasks: Iterable[dict[str, Any]]) -> pa.Table:
     """The results of such a file as entries, unranked: columns of `LEADERBOARDS`, `score` not parsed."""
     rows = [
-        {"task": tdm.task, "dataset": tdm.dataset, "metric": tdm.metric, "paper_id": paper_of(row),
-         "title": row.get("paper_title"), "published": _day(row.get("paper_date")), "score_text": score}
+        {
+            "task": tdm.task,
+            "dataset": tdm.dataset,
+            "metric": tdm.metric,
+            "paper_id": paper_of(row),
+            "title": row.get("paper_title"),
+            "published": _day(row.get("paper_date")),
+            "score_text": score,
+        }
         for tdm, row, score in evaluation_rows(tasks)
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=LEADERBOARDS)
 
 

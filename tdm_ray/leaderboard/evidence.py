@@ -26,7 +26,10 @@ def show_evidence(evidence: Mapping[str, Any] | None, score_text: str | None) ->
     shown.add_column("", style="bold")
     for cell in evidence["row"]:
         shown.add_column(escape(" ".join(dict.fromkeys(cell["column_headers"] or ()))))
-    values = (Text(c["value"] or "", _MARKED if c["marked"] else "bold" if c["bold"] else "") for c in evidence["row"])
+    values = (
+        Text(c["value"] or "", _MARKED if c["marked"] else "bold" if c["bold"] else "")
+        for c in evidence["row"]
+    )
     shown.add_row(escape(" / ".join(evidence["row_headers"] or ())), *values)
     return Group(shown)
 

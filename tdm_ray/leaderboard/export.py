@@ -17,7 +17,17 @@ from tdm_ray.records import TDM_COLUMNS
 from tdm_ray.storage import join, open_file, write_table
 from tdm_ray.store.tables import Store
 
-_FLAT = [*TDM_COLUMNS, "direction", "rank", "paper_id", "title", "published", "score", "score_text", "probability"]  # fmt: skip  # noqa: E501
+_FLAT = [
+    *TDM_COLUMNS,
+    "direction",
+    "rank",
+    "paper_id",
+    "title",
+    "published",
+    "score",
+    "score_text",
+    "probability",
+]
 
 
 def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
@@ -28,7 +38,9 @@ def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
     check_formats(formats)
     paths = []
     for name in formats:
-        path = join(folder, "evaluation-tables.json" if name == "evaluation-tables" else f"leaderboards.{name}")
+        path = join(
+            folder, "evaluation-tables.json" if name == "evaluation-tables" else f"leaderboards.{name}"
+        )
         with open_file(path, "wb") as file:
             file.write(FORMATS[name](table).encode())
         paths.append(path)
@@ -36,7 +48,8 @@ def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
 
 
 def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
-    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them the labels that look alike.
+    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them the labels that look
+    alike.
 
     Nothing is written where no format is given. Returns the paths.
     """
@@ -51,7 +64,9 @@ def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
 def check_formats(formats: list[str]) -> None:
     """Raises `InputError` for a format that is none."""
     if unknown := [name for name in formats if name not in FORMATS]:
-        raise InputError(f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; the store itself is Parquet")
+        raise InputError(
+            f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; the store itself is Parquet"
+        )
 
 
 def as_csv(table: pa.Table) -> str:
@@ -67,7 +82,9 @@ def csv_of(rows: list[dict[str, Any]]) -> str:
     for row in rows:
         evidence = row["evidence"] or {}
         probability = f"{row['probability']:.4f}"
-        writer.writerow([*(row[c] for c in _FLAT[:-1]), probability, evidence.get("kind"), evidence.get("text")])
+        writer.writerow(
+            [*(row[c] for c in _FLAT[:-1]), probability, evidence.get("kind"), evidence.get("text")]
+        )
     return buffer.getvalue()
 
 

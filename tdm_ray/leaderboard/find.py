@@ -29,18 +29,20 @@ def store_here() -> str:
 def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
     """The leaderboards of `table` whose task, dataset and metric hold all words, in any case and order.
 
-    Those in which more of the words stand as whole words come first, then those of more entries. Raises `InputError`
-    where none fits, and says how many fit each word alone.
-    """
+    Those in which more of the words stand as whole words come first, then those of more entries. Raises
+    `InputError` where none fits, and says how many fit each word alone."""
     labels = label_keys(table).value_counts()
-    names, sizes = labels.field("values"), labels.field("counts")
+    names = labels.field("values")
+    sizes = labels.field("counts")
     wanted = [word for given in words for word in given.split()]
     hits = [pc.match_substring(names, word, ignore_case=True) for word in wanted]
     fits = pc.equal(_sum(hits, len(names)), len(wanted))
     if not wanted or not pc.any(fits).as_py():
         alone = ", ".join(f"{word} {pc.sum(hit).as_py()}" for word, hit in zip(wanted, hits, strict=True))
         raise InputError(f"no leaderboard has all of these words (each alone: {alone or 'none given'})")
-    whole = _sum((pc.match_substring_regex(names, rf"(?i)\b{re.escape(word)}\b") for word in wanted), len(names))
+    whole = _sum(
+        (pc.match_substring_regex(names, rf"(?i)\b{re.escape(word)}\b") for word in wanted), len(names)
+    )
     at = pc.index_in(label_keys(table), value_set=names.filter(fits))
     columns = {"whole": whole.filter(fits).take(at), "size": sizes.filter(fits).take(at)}
     for name, values in columns.items():
@@ -53,7 +55,8 @@ def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
 
 
 def find_paper(table: pa.Table, words: Sequence[str]) -> pa.Table:
-    """The entries of the paper whose id, with or without version, the words are; else no row. The best rank first."""
+    """The entries of the paper whose id, with or without version, the words are; else no row. The best rank
+    first."""
     wanted = base_id(words[0]) if len(words) == 1 else ""
     found = table.filter(pc.equal(base_ids(table["paper_id"]), wanted))
     return found.sort_by([("rank", "ascending"), ("probability", "descending")])

@@ -1,4 +1,5 @@
-"""Labels that may be one: names that differ in case, marks or order of words only, or are near in spelling."""
+"""Labels that may be one: names that differ in case, marks or order of words only, or are near in
+spelling."""
 
 from __future__ import annotations
 
@@ -19,13 +20,13 @@ _SHORT = 5  # shorter names differ by one letter and mean another thing: R1 and 
 _FILLER = {"the", "dataset", "data", "set", "score", "corpus", "benchmark", "task"}
 
 
-
 def merge_candidates(labels: pa.Table) -> pa.Table:
     """Pairs of datasets of one task, and of metrics of one dataset, whose names look like spellings of one.
 
-    `labels` has the columns task, dataset, metric. Numbers are never taken as spelling: CIFAR-10 is not CIFAR-100.
-    """
-    datasets, metrics = defaultdict(set), defaultdict(set)
+    `labels` has the columns task, dataset, metric. Numbers are never taken as spelling: CIFAR-10 is not
+    CIFAR-100."""
+    datasets = defaultdict(set)
+    metrics = defaultdict(set)
     for task, dataset, metric in zip(*(labels[p].to_pylist() for p in TDM_COLUMNS), strict=True):
         datasets[task].add(dataset)
         metrics[task, dataset].add(metric)
@@ -36,7 +37,9 @@ def merge_candidates(labels: pa.Table) -> pa.Table:
             if (task, pair) not in seen:
                 rows.append(("metric", task, *pair))
                 seen.add((task, pair))
-    return pa.Table.from_pylist([dict(zip(CANDIDATES.names, row, strict=True)) for row in rows], schema=CANDIDATES)
+    return pa.Table.from_pylist(
+        [dict(zip(CANDIDATES.names, row, strict=True)) for row in rows], schema=CANDIDATES
+    )
 
 
 @dataclass(frozen=True, order=True)
@@ -49,7 +52,9 @@ class _Name:
     def of(cls, name: str) -> tuple[tuple[str, ...], _Name]:
         """A name and its numbers."""
         words = re.findall(r"[^\W\d_]+|\d+", name.lower())
-        return tuple(sorted(w for w in words if w.isdigit())), cls(name, "".join(words), frozenset(words) - _FILLER)
+        return tuple(sorted(w for w in words if w.isdigit())), cls(
+            name, "".join(words), frozenset(words) - _FILLER
+        )
 
 
 def _pairs(names: set[str]) -> Iterator[tuple[str, str, str]]:
@@ -78,15 +83,21 @@ def _the_same(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
 
 
 def _near(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
-    """The pairs near in spelling. Only names of which one is at most a fifth longer can be; the lengths are sorted."""
-    long = sorted((name for name in group if len(name.plain) > _SHORT), key=lambda name: (len(name.plain), name.name))
-    found, first = set(), 0
+    """The pairs near in spelling. Only names of which one is at most a fifth longer can be; the lengths are
+    sorted."""
+    long = sorted(
+        (name for name in group if len(name.plain) > _SHORT), key=lambda name: (len(name.plain), name.name)
+    )
+    found = set()
+    first = 0
     letters = [Counter(name.plain) for name in long]
     for place, name in enumerate(long):
         while len(long[first].plain) < len(name.plain) * _LIKE / (2 - _LIKE):
             first += 1
         for other in range(first, place):
-            shared = (letters[other] & letters[place]).total()  # what difflib's quick_ratio counts, counted once
+            shared = (
+                letters[other] & letters[place]
+            ).total()  # what difflib's quick_ratio counts, counted once
             if 2 * shared < _LIKE * (len(long[other].plain) + len(name.plain)):
                 continue
             if SequenceMatcher(None, long[other].plain, name.plain, autojunk=False).ratio() >= _LIKE:

@@ -18,23 +18,34 @@ from tdm_ray.storage import digest
 
 def model_index(table: pa.Table, paper_id: str) -> str:
     """The YAML of a paper's entries that have a score. Raises `InputError` where it has none."""
-    found = table.filter(pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))).to_pylist()
+    found = table.filter(
+        pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))
+    ).to_pylist()
     if not found:
-        raise InputError(f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version")
+        raise InputError(
+            f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version"
+        )
     url = page_of(paper_id)
     results = [
         EvalResult(
-            task_type=_slug(row["task"]), task_name=row["task"], dataset_type=_slug(row["dataset"]),
-            dataset_name=row["dataset"], metric_type=_slug(row["metric"]), metric_name=row["metric"],
-            metric_value=row["score"], source_name="tdm_ray" if url else None, source_url=url,
+            task_type=_slug(row["task"]),
+            task_name=row["task"],
+            dataset_type=_slug(row["dataset"]),
+            dataset_name=row["dataset"],
+            metric_type=_slug(row["metric"]),
+            metric_name=row["metric"],
+            metric_value=row["score"],
+            source_name="tdm_ray" if url else None,
+            source_url=url,
         )
         for row in found
-    ]  # fmt: skip
+    ]
     return str(ModelCardData(model_name=found[0]["title"] or paper_id, eval_results=results).to_yaml()) + "\n"
 
 
 def _slug(name: str) -> str:
-    """The name as an identifier; names that would become one ("C", "C++", "C#", non-Latin ones) stay apart."""
+    """The name as an identifier; names that would become one ("C", "C++", "C#", non-Latin ones) stay
+    apart."""
     plain = re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-")
     if re.fullmatch(r"[\w\s.()&,:/-]+", name, re.ASCII):
         return plain

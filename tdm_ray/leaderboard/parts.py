@@ -1,8 +1,8 @@
-"""Predictions spread over files by their label, so that each file can be ranked alone, on one machine or on many.
+"""Predictions spread over files by their label, so that each file can be ranked alone, on one machine or on
+many.
 
-The strings of the evidence are dictionaries on the way: a row of six cells with their headers is 180 bytes in place of
-600, is read four times as fast and put in order three times.
-"""
+The strings of the evidence are dictionaries on the way: a row of six cells with their headers is 180 bytes in
+place of 600, is read four times as fast and put in order three times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ from tdm_ray.records import LEADERBOARDS, PREDICTIONS
 from tdm_ray.storage import join, make_folder, open_file
 
 ROWS_A_PART = 1_000_000  # while one is ranked, a process holds 1 GB
-_BATCH, _THREADS = 1 << 18, 2
+_BATCH = 1 << 18
+_THREADS = 2
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -47,11 +48,14 @@ RANKED = coded(pa.schema([PREDICTIONS.field(n) for n in LEADERBOARDS.names if n 
 
 
 def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
-    """Spread predictions over files of about `ROWS_A_PART` by their label; streamed, a few batches in memory."""
+    """Spread predictions over files of about `ROWS_A_PART` by their label; streamed, a few batches in
+    memory."""
     make_folder(place)
     count = -(-predictions.count_rows() // ROWS_A_PART)
     paths = [join(place, f"part-{number:05d}.arrow") for number in range(count)]
-    batches = predictions.to_batches(columns=RANKED.names, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1)
+    batches = predictions.to_batches(
+        columns=RANKED.names, batch_size=_BATCH, batch_readahead=2, fragment_readahead=1
+    )
     packed = pa.ipc.IpcWriteOptions(compression="lz4")
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(path, "wb")) for path in paths]
@@ -113,17 +117,21 @@ def _compact(rows: pa.RecordBatch) -> pa.RecordBatch:
 
 
 def _used(array: pa.Array) -> pa.Array:
-    form, missing = array.type, array.is_null() if array.null_count else None
+    form = array.type
+    missing = array.is_null() if array.null_count else None
     if pa.types.is_dictionary(form):
         used = np.zeros(len(array.dictionary), bool)
         used[array.indices.drop_null().to_numpy()] = True
         places = pa.array(np.cumsum(used, dtype=np.int32) - np.int32(1))
-        return pa.DictionaryArray.from_arrays(places.take(array.indices), array.dictionary.filter(pa.array(used)))
+        return pa.DictionaryArray.from_arrays(
+            places.take(array.indices), array.dictionary.filter(pa.array(used))
+        )
     if pa.types.is_struct(form):
         fields = [_used(array.field(number)) for number in range(form.num_fields)]
         return pa.StructArray.from_arrays(fields, fields=list(form), mask=missing)
     if pa.types.is_list(form):
-        first, last = array.offsets[0].as_py(), array.offsets[-1].as_py()
+        first = array.offsets[0].as_py()
+        last = array.offsets[-1].as_py()
         values = _used(array.values.slice(first, last - first))
         return pa.ListArray.from_arrays(pc.subtract(array.offsets, first), values, type=form, mask=missing)
     return array

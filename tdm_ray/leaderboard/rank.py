@@ -1,4 +1,5 @@
-"""Predictions of some labels -> their leaderboards, in memory: joined, one unit, ranked, the best over time marked."""
+"""Predictions of some labels -> their leaderboards, in memory: joined, one unit, ranked, the best over time
+marked."""
 
 from __future__ import annotations
 
@@ -17,10 +18,9 @@ from tdm_ray.records import LEADERBOARDS
 def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
     """The table of schema `LEADERBOARDS`: sorted by task, dataset, metric and rank; rank 1 is the best.
 
-    One row a paper and label: of several versions of a paper the newest that was scored. Ranked by score in the
-    metric's direction, ties by date; rows without a score come after those with one, by probability. Boards whose
-    direction is not known are ranked as if higher were better.
-    """
+    One row a paper and label: of several versions of a paper the newest that was scored. Ranked by score in
+    the metric's direction, ties by date; rows without a score come after those with one, by probability.
+    Boards whose direction is not known are ranked as if higher were better."""
     papers = scored if "newest" in scored.column_names else with_newest(scored)
     places = pc.index_in(predictions["paper_id"], value_set=papers["paper_id"].combine_chunks())
     kept = pc.coalesce(papers["newest"].take(places), True)
@@ -41,7 +41,8 @@ def with_newest(scored: pa.Table) -> pa.Table:
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
     ids = paper_ids.combine_chunks()
-    newest, found = np.ones(len(ids), bool), pc.extract_regex(ids, VERSIONED)
+    newest = np.ones(len(ids), bool)
+    found = pc.extract_regex(ids, VERSIONED)
     if found.null_count == len(ids):
         return newest
     base = pc.coalesce(pc.struct_field(found, "base"), ids).to_pandas()
@@ -54,16 +55,25 @@ def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
 def _ranked(table: pa.Table) -> pa.Table:
     boards = pc.rank(label_keys(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
     lower = np.asarray(table["direction"].to_pandas() == "lower", bool)
-    scores, sign = one_unit(table["score"].to_numpy().astype(np.float64), boards, lower), np.where(lower, 1.0, -1.0)
+    scores = one_unit(table["score"].to_numpy().astype(np.float64), boards, lower)
+    sign = np.where(lower, 1.0, -1.0)
     probability = -table["probability"].to_numpy().astype(np.float64)
     unscored = np.isnan(scores)
-    keys = pa.table({
-        "board": boards, "score": pa.array(scores * sign, from_pandas=True),
-        "unscored": np.where(unscored, probability, 0.0), "published": table["published"],
-        "probability": probability, "paper_id": table["paper_id"],
-    })  # fmt: skip
+    keys = pa.table(
+        {
+            "board": boards,
+            "score": pa.array(scores * sign, from_pandas=True),
+            "unscored": np.where(unscored, probability, 0.0),
+            "published": table["published"],
+            "probability": probability,
+            "paper_id": table["paper_id"],
+        }
+    )
     order = pc.sort_indices(keys, sort_keys=[(name, "ascending") for name in keys.column_names]).to_numpy()
-    table, boards, scores, sign = table.take(order), boards[order], scores[order], sign[order]
+    table = table.take(order)
+    boards = boards[order]
+    scores = scores[order]
+    sign = sign[order]
     columns = {name: table[name] for name in table.column_names}
     columns["score"] = pa.array(scores, from_pandas=True)
     columns["rank"] = pa.array(_count_within(boards), pa.int32())
@@ -84,7 +94,8 @@ def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
 def _was_best(
     cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, outlier: pa.Array
 ) -> NDArray[np.bool_]:
-    """Which entries were better than all of earlier days when published (the best of a day alone); no outlier was."""
+    """Which entries were better than all of earlier days when published (the best of a day alone); no outlier
+    was."""
     day = pc.fill_null(published.cast(pa.int32()), np.iinfo(np.int32).max).to_numpy()
     can = ~np.isnan(cost) & (day < np.iinfo(np.int32).max) & ~outlier.to_numpy(zero_copy_only=False)
     rows = np.flatnonzero(can)

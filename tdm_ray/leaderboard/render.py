@@ -19,12 +19,14 @@ _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 
 
 def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: bool = True) -> RenderableType:
-    """The `boards` leaderboards with most entries, the surest first entries first (or as they are), `entries` rows of
-    each, and a line that says what was left out."""
+    """The `boards` leaderboards with most entries, the surest first entries first (or as they are), `entries`
+    rows of each, and a line that says what was left out."""
     found = _by_size(table) if by_size else list(_boards(table))
     shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
     if len(found) > boards:
-        shown.append(Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim"))
+        shown.append(
+            Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim")
+        )
     if not found:
         shown.append(Text("No predictions, no leaderboards."))
     elif table["score"].null_count == len(table):
@@ -33,7 +35,8 @@ def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: boo
 
 
 def largest_boards(table: pa.Table, count: int) -> pa.Table:
-    """The entries of the `count` leaderboards with most entries, in the order in which `render` shows them."""
+    """The entries of the `count` leaderboards with most entries, in the order in which `render` shows
+    them."""
     boards = _by_size(table)[:count]
     return pa.concat_tables([table.slice(0, 0), *boards])
 
@@ -46,11 +49,15 @@ def render_paper(table: pa.Table) -> RenderableType:
     """What one paper reports: its rows of `LEADERBOARDS`, each with the evidence of its score."""
     rows = table.to_pylist()
     shown = Table(title=_title_of(rows[0]), title_justify="left", expand=False)
-    for name, style, justify in (("leaderboard", "", "left"), ("#", "dim", "right"), ("score", "bold", "right"), ("prob.", "", "right"), ("evidence", "dim", "left")):  # fmt: skip  # noqa: E501
-        shown.add_column(name, style=style, justify=justify)  # type: ignore[arg-type]
+    shown.add_column("leaderboard")
+    shown.add_column("#", style="dim", justify="right")
+    shown.add_column("score", style="bold", justify="right")
+    shown.add_column("prob.", justify="right")
+    shown.add_column("evidence", style="dim")
     for row in rows:
         name = f"{escape(row['dataset'])} · {escape(row['metric'])}\n[dim]{escape(row['task'])}[/]"
-        score, extraction = row["score_text"], marked(row["evidence"], row["score_text"])
+        score = row["score_text"]
+        extraction = marked(row["evidence"], row["score_text"])
         shown.add_row(name, str(row["rank"]), escape(score or ""), f"{row['probability']:.2f}", extraction)
     return shown
 
@@ -71,9 +78,14 @@ def _board(board: pa.Table, entries: int) -> Table:
     rows = board.slice(0, entries).to_pylist()
     title = " · ".join(escape(rows[0][part]) for part in TDM_COLUMNS)
     arrow = _ARROW.get(rows[0]["direction"] or "", "")
-    shown = Table(title=f"[bold]{title}[/]" + (f"  [dim]({arrow})[/]" if arrow else ""), title_justify="left", expand=False)  # fmt: skip  # noqa: E501
-    for name, style, justify in (("#", "dim", "right"), ("paper", "cyan", "left"), ("title", "", "left")):
-        shown.add_column(name, style=style, justify=justify, no_wrap=name == "paper")  # type: ignore[arg-type]
+    shown = Table(
+        title=f"[bold]{title}[/]" + (f"  [dim]({arrow})[/]" if arrow else ""),
+        title_justify="left",
+        expand=False,
+    )
+    shown.add_column("#", style="dim", justify="right")
+    shown.add_column("paper", style="cyan", no_wrap=True)
+    shown.add_column("title")
     has_scores = any(row["score"] is not None for row in rows)
     if has_scores:
         shown.add_column("score", justify="right", style="bold")

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
+from tdm_ray.errors import PaperError
 from tdm_ray.records import Cell, PaperTable
 
-# A number at the start, signs and marks before it allowed ("~31.2", "† 4.5", "<0.01"), with little text after it
-# ("31.2 ± 0.1 ms"): "F1", "CIFAR-10" and "ResNet-101" are names, "3-fold" and "2nd" are too.
+# A number at the start, signs and marks before it allowed ("~31.2", "† 4.5", "<0.01"), with little text after
+# it ("31.2 ± 0.1 ms"): "F1", "CIFAR-10" and "ResNet-101" are names, "3-fold" and "2nd" are too.
 _VALUE = re.compile(r"^[^\w.]*\.?\d(?!\w*-[a-z]|(?:st|nd|rd|th)\b)", re.IGNORECASE)
 _NOTHING = re.compile(r"^[-–—−.\s]*$")
 _LETTERS = 6
+# Every cell has all its headers, so a small file may hold a large table. Of 4,633 real TEI papers the largest
+# has 4,462 cells with 292,569 headers of 1.5 million characters.
+MOST_CELLS = 200_000
+_MOST_HEADERS = 3_000_000
+_MOST_HEADER_TEXT = 20_000_000
+_HEADER = 200  # characters of a header that are kept where all of them are too much
 
 
 def is_value(text: str) -> bool:
@@ -20,20 +28,27 @@ def is_value(text: str) -> bool:
 
 
 def table_of_grid(
-    caption: str, grid: Sequence[Sequence[str]], *, bold: Sequence[Sequence[bool]] | None = None, head: int = 0
+    caption: str,
+    grid: Sequence[Sequence[str]],
+    *,
+    bold: Sequence[Sequence[bool]] | None = None,
+    head: int = 0,
 ) -> PaperTable:
-    """The table of `grid` (rows of cells, ragged rows allowed; what spans several cells is repeated in all of them).
+    """The table of `grid` (rows of cells, ragged rows allowed; what spans several cells is repeated in all of
+    them).
 
-    Column headers are the rows above the first row that holds a value beside its first cell; row headers the cells
-    left of a row's first value, and before them the last row that held one text alone ("Supervised:"). Where no row
-    holds a value, the first row heads the others. Dashes stand for nothing and make no cell. Where all that comes to
-    no cell (one column, or names only) every text is one.
+    Column headers are the rows above the first row that holds a value beside its first cell; row headers the
+    cells left of a row's first value, and before them the last row that held one text alone ("Supervised:").
+    Where no row holds a value, the first row heads the others. Dashes stand for nothing and make no cell.
+    Where all that comes to no cell (one column, or names only) every text is one.
 
-    head: how many rows stand above the first rule, where rules are known: heads like "2014 | 2015" hold no names.
-    """
+    head: how many rows stand above the first rule, where rules are known: heads like "2014 | 2015" hold no
+    names."""
     first = _first_body_row(grid, head)
     heads = grid[:first]
-    cells, group = [], ""
+    cells = []
+    group = ""
+    headers = 0
     for number, row in enumerate(grid[first:], start=first):
         filled = _filled(row)
         if _is_group(row):
@@ -44,7 +59,45 @@ def table_of_grid(
         for column in (j for j in filled if j >= start):
             above = [h[column] for h in heads if column < len(h) and h[column]]
             cells.append(Cell(row[column], bool(bold and bold[number][column]), beside, above))
-    return PaperTable(caption, cells or _texts(grid, first))
+            headers += len(beside) + len(above)
+            if headers > _MOST_HEADERS or len(cells) > MOST_CELLS:
+                raise too_many_cells()
+    return PaperTable(caption, _with_short_headers(cells) if cells else _texts(grid, first))
+
+
+def few_enough(tables: Iterable[PaperTable]) -> list[PaperTable]:
+    """The tables of one paper. Raises `PaperError` too_large where they have more cells than a paper can
+    have."""
+    kept: list[PaperTable] = []
+    cells = 0
+    for table in tables:
+        cells += len(table.cells)
+        if cells > MOST_CELLS:
+            raise too_many_cells()
+        kept.append(table)
+    return kept
+
+
+def too_many_cells() -> PaperError:
+    """The error of a paper whose tables are too large."""
+    return PaperError(
+        "too_large", f"tables of more than {MOST_CELLS:,} cells, or with as many headers as those have"
+    )
+
+
+def _with_short_headers(cells: list[Cell]) -> list[Cell]:
+    """The cells; with the beginnings of their headers where these are far more text than a paper has."""
+    if sum(len(h) for cell in cells for h in (*cell.row_headers, *cell.column_headers)) <= _MOST_HEADER_TEXT:
+        return cells
+    short = {h: h[:_HEADER] for cell in cells for h in (*cell.row_headers, *cell.column_headers)}
+    return [
+        replace(
+            cell,
+            row_headers=[short[h] for h in cell.row_headers],
+            column_headers=[short[h] for h in cell.column_headers],
+        )
+        for cell in cells
+    ]
 
 
 def _texts(grid: Sequence[Sequence[str]], first: int) -> list[Cell]:

@@ -1,4 +1,5 @@
-"""What readers yield: the items of a file, each with a call that reads it. `read.read_item` makes readings of them."""
+"""What readers yield: the items of a file, each with a call that reads it. `read.read_item` makes readings of
+them."""
 
 from __future__ import annotations
 
@@ -16,9 +17,8 @@ from tdm_ray.text.clean import printable
 class Item:
     """One item of an input, not yet read.
 
-    read: its paper, or its flat TeX source, to be converted later; or raises. find_id: its id, where only a look into
-    the item tells it; asked where `read` has failed.
-    """
+    read: its paper, or its flat TeX source, to be converted later; or raises. find_id: its id, where only a
+    look into the item tells it; asked where `read` has failed."""
 
     location: str
     paper_id: str
@@ -64,7 +64,8 @@ def tidy(reading: Reading) -> Reading:
     paper = reading.paper
     if paper:
         categories = [printable(category) for category in paper.categories]
-        paper_id, title = printable(paper.paper_id), printable(paper.title)
+        paper_id = printable(paper.paper_id)
+        title = printable(paper.title)
         paper = replace(paper, paper_id=paper_id, title=title, categories=categories)
     told = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
     detail = None if reading.detail is None else printable(reading.detail)

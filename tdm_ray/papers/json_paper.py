@@ -5,9 +5,8 @@
      "tables": [{"caption": "...", "cells": [{"value": "3.57", "bold": true,
                  "row_headers": ["ResNet"], "column_headers": ["top-5 err."]}]}]}
 
-Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row first)
-instead of `cells`. Lines of unarXive and S2ORC are read too: see `parsed_json`.
-"""
+Only `paper_id` and some text are needed. A table may give `rows` (a list of lists of strings, header row
+first) instead of `cells`. Lines of unarXive and S2ORC are read too: see `parsed_json`."""
 
 from __future__ import annotations
 
@@ -18,13 +17,14 @@ from typing import Any
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.papers.parsed_json import is_parsed, read_parsed
 from tdm_ray.records import Cell, Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
 _FORM = (
-    'a paper is an object with "paper_id", "title", "abstract", "sections" (objects with "heading" and "text") and '
+    'a paper is an object with "paper_id", "title", "abstract", "sections" '
+    '(objects with "heading" and "text") and '
     '"tables" (objects with "caption" and "rows")'
 )
 
@@ -60,7 +60,7 @@ def _paper(data: dict[str, Any]) -> Paper:
         title=clean(data.get("title")),
         abstract=clean(data.get("abstract")),
         sections=[Section(clean(s.get("heading")), clean(s.get("text"))) for s in data.get("sections") or ()],
-        tables=[_table(t) for t in data.get("tables") or ()],
+        tables=few_enough(_table(t) for t in data.get("tables") or ()),
         published=date.fromisoformat(data["published"]) if data.get("published") else None,
         categories=[str(c) for c in data.get("categories") or ()],
         source="jsonl",
@@ -71,7 +71,7 @@ def _table(table: dict[str, Any]) -> PaperTable:
     caption = clean(table.get("caption"))
     if "rows" in table:
         return table_of_grid(caption, [[_text(c) for c in row] for row in table["rows"]])
-    return PaperTable(caption, [_cell(c) for c in table.get("cells") or ()])
+    return PaperTable(caption, [_cell(c) for c in table.get("cells") or ()], clean(table.get("text")))
 
 
 def _cell(cell: dict[str, Any]) -> Cell:

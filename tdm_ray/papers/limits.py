@@ -1,5 +1,5 @@
-"""Limits on the time and the memory that one paper may take: papers come from strangers, and a reader's worst case is
-not known."""
+"""Limits on the time and the memory that one paper may take: papers come from strangers, and a reader's worst
+case is not known."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ from tdm_ray.errors import PaperError
 # The slowest of 4,196 real e-prints takes 31 s, of them 30 s in the converter, which has a limit of its own.
 PAPER_S = 120.0
 PAPER_MB = 2000
-_AGAIN_S = 5.0  # the alarm comes again: code that catches everything, or that runs at clean-up, may have lost the first
+# the alarm comes again: code that catches everything, or that runs at clean-up, may have lost the first
+_AGAIN_S = 5.0
 
 
 class _TooLate(BaseException):
@@ -29,11 +30,11 @@ class _TooLate(BaseException):
 
 @contextmanager
 def paper_limits(seconds: float = PAPER_S, megabytes: int = PAPER_MB) -> Iterator[None]:
-    """Raise `PaperError` in the body: too_slow after so many seconds, too_large where it takes so much more memory.
+    """Raise `PaperError` in the body: too_slow after so many seconds, too_large where it takes so much more
+    memory.
 
-    Works in the main thread only, where Ray runs its tasks, and for memory on Linux only; elsewhere there is no limit.
-    Memory is limited by `RLIMIT_DATA`, which programs started in the body inherit.
-    """
+    Works in the main thread only, where Ray runs its tasks, and for memory on Linux only; elsewhere there is
+    no limit. Memory is limited by `RLIMIT_DATA`, which programs started in the body inherit."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -44,7 +45,8 @@ def paper_limits(seconds: float = PAPER_S, megabytes: int = PAPER_MB) -> Iterato
 @contextmanager
 def time_limit(seconds: float = PAPER_S) -> Iterator[None]:
     """The limit on time alone. Of two, one within the other, the one that ends first counts."""
-    left, start = signal.getitimer(signal.ITIMER_REAL)[0], time.monotonic()
+    left = signal.getitimer(signal.ITIMER_REAL)[0]
+    start = time.monotonic()
     if 0 < left <= seconds or threading.current_thread() is not threading.main_thread():
         yield
         return

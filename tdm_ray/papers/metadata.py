@@ -1,9 +1,10 @@
-"""arXiv's metadata snapshot: title, abstract, categories and dates of every paper, joined to what the readers found.
+"""arXiv's metadata snapshot: title, abstract, categories and dates of every paper, joined to what the readers
+found.
 
 The snapshot is JSON lines of 5 GB (id, title, abstract, categories, versions with dates), see
-https://www.kaggle.com/datasets/Cornell-University/arxiv. It is read once, line by line, into a Parquet file of 1 GB
-that is in the order of the snapshot, which is that of the ids: a block of papers needs few of its row groups.
-"""
+https://www.kaggle.com/datasets/Cornell-University/arxiv. It is read once, line by line, into a Parquet file
+of 1 GB that is in the order of the snapshot, which is that of the ids: a block of papers needs few of its row
+groups."""
 
 from __future__ import annotations
 
@@ -89,7 +90,8 @@ class Select:
         self._metadata = scan_table(metadata, METADATA) if metadata else None
 
     def __call__(self, readings: pa.Table) -> pa.Table:
-        """Dates and categories from the snapshot; titles and abstracts too where a source is still to be converted."""
+        """Dates and categories from the snapshot; titles and abstracts too where a source is still to be
+        converted."""
         if not len(readings):
             return readings
         if self._metadata:
@@ -103,17 +105,24 @@ class Select:
         parsed = pc.is_null(readings["tex"])
         columns = {
             "title": pc.if_else(parsed, readings["title"], pc.coalesce(found["title"], readings["title"])),
-            "abstract": pc.if_else(parsed, readings["abstract"], pc.coalesce(found["abstract"], readings["abstract"])),
+            "abstract": pc.if_else(
+                parsed, readings["abstract"], pc.coalesce(found["abstract"], readings["abstract"])
+            ),
             "published": pc.coalesce(found["published"], readings["published"]),
             "categories": pc.coalesce(found["categories"], readings["categories"]),
         }
         readings = _with(readings, columns)
-        version = pc.cast(pc.struct_field(pc.extract_regex(readings["paper_id"], _VERSION), "version"), pa.int32())
-        return _rejected(readings, pc.less(version, found["versions"]), "older_version", "the snapshot has a newer one")
+        version = pc.cast(
+            pc.struct_field(pc.extract_regex(readings["paper_id"], _VERSION), "version"), pa.int32()
+        )
+        return _rejected(
+            readings, pc.less(version, found["versions"]), "older_version", "the snapshot has a newer one"
+        )
 
     def _entries(self, ids: pa.Array) -> pa.Table:
         # The range lets row groups be left out by their statistics; the set then picks the rows.
-        low, high = pc.min(ids), pc.max(ids)
+        low = pc.min(ids)
+        high = pc.max(ids)
         field = pc.field("id")
         assert self._metadata is not None
         return self._metadata.to_table(filter=(field >= low) & (field <= high) & field.isin(ids))
@@ -148,7 +157,9 @@ def _rejected(readings: pa.Table, mark: pa.ChunkedArray, reason: str, detail: st
     }
     for name in ("tex", "sections", "tables"):
         empty = pa.nulls(len(readings), READINGS.field(name).type)
-        columns[name] = pc.if_else(new, empty, readings[name]) if name == "tex" else _blank(readings[name], new)
+        columns[name] = (
+            pc.if_else(new, empty, readings[name]) if name == "tex" else _blank(readings[name], new)
+        )
     return _with(readings, columns)
 
 

@@ -3,7 +3,8 @@
     unarXive   paper_id, metadata {title, abstract, categories, versions}, abstract {text},
                body_text [{section, text}], ref_entries {key: {type, caption, html?}}
                https://github.com/IllDepence/unarXive
-    S2ORC      paper_id, title, abstract (text or [{text}]), pdf_parse | latex_parse {abstract [..], body_text [..],
+    S2ORC      paper_id, title, abstract (text or [{text}]), pdf_parse | latex_parse {abstract [..], body_text
+    [..],
                ref_entries {key: {type_str, text, html?}}}
                https://github.com/allenai/s2orc, https://github.com/allenai/s2orc-doc2json
 
@@ -20,7 +21,7 @@ from typing import Any
 
 from lxml import html
 
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import MOST_CELLS, few_enough, table_of_grid, too_many_cells
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
@@ -41,7 +42,7 @@ def read_parsed(data: dict[str, Any]) -> Paper:
         title=clean(data.get("title") or told.get("title")),
         abstract=_running(data.get("abstract") or parse.get("abstract") or told.get("abstract")),
         sections=list(_sections(parse["body_text"])),
-        tables=list(_tables(parse.get("ref_entries") or {})),
+        tables=few_enough(_tables(parse.get("ref_entries") or {})),
         published=_published(told),
         categories=(told.get("categories") or "").split(),
         source="unarxive" if data.get("metadata") and parse is data else "s2orc",
@@ -71,10 +72,15 @@ def _tables(entries: dict[str, dict[str, Any]]) -> Iterable[PaperTable]:
 
 def _grid(markup: str) -> list[list[str]]:
     """The rows of an HTML table, cells that span columns repeated."""
-    grid = []
+    grid: list[list[str]] = []
+    size = 0
     for row in html.fragment_fromstring(markup, create_parent="div").iter("tr"):
         cells = [c for c in row if c.tag in ("td", "th")]
-        grid.append([clean(c.text_content()) for c in cells for _ in range(_span(c))])
+        texts = [[clean(c.text_content())] * _span(c) for c in cells]
+        size += sum(map(len, texts))
+        if size > MOST_CELLS:
+            raise too_many_cells()
+        grid.append([text for repeated in texts for text in repeated])
     return grid
 
 

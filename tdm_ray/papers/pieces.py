@@ -18,10 +18,21 @@ from tdm_ray.storage import digest, exists, file_state, join, list_files, open_f
 FILES_A_PIECE = 64
 
 _SUFFIXES = {
-    ".xml": "tei", ".tei": "tei", ".jsonl": "jsonl", ".json": "jsonl", ".ndjson": "jsonl",
-    ".txt": "text", ".md": "markdown", ".markdown": "markdown", ".parquet": "parquet",
-    ".tar": "dump", ".tgz": "eprint", ".tex": "eprint", ".ltx": "eprint", ".pdf": "eprint",
-}  # fmt: skip
+    ".xml": "tei",
+    ".tei": "tei",
+    ".jsonl": "jsonl",
+    ".json": "jsonl",
+    ".ndjson": "jsonl",
+    ".txt": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+    ".parquet": "parquet",
+    ".tar": "dump",
+    ".tgz": "eprint",
+    ".tex": "eprint",
+    ".ltx": "eprint",
+    ".pdf": "eprint",
+}
 ONE_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
 _TEI_COLUMNS = {"paper_id", "tei"}
@@ -33,9 +44,8 @@ _OLD_ID = re.compile(r"^([a-z-]+(?:\.[A-Z]{2})?)(\d{7}(?:v\d+)?)$")
 class Piece:
     """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
 
-    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of a tar;
-    `rows` which rows of a row group are wanted, all without.
-    """
+    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of
+    a tar; `rows` which rows of a row group are wanted, all without."""
 
     kind: str
     paths: tuple[str, ...]
@@ -56,8 +66,8 @@ class Piece:
 def find_pieces(paths: Iterable[str], *, manifest: str | None = None) -> list[Piece]:
     """The pieces of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
 
-    manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; one that lies beside them is found.
-    """
+    manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; one that lies beside them is
+    found."""
     given = read_manifest(manifest) if manifest else None
     return [piece for path in paths for piece in _pieces(path, given)]
 
@@ -103,7 +113,8 @@ def _pieces(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Piec
     known = [(kind, file) for file in files if (kind := kind_of(file))]
     if not known:
         raise InputError(
-            f"{path}: no papers found; readable are {', '.join(sorted(_SUFFIXES))}, also with .gz (see README, Inputs)"
+            f"{path}: no papers found; readable are {', '.join(sorted(_SUFFIXES))}, "
+            "also with .gz (see README, Inputs)"
         )
     single = [(kind, f) for kind, f in known if kind in ONE_PAPER_A_FILE]
     if manifest is None:
@@ -135,14 +146,16 @@ def _parquet_pieces(path: str) -> Iterator[Piece]:
     try:
         with open_file(path) as file:
             parquet = pq.ParquetFile(file)
-            names, groups = set(parquet.schema_arrow.names), parquet.num_row_groups
+            names = set(parquet.schema_arrow.names)
+            groups = parquet.num_row_groups
             rows = [parquet.metadata.row_group(g).num_rows for g in range(groups)]
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not a Parquet file that can be read ({error})") from None
     kind = "papers_table" if names >= _PAPERS_COLUMNS else "tei_table" if names >= _TEI_COLUMNS else None
     if kind is None:
         raise InputError(
-            f"{path}: columns {sorted(names)} are neither those of a papers table ({', '.join(PAPERS.names)}) "
+            f"{path}: columns {sorted(names)} are neither those of a papers "
+            f"table ({', '.join(PAPERS.names)}) "
             "nor paper_id, tei and (optionally) tables; rename or select them first"
         )
     for group in range(groups):

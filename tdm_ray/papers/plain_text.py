@@ -1,9 +1,8 @@
 """Plain text and Markdown -> paper.
 
-Title on top; headings marked with `#`, numbered ("3.1 Data sets") or one of the usual names on a line of its own;
-an abstract under its heading, or between the title and the first heading. Markdown tables are read with their
-caption: a paragraph beside them that begins with "Table".
-"""
+Title on top; headings marked with `#`, numbered ("3.1 Data sets") or one of the usual names on a line of its
+own; an abstract under its heading, or between the title and the first heading. Markdown tables are read with
+their caption: a paragraph beside them that begins with "Table"."""
 
 from __future__ import annotations
 
@@ -15,14 +14,15 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
 _NUMBERED = re.compile(r"^(?:\d{1,2}(?:\.\d{1,2})*\.?|[IVX]{1,4}\.)\s+(?P<name>[A-Z][^.!?]{0,80})$")
 _USUAL = re.compile(
     r"^(abstract|introduction|related work|background|methods?|model|approach|data(sets?)?|experiments?"
-    r"|experimental (setup|results)|evaluation|results|discussion|conclusions?|acknowledge?ments?|appendix)[.:]?$",
+    r"|experimental "
+    r"(setup|results)|evaluation|results|discussion|conclusions?|acknowledge?ments?|appendix)[.:]?$",
     re.IGNORECASE,
 )
 _ABSTRACT = re.compile(r"^abstract\s*[.:—–-]?\s*", re.IGNORECASE)
@@ -46,7 +46,9 @@ def read_plain_text(paper_id: str, text: str, *, markdown: bool = False) -> Pape
     abstract, sections = _split(rest)
     if not abstract and not any(s.text for s in sections):
         raise PaperError("no_text", "only a title was found: an abstract or sections must follow it")
-    return Paper(paper_id, title, abstract, sections, _tables(rest), source="markdown" if markdown else "text")
+    return Paper(
+        paper_id, title, abstract, sections, _tables(rest), source="markdown" if markdown else "text"
+    )
 
 
 def _text_blocks(text: str) -> Iterator[_Block]:
@@ -83,7 +85,8 @@ def _markdown_blocks(text: str) -> Iterator[_Block]:
             block.grid[-1].append(_plain(token))
             block.bold[-1].append(any(c.type == "strong_open" for c in token.children or ()))
         elif token.type in ("inline", "fence", "code_block"):
-            text, marked = _plain(token), before is not None and before.type == "heading_open"
+            text = _plain(token)
+            marked = before is not None and before.type == "heading_open"
             name = _heading(text if marked else token.content)
             yield _Block("heading" if marked or name else "text", name or text)
 
@@ -91,19 +94,25 @@ def _markdown_blocks(text: str) -> Iterator[_Block]:
 def _plain(token: Token) -> str:
     if token.children is None:
         return clean(token.content)
-    return clean("".join(c.content if c.content else " " if "break" in c.type else "" for c in token.children))
+    return clean(
+        "".join(c.content if c.content else " " if "break" in c.type else "" for c in token.children)
+    )
 
 
 def _split(blocks: list[_Block]) -> tuple[str, list[Section]]:
     """The abstract, and the sections after it."""
-    heading, sections, texts = "", [], []
+    heading = ""
+    sections = []
+    texts = []
     for block in [*blocks, _Block("heading")]:
         if block.kind == "text":
             texts.append(block.text)
         elif block.kind == "heading":
             sections.append(Section(heading, " ".join(texts)))
-            heading, texts = block.text, []
-    before, rest = sections[0], [s for s in sections[1:] if s.heading or s.text]
+            heading = block.text
+            texts = []
+    before = sections[0]
+    rest = [s for s in sections[1:] if s.heading or s.text]
     if rest and _ABSTRACT.sub("", rest[0].heading) == "":  # what stands before the word are the authors
         return rest[0].text, rest[1:]
     return _ABSTRACT.sub("", before.text), rest
@@ -111,7 +120,8 @@ def _split(blocks: list[_Block]) -> tuple[str, list[Section]]:
 
 def _tables(blocks: list[_Block]) -> list[PaperTable]:
     """The tables, each with the caption before it, else the one after it that no other table has taken."""
-    tables, taken = [], set()
+    tables = []
+    taken = set()
     for i, block in enumerate(blocks):
         if block.kind == "table":
             grid, glued = _without_caption(block.grid)
@@ -120,7 +130,7 @@ def _tables(blocks: list[_Block]) -> list[PaperTable]:
             taken.add(beside)
             caption = glued or ("" if beside is None else blocks[beside].text)
             tables.append(table_of_grid(caption, grid, bold=block.bold))
-    return tables
+    return few_enough(tables)
 
 
 def _without_caption(grid: list[list[str]]) -> tuple[list[list[str]], str]:

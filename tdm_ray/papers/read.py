@@ -1,8 +1,7 @@
 """Pieces -> readings: every item becomes a paper, or a reason why there is none.
 
-To add a format: write its reader as one small file in this folder, and give it a line in `_READERS` and its suffixes
-in `pieces._SUFFIXES`.
-"""
+To add a format: write its reader as one small file in this folder, and give it a line in `_READERS` and its
+suffixes in `pieces._SUFFIXES`."""
 
 from __future__ import annotations
 
@@ -56,9 +55,8 @@ def read_papers(*paths: str) -> Iterator[Reading]:
 def read_piece(piece: Piece, *, skip: Skip | None = None, begin: Begin | None = None) -> Iterator[Reading]:
     """The readings of one piece, e-prints not yet converted. Never raises for what is wrong with one paper.
 
-    begin: called with the location of an item before it is read, so that one that ends the process can be told.
-    skip: whether to reject the item at a location as `crashed`, and not to read it.
-    """
+    begin: called with the location of an item before it is read, so that one that ends the process can be
+    told. skip: whether to reject the item at a location as `crashed`, and not to read it."""
     for path in piece.paths:
         for item in _each(piece, path, _READERS[piece.kind](piece, path)):
             yield read_item(item, skip=skip, begin=begin)
@@ -107,9 +105,8 @@ def piece_tables(
 ) -> Iterator[pa.Table]:
     """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
 
-    hashed: papers tables are read as columns, their content hashes taken as they stand (see `rows.papers_tables`).
-    skip, begin: as in `read_piece`, for what is read row by row.
-    """
+    hashed: papers tables are read as columns, their content hashes taken as they stand (see
+    `rows.papers_tables`). skip, begin: as in `read_piece`, for what is read row by row."""
     if hashed and piece.kind == "papers_table":
         yield from _columns(piece, skip, begin)
         return
@@ -120,7 +117,8 @@ def piece_tables(
         size += rows[-1].nbytes
         if len(rows) == ROWS_A_BATCH or size > _BATCH_BYTES:
             yield together(rows)
-            rows, size = [], 0
+            rows = []
+            size = 0
     yield together(rows)
 
 
@@ -167,7 +165,9 @@ def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> p
 def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[Piece, str], Iterator[Item]]:
     def reader(piece: Piece, path: str) -> Iterator[Item]:
         paper_id = paper_id_of_path(path)
-        yield Item(location_of(path), paper_id, piece.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES)))
+        yield Item(
+            location_of(path), paper_id, piece.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES))
+        )
 
     return reader
 

@@ -1,8 +1,9 @@
-"""The cells of a PDF table parser in reading order: the parser (see `pdf_tables`) lists those of a table in none.
+"""The cells of a PDF table parser in reading order: the parser (see `pdf_tables`) lists those of a table in
+none.
 
-The order is taken from GROBID's rows of the same table, else from the raw text that stands with the caption, which the
-parser leaves in order. Of 16,400 tables of real papers the first gives it for 55 %, the second for 7 %; the rest stay.
-"""
+The order is taken from GROBID's rows of the same table, else from the raw text that stands with the caption,
+which the parser leaves in order. Of 16,400 tables of real papers the first gives it for 55 %, the second for
+7 %; the rest stay."""
 
 from __future__ import annotations
 
@@ -29,8 +30,8 @@ Line = Sequence[str]
 def in_reading_order(tables: Sequence[PaperTable], grids: Sequence[Sequence[Line]]) -> list[PaperTable]:
     """The tables with their cells by row, then by column; `grids` are the rows of cells of GROBID's tables.
 
-    Equal numbers of one row stay in the parser's order. Where there are too many of both the grids are not looked at.
-    """
+    Equal numbers of one row stay in the parser's order. Where there are too many of both the grids are not
+    looked at."""
     if len(grids) * sum(len(table.cells) + 1 for table in tables) > _MOST_LOOKS:
         grids = ()
     held = [_numbers(text for line in grid for text in line) for grid in grids]
@@ -40,12 +41,14 @@ def in_reading_order(tables: Sequence[PaperTable], grids: Sequence[Sequence[Line
 def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[Counter[str]]) -> PaperTable:
     mine = _numbers(cell.value for cell in table.cells)
     most = max(mine.total(), 1)
-    shares = [((mine & numbers).total() / most, -numbers.total()) for numbers in held]  # the smaller of two as good
+    shares = [
+        ((mine & numbers).total() / most, -numbers.total()) for numbers in held
+    ]  # the smaller of two as good
     best = max(shares, default=(0.0, 0))
-    raw = (mine & _numbers([table.caption])).total() / most
+    raw = (mine & _numbers([table.whole])).total() / most
     if best[0] >= max(_LEAST, raw - _RAW):
         return replace(table, cells=_by_place(table.cells, grids[shares.index(best)]))
-    return replace(table, cells=_by_place(table.cells, _lines(table.caption))) if raw >= _LEAST else table
+    return replace(table, cells=_by_place(table.cells, _lines(table.whole))) if raw >= _LEAST else table
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:
@@ -54,8 +57,10 @@ def _numbers(texts: Iterable[str]) -> Counter[str]:
 
 def _found(text: str) -> list[str]:
     """The numbers of a text as they can be compared: "81 . 2" is 81.2, "0.9" is .9."""
-    return [number.removeprefix("0") if number[:2] == "0." else number
-            for number in _NUMBER.findall(SPACED_POINT.sub(".", text))]  # fmt: skip
+    return [
+        number.removeprefix("0") if number[:2] == "0." else number
+        for number in _NUMBER.findall(SPACED_POINT.sub(".", text))
+    ]
 
 
 def _lines(text: str) -> Sequence[Line]:
@@ -70,7 +75,8 @@ def _lines(text: str) -> Sequence[Line]:
 
 
 def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
-    """A cell stands where its number does; of several places in the row that shares most words with its headers.
+    """A cell stands where its number does; of several places in the row that shares most words with its
+    headers.
 
     A cell that stands nowhere comes after those with its headers, else last.
     """
@@ -93,7 +99,9 @@ def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
     return [cells[i] for i in sorted(range(len(cells)), key=keys.__getitem__)]
 
 
-def _place(cell: Cell, where: dict[str, dict[int, int]], words: Sequence[frozenset[str]]) -> tuple[int, int] | None:
+def _place(
+    cell: Cell, where: dict[str, dict[int, int]], words: Sequence[frozenset[str]]
+) -> tuple[int, int] | None:
     numbers = _found(cell.value)
     rows = where.get(numbers[0], {}) if numbers else {}
     if not 0 < len(rows) <= _MOST_ROWS:

@@ -35,7 +35,8 @@ def read_jsonl(piece: Piece, path: str) -> Iterator[Item]:
     """One item a line that is not blank."""
     row = -1
     with open_file(path) as file:
-        # The files of a store have a `readline` that takes no size. A larger buffer would lose the lines before a cut.
+        # The files of a store have a `readline` that takes no size. A larger buffer would lose the lines
+        # before a cut.
         for row, line in _lines(io.BufferedReader(cast(io.RawIOBase, file))):
             location = location_of(path, row)
             if isinstance(line, PaperError):
@@ -51,7 +52,9 @@ def read_tei_table(piece: Piece, path: str) -> Iterator[Item]:
     for rows, batch in _parquet_batches(piece, path, ["paper_id", "tei", "tables"]):
         for place, row in enumerate(rows):
             paper_id = _text_of(batch, "paper_id", place)
-            yield Item(location_of(path, row), paper_id, "tei", partial(_paper_of_tei_row, paper_id, batch, place))
+            yield Item(
+                location_of(path, row), paper_id, "tei", partial(_paper_of_tei_row, paper_id, batch, place)
+            )
 
 
 def read_papers_table(piece: Piece, path: str) -> Iterator[Item]:
@@ -61,10 +64,11 @@ def read_papers_table(piece: Piece, path: str) -> Iterator[Item]:
 
 
 def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table | list[Item]]:
-    """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper for 4.
+    """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper
+    for 4.
 
-    Their content hashes are what the table says; who goes on with a paper makes its own (see `scoring.stages`).
-    """
+    Their content hashes are what the table says; who goes on with a paper makes its own (see
+    `scoring.stages`)."""
     for rows, batch in _parquet_batches(piece, path, PAPERS.names):
         table = _as_readings(path, rows, batch)
         yield list(_items(path, rows, batch)) if table is None else table
@@ -72,7 +76,8 @@ def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table | list[Item]]:
 
 def _items(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> Iterator[Item]:
     for place, row in enumerate(rows):
-        paper_id, source = _text_of(batch, "paper_id", place), _text_of(batch, "source", place)
+        paper_id = _text_of(batch, "paper_id", place)
+        source = _text_of(batch, "source", place)
         yield Item(location_of(path, row), paper_id, source, partial(_paper_of_row, batch, place))
 
 
@@ -88,12 +93,15 @@ def _paper_of_row(batch: pa.RecordBatch, place: int) -> Paper:
     paper = Paper.from_row(batch.slice(place, 1).to_pylist()[0])
     if not paper.paper_id:
         raise PaperError("not_a_paper", "the row has no paper_id")
-    pa.Table.from_pylist([paper.row()], schema=PAPERS)  # a value of another type is this row's reject, not the file's
+    pa.Table.from_pylist(
+        [paper.row()], schema=PAPERS
+    )  # a value of another type is this row's reject, not the file's
     return paper
 
 
 def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Table | None:
-    """None where a column is missing, of a type that cannot become ours, or has nulls that it must not have."""
+    """None where a column is missing, of a type that cannot become ours, or has nulls that it must not
+    have."""
     given = {name: batch[name] for name in PAPERS.names if name in batch.schema.names}
     given["location"] = pa.array([location_of(path, row) for row in rows], pa.string())
     columns = [given.get(field.name, pa.nulls(len(batch), field.type)) for field in READINGS]
@@ -110,7 +118,8 @@ def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Ta
 
 
 def read_tar(piece: Piece, path: str) -> Iterator[Item]:
-    """One item an e-print of a tar, read to its flat TeX source; one more where the tar is not as expected."""
+    """One item an e-print of a tar, read to its flat TeX source; one more where the tar is not as
+    expected."""
     for found in read_dump(path):
         if isinstance(found, Member):
             yield _member(path, found)
@@ -121,7 +130,8 @@ def read_tar(piece: Piece, path: str) -> Iterator[Item]:
 
 
 def _member(path: str, member: Member) -> Item:
-    location, paper_id = location_of(path, member.name), paper_id_of_path(member.name)
+    location = location_of(path, member.name)
+    paper_id = paper_id_of_path(member.name)
     if member.error:
         return refused(location, paper_id, "latex", member.error)
     return Item(location, paper_id, "latex", partial(read_eprint, member.data))
@@ -146,7 +156,10 @@ def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
                 line = file.readline(MAX_PAPER_BYTES)
             yield row, PaperError("too_large", f"a line of more than {MAX_PAPER_BYTES:,} bytes")
     except DAMAGED as error:
-        yield row + 1, PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again")
+        yield (
+            row + 1,
+            PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again"),
+        )
 
 
 def _paper_of_tei_row(paper_id: str, batch: pa.RecordBatch, place: int) -> Paper:
@@ -159,15 +172,21 @@ def _paper_of_tei_row(paper_id: str, batch: pa.RecordBatch, place: int) -> Paper
     return read_tei(paper_id, value["tei"] or "", value.get("tables"))
 
 
-def _parquet_batches(piece: Piece, path: str, columns: list[str]) -> Iterator[tuple[list[int], pa.RecordBatch]]:
+def _parquet_batches(
+    piece: Piece, path: str, columns: list[str]
+) -> Iterator[tuple[list[int], pa.RecordBatch]]:
     """The wanted rows of a row group, some at a time, with their numbers in the file."""
     with open_file(path) as file:
         parquet = pq.ParquetFile(file)
         present = [c for c in columns if c in parquet.schema_arrow.names]
         rows = sorted(piece.rows) if piece.rows is not None else range(piece.papers or 0)
-        wanted, first = np.array(rows, np.int64), 0
+        wanted = np.array(rows, np.int64)
+        first = 0
         for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[piece.row_group], columns=present):
             here = wanted[(wanted >= first) & (wanted < first + len(batch))]
             if len(here):
-                yield (piece.first_row + here).tolist(), batch.take(here - first) if len(here) < len(batch) else batch
+                yield (
+                    (piece.first_row + here).tolist(),
+                    batch.take(here - first) if len(here) < len(batch) else batch,
+                )
             first += len(batch)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
+_P, _FIGURE, _ROW = (f"{{{_TEI['t']}}}{name}" for name in ("p", "figure", "row"))
 _WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}
 
 
@@ -26,13 +28,16 @@ def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Pape
     not_a_paper, no_text, malformed_json.
     """
     root = _parse(tei)
-    sections, grids = _sections(root), _grids(root)
+    sections = _sections(root)
+    grids = _grids(root)
     paper = Paper(
         paper_id=paper_id,
         title=_text(root.find(".//t:titleStmt/t:title", _TEI)),
-        abstract=" ".join(filter(None, map(_text, root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)))),
+        abstract=_abstract(root),
         sections=sections,
-        tables=_parsed(tables, sections, grids) if tables else [table_of_grid(*grid) for grid in grids],
+        tables=few_enough(
+            _parsed(tables, sections, grids) if tables else (table_of_grid(*grid) for grid in grids)
+        ),
         published=_published(root),
         source="tei",
     )
@@ -47,12 +52,20 @@ def _parse(tei: str | bytes) -> etree._Element:
         raise PaperError("empty", "the TEI document is empty")
     try:
         # No entity expansion, no network, no depth beyond libxml2's limits: papers come from strangers.
-        root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False))
+        root = etree.fromstring(
+            data, etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+        )
     except etree.XMLSyntaxError as error:
         raise PaperError("malformed_xml", str(error)) from None
     if etree.QName(root).localname != "TEI":
         raise PaperError("not_a_paper", f"the root element is <{etree.QName(root).localname}>, not <TEI>")
     return root
+
+
+def _abstract(root: etree._Element) -> str:
+    """The paragraphs of the abstract; one within another is part of that one's text."""
+    found = root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)
+    return " ".join(filter(None, (_text(p) for p in found if next(p.iterancestors(_P), None) is None)))
 
 
 def _text(node: etree._Element | None) -> str:
@@ -82,17 +95,25 @@ def _sections(root: etree._Element) -> list[Section]:
 
 
 def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
-    """The TEI's own tables: their captions, and the texts of their cells by row."""
-    return [_grid(figure) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
+    """The TEI's own tables: their captions, and the texts of their cells by row; of a table in a table
+    once."""
+    rows: dict[etree._Element, list[etree._Element]] = defaultdict(list)
+    for row in root.iter(_ROW):
+        around = (figure for figure in row.iterancestors(_FIGURE) if figure.get("type") == "table")
+        rows[next(around, root)].append(row)
+    return [_grid(figure, rows[figure]) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
 
 
-def _grid(figure: etree._Element) -> tuple[str, list[list[str]]]:
+def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, list[list[str]]]:
     caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
-    return caption, [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in figure.iterfind(".//t:row", _TEI)]
+    return caption, [[_text(c) for c in row.iterfind("t:cell", _TEI)] for row in rows]
 
 
-def _parsed(tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]) -> list[PaperTable]:
-    """The tables of the parser: their captions' words joined as the paper's text has them, their cells in order."""
+def _parsed(
+    tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]
+) -> list[PaperTable]:
+    """The tables of the parser: their captions' words joined as the paper's text has them, their cells in
+    order."""
     words = words_in(section.text for section in sections)
     return in_reading_order(read_pdf_tables(tables, words), [grid for _, grid in grids])
 

@@ -26,8 +26,9 @@ _WRITTEN = 1 << 16  # with batches of 1,024 the statistics of nested columns tak
 
 @dataclass(frozen=True)
 class News:
-    """What a night changed on the leaderboards: entries of papers that were not there, in any version; boards whose
-    first entry is another paper's, `best` the largest of them. Of a store begun anew every entry is new."""
+    """What a night changed on the leaderboards: entries of papers that were not there, in any version; boards
+    whose first entry is another paper's, `best` the largest of them. Of a store begun anew every entry is
+    new."""
 
     entries: int = 0
     best_count: int = 0
@@ -37,14 +38,17 @@ class News:
 def refresh_leaderboards(
     store: Store, labels: Iterable[str], run_id: str, *, marks: pa.Table, held: int | None, anew: bool
 ) -> tuple[News, int | None]:
-    """Rank the leaderboards of these labels (as `keys.label_key` writes them) anew, or all of them; one commit.
+    """Rank the leaderboards of these labels (as `keys.label_key` writes them) anew, or all of them; one
+    commit.
 
     marks: what readers say of predictions. held: the version that readers see now, None where there is none.
     Returns what is new, and the version made.
     """
     wanted = pa.array(sorted(labels), pa.string())
     if anew or _count(store, wanted) > 4 * ROWS_A_PART:
-        firsts = _nothing() if held is None else store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held)
+        firsts = (
+            _nothing() if held is None else store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held)
+        )
         return _refresh_all(store, run_id, marks, _Newest(firsts, _nothing()))
     before = None if held is None else _of_labels(store, "leaderboards", [*_ENTRY, "rank"], wanted, held)
     known = _nothing() if before is None else before.select(_ENTRY)
@@ -62,7 +66,9 @@ def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _Newest) -> t
     predictions = store.scan("predictions")
     if predictions.count_rows() <= ROWS_A_PART:
         table = predictions.to_table(columns=RANKED.names).cast(RANKED)
-        ranked = leaderboards(apply_marks(table, marks), _papers(store), store.read("taxonomy")).cast(LEADERBOARDS)
+        ranked = leaderboards(apply_marks(table, marks), _papers(store), store.read("taxonomy")).cast(
+            LEADERBOARDS
+        )
         version = store.overwrite("leaderboards", news.passed([ranked]), run_id)
         return news.news(), version
     with parts_folder(store.root, run_id) as place:
@@ -77,13 +83,16 @@ def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _Newest) -> t
             version = store.overwrite("leaderboards", tables, run_id)
         else:
             ranked = pads.dataset(files, schema=LEADERBOARDS)
-            version = store.overwrite_from("leaderboards", ranked.scanner(batch_readahead=2).to_reader(), run_id)
+            version = store.overwrite_from(
+                "leaderboards", ranked.scanner(batch_readahead=2).to_reader(), run_id
+            )
     return news.news(), version
 
 
 @dataclass(frozen=True)
 class _RankParts:
-    """Ranks parts (see `leaderboard.parts`), one after the other; returns the Parquet files it wrote beside them."""
+    """Ranks parts (see `leaderboard.parts`), one after the other; returns the Parquet files it wrote beside
+    them."""
 
     root: str
     run_id: str
@@ -131,7 +140,9 @@ class _Newest:
         """What was new in all of them."""
         if not self._best:
             return News()
-        best = pa.concat_tables(self._best).sort_by([("entries", "descending"), *((p, "ascending") for p in TDM_COLUMNS)])
+        best = pa.concat_tables(self._best).sort_by(
+            [("entries", "descending"), *((p, "ascending") for p in TDM_COLUMNS)]
+        )
         return News(self._new, len(best), best.slice(0, _SHOWN).drop_columns("entries"))
 
 
@@ -144,11 +155,15 @@ def _count(store: Store, wanted: pa.Array) -> int:
     return len(_of_labels(store, "predictions", TDM_COLUMNS, wanted))
 
 
-def _of_labels(store: Store, name: str, columns: list[str], wanted: pa.Array, version: int | None = None) -> pa.Table:
+def _of_labels(
+    store: Store, name: str, columns: list[str], wanted: pa.Array, version: int | None = None
+) -> pa.Table:
     """The rows of the labels; their tasks and datasets leave most of the others out while they are read."""
     parts = pc.split_pattern(wanted, SEPARATOR)
     task, dataset = (pc.list_element(parts, place).unique() for place in (0, 1))
-    found = store.read(name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version)
+    found = store.read(
+        name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version
+    )
     return found.filter(pc.is_in(label_keys(found), value_set=wanted))
 
 

@@ -24,26 +24,32 @@ _NO_PROGRESS_S = 900.0  # without a block in that time something hangs
 def connect() -> None:
     """Join the cluster named by RAY_ADDRESS (a job finds its own), else start one on this machine.
 
-    A local one has at least five logical CPUs: two model actors, one that prepares, and tasks that read and write hold
-    one each, and Ray Data waits for ever where actors hold them all.
-    """
+    A local one has at least five logical CPUs: two model actors, one that prepares, and tasks that read and
+    write hold one each, and Ray Data waits for ever where actors hold them all."""
     if ray.is_initialized():
         return
     if os.environ.get("RAY_ADDRESS"):
         ray.init(log_to_driver=False, logging_level=logging.WARNING)
     else:
-        # Each actor pool makes Ray print an error about constructor arguments that have never been lost (issue 53727).
+        # Each actor pool makes Ray print an error about constructor arguments that have never been lost
+        # (issue 53727).
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        logical, level = max(5, os.cpu_count() or 1), logging.ERROR
+        logical = max(5, os.cpu_count() or 1)
+        level = logging.ERROR
         with _without_note_on_its_log_level():
             ray.init(
-                address="local", num_cpus=logical, include_dashboard=False, log_to_driver=False, logging_level=level
+                address="local",
+                num_cpus=logical,
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=level,
             )
 
 
 @contextmanager
 def _without_note_on_its_log_level() -> Iterator[None]:
-    """Ray's C++ part tells standard error that a log level was set; all else it says while it starts is passed on."""
+    """Ray's C++ part tells standard error that a log level was set; all else it says while it starts is
+    passed on."""
     kept = os.dup(2)
     with tempfile.TemporaryFile() as said:
         os.dup2(said.fileno(), 2)
@@ -59,9 +65,8 @@ def _without_note_on_its_log_level() -> Iterator[None]:
 def prepare_context(slowest_block_s: float = 0.0) -> None:
     """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence.
 
-    slowest_block_s: how long a block of slow papers may take, each within its own limit; that is no hang. To be called
-    before a dataset is made, which takes a copy.
-    """
+    slowest_block_s: how long a block of slow papers may take, each within its own limit; that is no hang. To
+    be called before a dataset is made, which takes a copy."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that its bars are off
     context = DataContext.get_current()
@@ -84,8 +89,10 @@ def _one_part(work: Callable[[Sequence[str]], list[int]], part: str) -> list[int
 
 
 def cores() -> int:
-    """The CPU cores of all nodes; a small machine's logical CPUs exceed them (see `connect`), threads must not."""
-    here, most = socket.gethostname(), os.cpu_count() or 1
+    """The CPU cores of all nodes; a small machine's logical CPUs exceed them (see `connect`), threads must
+    not."""
+    here = socket.gethostname()
+    most = os.cpu_count() or 1
     nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     given = [(node["NodeManagerHostname"], int(node["Resources"].get("CPU", 0))) for node in nodes]
     return max(1, sum(min(count, most) if host == here else count for host, count in given))

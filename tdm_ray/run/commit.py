@@ -26,8 +26,8 @@ _REASONED = ["reason", "source", "location", "detail", "seen_at"]
 
 @dataclass(frozen=True)
 class Commit:
-    """One night's changes to the tables. `touched` collects the labels whose leaderboards change, `versions` what the
-    commits made."""
+    """One night's changes to the tables. `touched` collects the labels whose leaderboards change, `versions`
+    what the commits made."""
 
     store: Store
     todo: Todo
@@ -60,13 +60,16 @@ class Commit:
     def _outdated(self) -> pa.Table:
         columns = list(FORMS["predictions"].key)
         found = [self.store.read("predictions", columns, _of(self._remade))]
-        removed, respelt = (pa.array(sorted(map(label_key, tdms)), pa.string()) for tdms in
-                            (self.todo.labels.removed, self.todo.labels.added))  # fmt: skip
+        removed, respelt = (
+            pa.array(sorted(map(label_key, tdms)), pa.string())
+            for tdms in (self.todo.labels.removed, self.todo.labels.added)
+        )
         if not len(removed) and not len(respelt):
             return found[0]
         for batch in self.store.scan("predictions").to_batches(columns=columns):
             table = pa.Table.from_batches([batch])
-            mine, again = label_keys(table), pc.is_in(table["paper_id"], value_set=self._asked)
+            mine = label_keys(table)
+            again = pc.is_in(table["paper_id"], value_set=self._asked)
             out = pc.or_(pc.is_in(mine, value_set=removed), pc.and_(again, pc.is_in(mine, value_set=respelt)))
             found.append(table.filter(out))
         return pa.concat_tables(found).group_by(columns).aggregate([])
@@ -80,14 +83,20 @@ class Commit:
 
     @cached_property
     def _again(self) -> pa.Table:
-        """What came of the papers that were asked about new labels. One that failed there keeps what it has, under the
-        taxonomy that it was scored with: so the next night scores it whole."""
+        """What came of the papers that were asked about new labels. One that failed there keeps what it has,
+        under the taxonomy that it was scored with: so the next night scores it whole."""
         columns = ["hypotheses", "seen_at", "reason"]
         kinds = [kind for kind in self.todo.kinds if kind != "whole"]
-        tables = [good_rows(t) for kind in kinds for t in self.staging.outcomes(kind, self.todo.corpus.keys, columns)]
+        tables = [
+            good_rows(t)
+            for kind in kinds
+            for t in self.staging.outcomes(kind, self.todo.corpus.keys, columns)
+        ]
         empty = pa.table({"paper_id": pa.array([], pa.string()), "hypotheses": pa.array([], pa.int32())})
-        return pa.concat_tables([empty, *(t.select(["paper_id", "hypotheses", "seen_at"]) for t in tables)],
-                                promote_options="default")  # fmt: skip
+        return pa.concat_tables(
+            [empty, *(t.select(["paper_id", "hypotheses", "seen_at"]) for t in tables)],
+            promote_options="default",
+        )
 
     @cached_property
     def _asked(self) -> pa.Array:
@@ -95,7 +104,10 @@ class Commit:
 
     def scored(self) -> None:
         """A row a paper; of papers asked about some labels only, the old row with the new counts."""
-        whole = (with_month(scored_rows(good_rows(t), self.ids)) for t in self.staging.outcomes("whole", self.todo.corpus.keys))
+        whole = (
+            with_month(scored_rows(good_rows(t), self.ids))
+            for t in self.staging.outcomes("whole", self.todo.corpus.keys)
+        )
         if self.todo.anew:
             self.versions["scored"] = self.store.overwrite("scored", whole, self.run_id)
             return
@@ -103,13 +115,16 @@ class Commit:
         last = self.todo.last
         if last and last["taxonomy_id"] != self.ids["taxonomy_id"]:
             tables.append(self._restamped(last["versions"]["scored"]))
-        failed = [t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
-                  for t in self.staging.outcomes("whole", self.todo.corpus.keys, ["reason"])]  # fmt: skip
+        failed = [
+            t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
+            for t in self.staging.outcomes("whole", self.todo.corpus.keys, ["reason"])
+        ]
         gone = with_month(pa.concat_tables([*failed, self.lost.select(["paper_id"])]))
         self._note("scored", self.store.upsert("scored", pa.concat_tables(tables), self.run_id, gone))
 
     def _restamped(self, version: int) -> pa.Table:
-        """The rows of papers that were seen, under the new taxonomy: all where labels only went, else those asked."""
+        """The rows of papers that were seen, under the new taxonomy: all where labels only went, else those
+        asked."""
         old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._remade), version=version)
         if self.todo.labels.added:
             old = old.filter(pc.is_in(old["paper_id"], value_set=self._asked))
@@ -120,13 +135,16 @@ class Commit:
         asked = pc.fill_null(self._again["hypotheses"].take(places), 0)
         columns = {name: old[name] for name in old.column_names}
         columns |= {
-            "predictions": count, "unknown": pc.equal(count, 0),
+            "predictions": count,
+            "unknown": pc.equal(count, 0),
             "taxonomy_id": pa.repeat(self.ids["taxonomy_id"], len(old)),
             "hypotheses": pc.cast(pc.add(old["hypotheses"], asked), pa.int32()),
-        }  # fmt: skip
+        }
         if len(self._asked):
             columns["scored_at"] = pc.coalesce(self._again["seen_at"].take(places), old["scored_at"])
-        return pa.table([columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema)
+        return pa.table(
+            [columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema
+        )
 
     def rejects(self, unread: pa.Table) -> None:
         """Papers that failed or were lost; and `unread`, what could not be read (schema `REJECTS`)."""
@@ -139,7 +157,9 @@ class Commit:
             self._note("rejects", self.store.overwrite("rejects", [rows], self.run_id))
             return
         old = self.store.read("rejects")
-        gone = old.filter(pc.or_(pc.is_null(old["content_hash"]), pc.is_in(old["paper_id"], value_set=self._remade)))
+        gone = old.filter(
+            pc.or_(pc.is_null(old["content_hash"]), pc.is_in(old["paper_id"], value_set=self._remade))
+        )
         shown = [name for name in form.schema.names if name != "seen_at"]
         if _sorted(rows.select(shown)) != _sorted(gone.select(shown)):
             self._note("rejects", self.store.upsert("rejects", rows, self.run_id, gone))
@@ -161,8 +181,15 @@ class Commit:
     def taxonomy(self) -> None:
         """The labels that have now been asked about."""
         last = self.todo.last
-        if last is None or self.todo.anew or last["taxonomy_id"] != self.ids["taxonomy_id"] or self.todo.labels.turned:
-            self._note("taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id))
+        if (
+            last is None
+            or self.todo.anew
+            or last["taxonomy_id"] != self.ids["taxonomy_id"]
+            or self.todo.labels.turned
+        ):
+            self._note(
+                "taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id)
+            )
 
     def marks(self) -> None:
         """What readers said of predictions, which leaderboards are ranked by."""
@@ -177,7 +204,9 @@ class Commit:
             return  # all are ranked
         bases = base_ids(pa.chunked_array([self._remade])).unique()
         ids = self.store.read("scored", ["paper_id"])["paper_id"]
-        others = pc.and_(pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._remade)))
+        others = pc.and_(
+            pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._remade))
+        )
         if pc.any(others).as_py():
             self._touch(self.store.read("predictions", TDM_COLUMNS, _of(ids.filter(others).combine_chunks())))
 
@@ -215,12 +244,16 @@ def _first_of(rows: pa.Table, columns: Iterable[str]) -> pa.Array:
 
 def _parts(tables: Iterable[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
     """The rows in tables of a bounded size; one at least."""
-    waiting, count, none = [schema.empty_table()], 0, True
+    waiting = [schema.empty_table()]
+    count = 0
+    none = True
     for table in tables:
         waiting.append(table)
         count += len(table)
         if count >= _ROWS:
             yield pa.concat_tables(waiting)
-            waiting, count, none = [schema.empty_table()], 0, False
+            waiting = [schema.empty_table()]
+            count = 0
+            none = False
     if count or none:
         yield pa.concat_tables(waiting)

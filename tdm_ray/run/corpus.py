@@ -27,15 +27,16 @@ _PLACES = pa.schema(
 
 @dataclass(frozen=True)
 class Corpus:
-    """The papers at hand: `papers` has a row each with paper_id, content_hash, and where it lies (piece, row)."""
+    """The papers at hand: `papers` has a row each with paper_id, content_hash, and where it lies (piece,
+    row)."""
 
     pieces: Sequence[Piece]
     papers: pa.Table
 
     @classmethod
     def of(cls, pieces: Sequence[Piece]) -> tuple[Corpus, pa.Table]:
-        """Read the two columns of a papers table's pieces. Of papers with one id the first counts; the others are the
-        second value, as rejects."""
+        """Read the two columns of a papers table's pieces. Of papers with one id the first counts; the others
+        are the second value, as rejects."""
         tables = [_PLACES.empty_table()]
         for path, here in groupby(enumerate(pieces), lambda numbered: numbered[1].paths[0]):
             with open_file(path) as file:
@@ -49,7 +50,9 @@ class Corpus:
             _check(pieces[0], papers["content_hash"][0].as_py())
         first = np.zeros(len(papers), bool)
         first[np.unique(np.asarray(papers["paper_id"].to_pandas(), object), return_index=True)[1]] = True
-        return cls(pieces, papers.filter(pa.array(first))), _duplicates(pieces, papers.filter(pa.array(~first)))
+        return cls(pieces, papers.filter(pa.array(first))), _duplicates(
+            pieces, papers.filter(pa.array(~first))
+        )
 
     @cached_property
     def keys(self) -> pa.ChunkedArray:
@@ -63,10 +66,14 @@ class Corpus:
     def of_rows(self, wanted: pa.ChunkedArray) -> list[Piece]:
         """The pieces of the papers where `wanted` is true, with only those rows."""
         chosen = self.papers.filter(wanted)
-        numbers, rows = chosen["piece"].to_numpy(), chosen["row"].to_numpy()
+        numbers = chosen["piece"].to_numpy()
+        rows = chosen["row"].to_numpy()
         parts = np.split(rows, np.flatnonzero(np.diff(numbers)) + 1) if len(rows) else []
         pieces = (self.pieces[number] for number in dict.fromkeys(numbers.tolist()))
-        return [replace(p, papers=len(part), rows=tuple(part.tolist())) for p, part in zip(pieces, parts, strict=True)]
+        return [
+            replace(p, papers=len(part), rows=tuple(part.tolist()))
+            for p, part in zip(pieces, parts, strict=True)
+        ]
 
 
 def _location(pieces: Sequence[Piece], row: dict[str, Any]) -> str:
@@ -77,11 +84,16 @@ def _location(pieces: Sequence[Piece], row: dict[str, Any]) -> str:
 def _duplicates(pieces: Sequence[Piece], papers: pa.Table) -> pa.Table:
     now = datetime.now(UTC)
     rows = [
-        {"paper_id": row["paper_id"], "source": pieces[row["piece"]].kind, "reason": "duplicate_id", "seen_at": now,
-         "location": _location(pieces, row),
-         "detail": "another paper of this table has the same paper_id, and was kept"}
+        {
+            "paper_id": row["paper_id"],
+            "source": pieces[row["piece"]].kind,
+            "reason": "duplicate_id",
+            "seen_at": now,
+            "location": _location(pieces, row),
+            "detail": "another paper of this table has the same paper_id, and was kept",
+        }
         for row in papers.to_pylist()
-    ]  # fmt: skip
+    ]
     return pa.Table.from_pylist(rows, schema=REJECTS)
 
 
@@ -89,6 +101,6 @@ def _check(piece: Piece, said: str | None) -> None:
     """The first paper's hash must be ours: by another one every paper would be new every night."""
     first = next(read_piece(replace(piece, papers=1, rows=(0,))))
     if first.paper is None or first.paper.content_hash != said:
-        raise InputError(f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`")
-
-
+        raise InputError(
+            f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`"
+        )

@@ -17,9 +17,9 @@ Reject = tuple[str, str]  # reason, detail
 def find_duplicates(batches: Iterable[pa.Table]) -> dict[str, Reject]:
     """Location -> why another paper of its id was kept and not it; `batches` have the columns `COLUMNS`.
 
-    Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print that is
-    only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be read.
-    """
+    Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print
+    that is only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be
+    read."""
     schema = pa.schema([READINGS.field(name) for name in COLUMNS])
     wanted = pc.field("reason").is_null() | (pc.field("reason") == "pdf_only")
     table = pa.concat_tables([schema.empty_table(), *(batch.filter(wanted) for batch in batches)])

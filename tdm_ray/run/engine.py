@@ -1,4 +1,5 @@
-"""Which engine runs the stages: Ray where a cluster is named or there is more than a few papers, else this process."""
+"""Which engine runs the stages: Ray where a cluster is named or there is more than a few papers, else this
+process."""
 
 from __future__ import annotations
 
@@ -58,7 +59,8 @@ def _size(path: str) -> int:
 
 
 def over_parts(do: Callable[[Sequence[str]], list[Any]], parts: Sequence[str]) -> list[Any]:
-    """`do` for each of some files: on the cluster that RAY_ADDRESS names, else by processes of this machine."""
+    """`do` for each of some files: on the cluster that RAY_ADDRESS names, else by processes of this
+    machine."""
     if not os.environ.get("RAY_ADDRESS"):
         return over_chunks(do, parts, what="parts ranked", size=1, least=2)
     from tdm_ray.run.cluster import over_cluster

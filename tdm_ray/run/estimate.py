@@ -1,8 +1,8 @@
 """How long a corpus will take, from a short run of the pipeline on the machine at hand.
 
-Two runs over a sample, one of them of a few papers, tell what a start costs and what a paper costs, all contention of
-the stages included. Each stage by itself tells what GPUs would need: core seconds for preparing, FLOPs for the model.
-"""
+Two runs over a sample, one of them of a few papers, tell what a start costs and what a paper costs, all
+contention of the stages included. Each stage by itself tells what GPUs would need: core seconds for
+preparing, FLOPs for the model."""
 
 from __future__ import annotations
 
@@ -32,17 +32,20 @@ from tdm_ray.run.log import Log
 from tdm_ray.run.run import new_run_id, score_corpus
 from tdm_ray.run.stages import Decide, Prepare
 
-_FEW, _A_PIECE = 8, 8  # papers of the short run; papers that are taken of a piece at least
+# papers of the short run; papers that are taken of a piece at least
+_FEW = 8
+_A_PIECE = 8
 # Dense bfloat16 (T4: float16) peaks in TFLOP/s, from NVIDIA's data sheets.
 GPU_TFLOPS = {"T4": 65, "L4": 121, "A10": 125, "A100": 312, "H100": 989, "H200": 989}
-# Of that peak in batches of a small encoder: assumed. `plan` on a machine with the GPU itself measures instead.
+# Of that peak in batches of a small encoder: assumed. `plan` on a machine with the GPU itself measures
+# instead.
 _GPU_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Pace:
-    """What was measured: seconds of a start and of a paper in the pipeline; of a paper, core seconds to read it, to
-    prepare it and to hand it to the model; FLOPs of the model; the words of a paper."""
+    """What was measured: seconds of a start and of a paper in the pipeline; of a paper, core seconds to read
+    it, to prepare it and to hand it to the model; FLOPs of the model; the words of a paper."""
 
     cores: int
     gpus: float
@@ -57,9 +60,12 @@ class Pace:
 
     def __str__(self) -> str:
         return (
-            f"measured on {self.cores} cores and {self.gpus:g} GPUs with {self.papers} papers of {self.words:,} words: "
-            f"a start takes {self.start_s:.0f} s, a paper {self.paper_s:.2f} s; reading {self.read_core_s:.3f} and "
-            f"preparing {self.prepare_core_s:.3f} core seconds, {self.model_flops / 1e9:.1f} GFLOP in the model"
+            f"measured on {self.cores} cores and {self.gpus:g} GPUs with "
+            f"{self.papers} papers of {self.words:,} words: "
+            f"a start takes {self.start_s:.0f} s, a paper {self.paper_s:.2f} "
+            f"s; reading {self.read_core_s:.3f} and "
+            f"preparing {self.prepare_core_s:.3f} core seconds, "
+            f"{self.model_flops / 1e9:.1f} GFLOP in the model"
         )
 
 
@@ -76,9 +82,14 @@ class Estimate:
 
     def __str__(self) -> str:
         hours, minutes = divmod(round(self.seconds / 60), 60)
-        spent = f"{self.core_hours:,.0f} core hours" + (f", {self.gpu_hours:,.0f} GPU hours" if self.gpu_hours else "")
+        spent = f"{self.core_hours:,.0f} core hours" + (
+            f", {self.gpu_hours:,.0f} GPU hours" if self.gpu_hours else ""
+        )
         said = "as measured here" if self.measured else "extrapolated from here"
-        return f"{self.papers:,} papers: {hours} h {minutes:02} min, {spent}; held up by {self.bottleneck}; {said}"
+        return (
+            f"{self.papers:,} papers: {hours} h {minutes:02} min, {spent}; "
+            f"held up by {self.bottleneck}; {said}"
+        )
 
     def cost(self, per_hour: float) -> float:
         """What it costs where all machines together cost `per_hour`."""
@@ -97,7 +108,8 @@ def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> 
     with tempfile.TemporaryDirectory() as folder:
         # The first run of a cluster is slower than all others.
         runs = [
-            _run(table.slice(0, n), config, os.path.join(folder, str(i))) for i, n in enumerate([1, _FEW, len(table)])
+            _run(table.slice(0, n), config, os.path.join(folder, str(i)))
+            for i, n in enumerate([1, _FEW, len(table)])
         ]
     paper_s = (runs[2] - runs[1]) / (len(table) - _FEW)
     if paper_s <= 0:
@@ -109,11 +121,12 @@ def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> 
 def estimate(
     pace: Pace, papers: int, *, cpus: int | None = None, gpus: int | None = None, gpu: str = "A100"
 ) -> Estimate:
-    """What `papers` papers take: here, or on `cpus` cores, or with `gpus` GPUs beside them (16 cores each by default).
+    """What `papers` papers take: here, or on `cpus` cores, or with `gpus` GPUs beside them (16 cores each by
+    default).
 
-    Other machines' cores are taken to be as fast as these. Where the pace was measured with GPUs, others are taken to
-    be like them; where it was not, they are of the kind `gpu` of `GPU_TFLOPS` and reach a fifth of its peak.
-    """
+    Other machines' cores are taken to be as fast as these. Where the pace was measured with GPUs, others are
+    taken to be like them; where it was not, they are of the kind `gpu` of `GPU_TFLOPS` and reach a fifth of
+    its peak."""
     if not gpus and not (pace.gpus and cpus):
         given = cpus or pace.cores
         seconds = pace.start_s + papers * (pace.paper_s * pace.cores + pace.read_core_s) / given
@@ -129,7 +142,9 @@ def estimate(
         by_gpus = (pace.model_flops / (GPU_TFLOPS[gpu] * 1e12 * _GPU_SHARE) + pace.host_core_s) / with_gpus
     seconds = pace.start_s + papers * max(by_cores, by_gpus)
     slower = "cores" if by_cores > by_gpus else "GPUs"
-    return Estimate(papers, seconds, seconds * given / 3600, seconds * with_gpus / 3600, slower, measured=False)
+    return Estimate(
+        papers, seconds, seconds * given / 3600, seconds * with_gpus / 3600, slower, measured=False
+    )
 
 
 def check_gpu(gpu: str) -> None:

@@ -1,10 +1,11 @@
-"""A paper that kills the process which works on it is given up after some attempts, and the papers beside it are kept.
+"""A paper that kills the process which works on it is given up after some attempts, and the papers beside it
+are kept.
 
-Ray starts a dead worker again and gives it the same block, for ever; a run that was killed is begun again by hand. So
-before a block is begun a note in a folder says so, and it is removed when the block is done. Where the note is still
-there, somebody died of this block: then its papers are taken one by one, each with a note of its own, and a paper that
-was being worked on in `MAX_ATTEMPTS` deaths becomes a reject `crashed`. Costs two file operations a block.
-"""
+Ray starts a dead worker again and gives it the same block, for ever; a run that was killed is begun again by
+hand. So before a block is begun a note in a folder says so, and it is removed when the block is done. Where
+the note is still there, somebody died of this block: then its papers are taken one by one, each with a note
+of its own, and a paper that was being worked on in `MAX_ATTEMPTS` deaths becomes a reject `crashed`. Costs
+two file operations a block."""
 
 from __future__ import annotations
 
@@ -100,9 +101,8 @@ def guarded_read(
 ) -> Iterator[pa.Table]:
     """The tables that `read` makes of an input split named `name`, under the same rule.
 
-    `read(skip, begin)` asks `skip(location)` before it reads an item, and calls `begin(location)` when it does; both
-    are None at the first attempt.
-    """
+    `read(skip, begin)` asks `skip(location)` before it reads an item, and calls `begin(location)` when it
+    does; both are None at the first attempt."""
     book = Notes(join(notes, "read"))
     key = note_of([name])
     died = book.begun(key)

@@ -2,8 +2,8 @@
 
     splits -> what is new or has changed -> staging (an engine; resumed after a kill) -> papers table
 
-What is staged is kept until the table is committed, also where a try is killed and files are added before the next one.
-"""
+What is staged is kept until the table is committed, also where a try is killed and files are added before the
+next one."""
 
 from __future__ import annotations
 
@@ -83,9 +83,9 @@ def ingest_corpus(
 ) -> IngestSummary:
     """Read every paper of `papers` into the table `out/papers`, and what cannot be read into `out/rejects`.
 
-    A folder grows: called again, only new and changed files are read, and their papers replace those of the same id.
-    Raises `InputError` where nothing can be read, `OutputError` where `out` was made with another selection.
-    """
+    A folder grows: called again, only new and changed files are read, and their papers replace those of the
+    same id. Raises `InputError` where nothing can be read, `OutputError` where `out` was made with another
+    selection."""
     started = time.monotonic()
     config = config or IngestConfig()
     splits = find_pieces([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
@@ -98,7 +98,11 @@ def ingest_corpus(
     staging = Staging(join(out, "_staging"), "ingest", READINGS)
     if not new:
         staging.clear()
-        return IngestSummary(**{**last, "already_done": True}) if last else IngestSummary(0, 0, already_done=True)
+        return (
+            IngestSummary(**{**last, "already_done": True})
+            if last
+            else IngestSummary(0, 0, already_done=True)
+        )
     write_json(join(out, RECORD), {"selection": str(config.selection), "summary": last})
     _forget_changed(staging, fresh)
     _stage(new, staging, _selection(out, config, tell), ray_config, engine, tell)
@@ -117,7 +121,9 @@ def _check(out: str, config: IngestConfig) -> dict[str, Any] | None:
         found = read_json(record)
         selection = found.get("selection") or found.get("identity", {}).get("selection")
         if selection != str(config.selection):
-            raise OutputError(f"{out}: holds another selection of papers ({selection}); choose another --out, or delete it")
+            raise OutputError(
+                f"{out}: holds another selection of papers ({selection}); choose another --out, or delete it"
+            )
         return _summary(found.get("summary"))
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty, and not an output of tdm-ray ingest; choose another --out")
@@ -133,7 +139,8 @@ def _summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _forget_changed(staging: Staging, states: Mapping[str, str]) -> None:
-    """Drop what is staged where one of its files has changed since; remember the states of what will be staged."""
+    """Drop what is staged where one of its files has changed since; remember the states of what will be
+    staged."""
     path = join(staging.root, "states.json")
     before: dict[str, str] = read_json(path) if exists(path) else {}
     if any(path in states and states[path] != state for path, state in before.items()):
@@ -161,7 +168,8 @@ def _stage(
 
 
 def _unread(splits: Sequence[Piece], done: pa.Array) -> list[Piece]:
-    """The splits that are not staged whole, of those whose number of items is known; without files that are."""
+    """The splits that are not staged whole, of those whose number of items is known; without files that
+    are."""
     if not len(done):
         return list(splits)
     paths = {path for split in splits for path in split.paths}

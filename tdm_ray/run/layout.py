@@ -17,7 +17,8 @@ _OTHERS = 2  # CPUs: to read, convert and write with
 
 @dataclass(frozen=True)
 class Layout:
-    """What runs where: `actors` with the model, each with `gpus` and `threads`; `preparers` on CPUs beside them."""
+    """What runs where: `actors` with the model, each with `gpus` and `threads`; `preparers` on CPUs beside
+    them."""
 
     actors: int
     gpus: float
@@ -28,7 +29,8 @@ class Layout:
     def __str__(self) -> str:
         where = f"{self.gpus:g} GPU each" if self.gpus else f"{self.threads} threads each"
         return (
-            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; blocks of {self.papers_a_block} papers"
+            f"{self.actors} model actor(s), {where}; {self.preparers} preparing; "
+            f"blocks of {self.papers_a_block} papers"
         )
 
     @property
@@ -40,26 +42,30 @@ class Layout:
 def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layout:
     """The layout for the cluster at hand and a corpus of `papers` (None: not known).
 
-    few: papers are asked about some labels only, so that the model hardly works, and the cores are the preparers'.
+    few: papers are asked about some labels only, so that the model hardly works, and the cores are the
+    preparers'.
 
-    Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with, for ever.
-    """
+    Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with,
+    for ever."""
     on_gpu = gpus() if config.gpus is None else config.gpus
     each = (1.0 if on_gpu else 0.0) if config.gpus is None else config.gpus
     if each:
         actors = config.actors or max(1, int((gpus() or each) / each))
-        threads, wanted = None, int(PREPARING * cores())
+        threads = None
+        wanted = int(PREPARING * cores())
     else:
         actors = config.actors or max(1, cores() // 4)
-        # Two threads that wait for each other on cores where others prepare are slower than one: with them 4,623
-        # papers took 158 s, with one (and a faster reader, 14 s of it) 126, on 2 cores of an AMD EPYC with AVX2.
+        # Two threads that wait for each other on cores where others prepare are slower than one: with them
+        # 4,623 papers took 158 s, with one (and a faster reader, 14 s of it) 126, on 2 cores of an AMD EPYC
+        # with AVX2.
         threads = config.threads or (1 if few else max(1, cores() // actors))
         # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
         wanted = cores() if few else min(3 * actors // 2, cores() // 2)
     preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
     if actors + preparers + _OTHERS > cpus():
         raise InputError(
-            f"{actors} model actors, {preparers} that prepare papers, and {_OTHERS} CPUs to read and write with, are "
+            f"{actors} model actors, {preparers} that prepare papers, and "
+            f"{_OTHERS} CPUs to read and write with, are "
             f"more than the cluster's {cpus()} CPUs; give --actors {max(1, cpus() - 1 - _OTHERS)} at most, "
             "or more CPUs"
         )

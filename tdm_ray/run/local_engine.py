@@ -1,4 +1,5 @@
-"""The stages in this process, one block after the other: for a few papers, tests, and machines without Ray."""
+"""The stages in this process, one block after the other: for a few papers, tests, and machines without
+Ray."""
 
 from __future__ import annotations
 
@@ -50,9 +51,7 @@ class LocalEngine:
                 write_table(stages(block), join(folder, f"{number:05d}.parquet"))
                 counter.add(len(block))
 
-    def _blocks(
-        self, splits: Sequence[Piece], notes: str, *, hashed: bool = False
-    ) -> Iterator[pa.Table]:
+    def _blocks(self, splits: Sequence[Piece], notes: str, *, hashed: bool = False) -> Iterator[pa.Table]:
         """The papers of the splits, so many at a time."""
         for table in read_splits(splits, notes, hashed=hashed):
             for start in range(0, len(table), self._papers_a_block):

@@ -11,7 +11,8 @@ import structlog
 
 @dataclass(frozen=True)
 class Log:
-    """Events on standard error or another `file`; as lines of JSON they have `run_id`, `timestamp` and `event`."""
+    """Events on standard error or another `file`; as lines of JSON they have `run_id`, `timestamp` and
+    `event`."""
 
     run_id: str
     json: bool = False
@@ -32,7 +33,9 @@ class Log:
     def _logger(self) -> Any:
         file = self.file or sys.stderr
         dress = (
-            structlog.processors.JSONRenderer() if self.json else structlog.dev.ConsoleRenderer(colors=file.isatty())
+            structlog.processors.JSONRenderer()
+            if self.json
+            else structlog.dev.ConsoleRenderer(colors=file.isatty())
         )
         stamp = structlog.processors.TimeStamper(fmt="iso" if self.json else "%H:%M:%S", utc=self.json)
         return structlog.wrap_logger(structlog.PrintLogger(file), processors=[stamp, dress])

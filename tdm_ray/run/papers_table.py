@@ -2,9 +2,8 @@
 
     papers/month=2203/part-*.parquet    rejects/part-*.parquet    files.parquet
 
-All files of a commit change places together: they are listed in a journal before the first one moves, and a commit
-that was cut short is finished when the folder is next opened (`storage.replace_files`).
-"""
+All files of a commit change places together: they are listed in a journal before the first one moves, and a
+commit that was cut short is finished when the folder is next opened (`storage.replace_files`)."""
 
 from __future__ import annotations
 
@@ -94,7 +93,8 @@ class PapersCommit:
             self.add_rejects(table.filter(pa.array(stays, pa.bool_())))
 
     def done(self, states: Mapping[str, str], items: Mapping[str, int]) -> None:
-        """Write the rest and the ledger of files (their `states`, and how many `items` each has); put all in place."""
+        """Write the rest and the ledger of files (their `states`, and how many `items` each has); put all in
+        place."""
         for month in list(self._waiting):
             self._flush(month)
         for month in list(self._writers):
@@ -114,7 +114,9 @@ class PapersCommit:
         new = pa.Table.from_pylist(rows, schema=FILES)
         path = join(self._folder, "files.parquet")
         before = read_table(path, FILES) if exists(path) else FILES.empty_table()
-        return pa.concat_tables([before.filter(pc.invert(pc.is_in(before["path"], new["path"].combine_chunks()))), new])
+        return pa.concat_tables(
+            [before.filter(pc.invert(pc.is_in(before["path"], new["path"].combine_chunks()))), new]
+        )
 
     def _add(self, month: str, papers: pa.Table) -> None:
         waiting = self._waiting.setdefault(month, [])
@@ -153,7 +155,8 @@ class PapersCommit:
 
 
 def is_of(location: str, files: Container[str]) -> bool:
-    """Whether a location (a file, or `file#item`) lies in one of these files; paths may hold a `#` themselves."""
+    """Whether a location (a file, or `file#item`) lies in one of these files; paths may hold a `#`
+    themselves."""
     return file_of(location, files) is not None
 
 

@@ -1,4 +1,5 @@
-"""The precision of a run: as asked for, else as in the store's last run, else the faster one where the model runs."""
+"""The precision of a run: as asked for, else as in the store's last run, else the faster one where the model
+runs."""
 
 from __future__ import annotations
 
@@ -12,8 +13,8 @@ from tdm_ray.config import AUTO
 def choose_precision(resources: Resources, last_model_id: str | None) -> tuple[str, str]:
     """The precision, and why it was chosen; no reason where there was nothing to choose.
 
-    A store keeps the precision of its last run: otherwise a night on another machine would score all papers anew.
-    """
+    A store keeps the precision of its last run: otherwise a night on another machine would score all papers
+    anew."""
     wanted = resources.config.precision
     if wanted != AUTO:
         return wanted, ""
@@ -26,5 +27,3 @@ def choose_precision(resources: Resources, last_model_id: str | None) -> tuple[s
     connect()
     chosen, reason = on_a_worker(fastest_precision, gpu=gpus() > 0)
     return chosen, f"on the cluster: {reason}"
-
-

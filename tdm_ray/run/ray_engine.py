@@ -1,10 +1,11 @@
-"""The stages on Ray Data, on one screen: papers stream from read tasks through CPU stages into the model's actors.
+"""The stages on Ray Data, on one screen: papers stream from read tasks through CPU stages into the model's
+actors.
 
     splits -> readings -> select -> converted (CPU tasks) -> staging
     splits -> readings -> Prepare (CPU actors) -> Decide (model actors) -> staging
 
-A row is a paper, a block the unit of work, of retry and of what a kill loses; a block's file is whole or of no account.
-"""
+A row is a paper, a block the unit of work, of retry and of what a kill loses; a block's file is whole or of
+no account."""
 
 from __future__ import annotations
 
@@ -77,7 +78,9 @@ def scored(readings: Dataset, work: ScoreWork, plan: Layout) -> Dataset:
     """The chain: readings in, one outcome a paper out."""
     prepare = partial(Prepare, work.config, work.fingerprints, work.only)
     decide = partial(Decide, work.config, work.fingerprints, plan.threads)
-    prepared = _actors(readings, prepare, "prepare", PREPARED, work, plan, ActorPoolStrategy(size=plan.preparers))
+    prepared = _actors(
+        readings, prepare, "prepare", PREPARED, work, plan, ActorPoolStrategy(size=plan.preparers)
+    )
     return _actors(prepared, decide, "decide", OUTCOMES, work, plan, plan.pool, gpus=plan.gpus)
 
 

@@ -13,7 +13,9 @@ class Counted:
     def __init__(self, stage: str) -> None:
         self._tags = {"stage": stage}
         self._papers = Counter("tdm_ray_papers", "Papers that went through.", ("stage",))
-        self._pairs = Counter("tdm_ray_pairs", "Pairs of paper and label that the model was asked about.", ("stage",))
+        self._pairs = Counter(
+            "tdm_ray_pairs", "Pairs of paper and label that the model was asked about.", ("stage",)
+        )
         self._rejects = Counter("tdm_ray_rejects", "Papers rejected, by reason.", ("stage", "reason"))
 
     def __call__(self, rows: pa.Table) -> None:

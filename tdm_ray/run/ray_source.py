@@ -20,8 +20,9 @@ _PAPERS_A_TASK = 64
 
 
 class Readings(Datasource):
-    """The readings of input splits. Our own source rather than `read_parquet`: one for every format, a task a row
-    group (Ray's reader makes one block of a small file), and no footer-reading actors (4 s a read on 2 cores).
+    """The readings of input splits. Our own source rather than `read_parquet`: one for every format, a task a
+    row group (Ray's reader makes one block of a small file), and no footer-reading actors (4 s a read on 2
+    cores).
 
     Small splits of papers tables are read together: nights leave files of a few papers, a task costs 0.1 s.
     notes, hashed: see `local_engine.read_splits`.
@@ -47,7 +48,8 @@ class Readings(Datasource):
 
 
 def _together(splits: Sequence[Piece]) -> Iterator[list[Piece]]:
-    """The splits in order: those of papers tables some at a time, `_PAPERS_A_TASK` at most, others one by one."""
+    """The splits in order: those of papers tables some at a time, `_PAPERS_A_TASK` at most, others one by
+    one."""
     waiting: list[Piece] = []
     for split in splits:
         small = split.kind == "papers_table" and split.papers is not None

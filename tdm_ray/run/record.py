@@ -14,9 +14,11 @@ from tdm_ray.run.todo import Todo
 from tdm_ray.store.tables import Store
 
 
-def counts(store: Store, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int]) -> dict[str, Any]:
-    """The columns of `runs` that count. Raises `TdmRayError` where papers in are not scored + rejected: then nothing
-    of the night is published."""
+def counts(
+    store: Store, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int]
+) -> dict[str, Any]:
+    """The columns of `runs` that count. Raises `TdmRayError` where papers in are not scored + rejected: then
+    nothing of the night is published."""
     keys = todo.corpus.keys.combine_chunks()
     scored = store.read("scored", PAPER_COLUMNS, version=versions["scored"])
     rejects = store.read("rejects", [*PAPER_COLUMNS, "reason"], version=versions["rejects"])
@@ -26,22 +28,31 @@ def counts(store: Store, todo: Todo, unread: pa.Table, news: News, versions: dic
     known = pc.sum(pc.is_in(keys, value_set=paper_keys(scored).combine_chunks())).as_py() or 0
     papers = len(keys) + len(unread)
     if papers != known + sum(reasons.values()):
-        raise TdmRayError(f"papers in {papers:,} are not scored {known:,} + rejected {reasons}; nothing was published")
+        raise TdmRayError(
+            f"papers in {papers:,} are not scored {known:,} + rejected {reasons}; nothing was published"
+        )
     return {
-        "papers": papers, "scored": known, "rejected": reasons, **_new(store, todo),
+        "papers": papers,
+        "scored": known,
+        "rejected": reasons,
+        **_new(store, todo),
         "asked_again": pc.sum(todo.again).as_py() or 0,
         "predictions": store.scan("predictions", versions["predictions"]).count_rows(),
-        "new_entries": news.entries, "new_best": news.best_count,
-    }  # fmt: skip
+        "new_entries": news.entries,
+        "new_best": news.best_count,
+    }
 
 
 def _new(store: Store, todo: Todo) -> dict[str, int]:
     """Papers that the last run did not have, and those whose text was another then."""
-    last, wanted = todo.last, todo.corpus.papers.filter(todo.whole)
+    last = todo.last
+    wanted = todo.corpus.papers.filter(todo.whole)
     if last is None:
         return {"new_papers": len(wanted), "changed_papers": 0}
     versions = last["versions"]
-    before = pa.concat_tables(store.read(name, PAPER_COLUMNS, version=versions[name]) for name in ("scored", "rejects"))
+    before = pa.concat_tables(
+        store.read(name, PAPER_COLUMNS, version=versions[name]) for name in ("scored", "rejects")
+    )
     there = pc.is_in(wanted["paper_id"], value_set=before["paper_id"].combine_chunks())
     same = pc.is_in(paper_keys(wanted), value_set=paper_keys(before).combine_chunks())
     changed = pc.sum(pc.and_(there, pc.invert(same))).as_py() or 0

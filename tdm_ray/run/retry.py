@@ -56,8 +56,8 @@ class Stager:
     def stage(self, kind: str) -> pa.ChunkedArray:
         """Returns which papers of the corpus no outcome came of, though all was gone through.
 
-        In as many attempts as it takes while each gets further. Raises `TdmRayError` where nothing came at all.
-        """
+        In as many attempts as it takes while each gets further. Raises `TdmRayError` where nothing came at
+        all."""
         attempts = 0
         left = -1
         while True:
@@ -86,9 +86,13 @@ class Stager:
         splits = self.todo.corpus.of_rows(missing)
         engine, reason = choose_engine(self.engine, splits, self.ray_config)
         self.log(
-            "scoring", papers=pc.sum(missing).as_py(), kind=kind.partition("-")[0], attempt=attempt,
-            engine=engine.name, reason=reason,
-        )  # fmt: skip
+            "scoring",
+            papers=pc.sum(missing).as_py(),
+            kind=kind.partition("-")[0],
+            attempt=attempt,
+            engine=engine.name,
+            reason=reason,
+        )
         only = self.todo.kinds[kind][1]
         work = ScoreWork(splits, self.staging, kind, self.resources.config, self.resources.fingerprints, only)
         engine.score(work, self.log.line)

@@ -3,10 +3,9 @@
     check -> lease -> corpus (what is new is read) -> todo -> staging (an engine; resumed after a kill)
           -> commit (table by table) -> record
 
-What is staged is kept until all tables are committed. A run that is killed anywhere is begun again: what it had
-committed is taken back, what it had staged is not made again, and it ends with the same tables. Readers see it when
-its record is there (`Store.snapshot`).
-"""
+What is staged is kept until all tables are committed. A run that is killed anywhere is begun again: what it
+had committed is taken back, what it had staged is not made again, and it ends with the same tables. Readers
+see it when its record is there (`Store.snapshot`)."""
 
 from __future__ import annotations
 
@@ -60,14 +59,14 @@ def score_corpus(
     """Score every paper of `papers` (files, folders, globs) against a taxonomy, into the store `out`.
 
     Run twice, pay once: a finished run is only reported, an interrupted one goes on. Raises `InputError`,
-    `TaxonomyError`, `CheckpointError` before any work starts, `OutputError` where `out` holds another run's results:
-    `run_night` adds to a store.
-    """
+    `TaxonomyError`, `CheckpointError` before any work starts, `OutputError` where `out` holds another run's
+    results: `run_night` adds to a store."""
     run = _Run.of(papers, out, config, ray_config, engine, log)
     last = run.store.last()
     if last and (other := run.difference(last)):
         raise OutputError(
-            f"{out}: holds a run with another {' and another '.join(other)}; `tdm-ray nightly PAPERS --store {out}` "
+            f"{out}: holds a run with another {' and another '.join(other)}; "
+            f"`tdm-ray nightly PAPERS --store {out}` "
             "brings it up to date, or choose another --out"
         )
     return RunSummary(last, already_done=True) if last and not run.marks_changed(last) else run.under_lease()
@@ -84,10 +83,9 @@ def run_night(
 ) -> RunSummary:
     """Bring the tables of `store` up to date with `papers`: files, folders, globs, or an ingested folder.
 
-    Other inputs than a papers table are read into `store/corpus` first. Called twice it does nothing the second time
-    and loads no model. Raises `BusyError` where another run is at work, `OutputError` where `store` holds other files,
-    and for bad arguments what `score_corpus` raises.
-    """
+    Other inputs than a papers table are read into `store/corpus` first. Called twice it does nothing the
+    second time and loads no model. Raises `BusyError` where another run is at work, `OutputError` where
+    `store` holds other files, and for bad arguments what `score_corpus` raises."""
     return _Run.of(papers, store, config, ray_config, engine, log).under_lease()
 
 
@@ -127,7 +125,9 @@ class _Run:
         precision, reason = choose_precision(resources, last["model_id"] if last else None)
         if reason:
             log("precision", chosen=precision, reason=reason)
-        return cls(store, splits, paths, resources.with_precision(precision), ray_config or RayConfig(), engine, log)
+        return cls(
+            store, splits, paths, resources.with_precision(precision), ray_config or RayConfig(), engine, log
+        )
 
     def difference(self, last: dict[str, Any]) -> list[str]:
         """Which parts of the last run's identity differ from this one's, in words."""
@@ -162,7 +162,12 @@ class _Run:
     def run(self, held: Lease) -> RunSummary:
         """The road itself."""
         taxonomy = self.resources.taxonomy
-        self.log("started", model_id=self.resources.model_id, labels=len(taxonomy), taxonomy_id=taxonomy.taxonomy_id)
+        self.log(
+            "started",
+            model_id=self.resources.model_id,
+            labels=len(taxonomy),
+            taxonomy_id=taxonomy.taxonomy_id,
+        )
         if back := self.store.roll_back():
             self.log("rolled back", tables=", ".join(back))
         marks = self.marks(taxonomy)
@@ -180,13 +185,16 @@ class _Run:
         return summary
 
     def marks(self, taxonomy: Taxonomy) -> pa.Table:
-        """What readers say of predictions; read first, so that a mistake in it is told before hours of work."""
+        """What readers say of predictions; read first, so that a mistake in it is told before hours of
+        work."""
         marks = read_marks(self.store.root)
         for line in differing(find_marks(self.store.root)):
             self.log("marks differ", detail=line)
         tdms = {str(TDM(row["task"], row["dataset"], row["metric"])) for row in marks.to_pylist()}
         if unknown := sorted(tdms - {str(label.tdm) for label in taxonomy.labels}):
-            self.log("marks without effect", labels_not_in_the_taxonomy=", ".join(unknown[:5]), count=len(unknown))
+            self.log(
+                "marks without effect", labels_not_in_the_taxonomy=", ".join(unknown[:5]), count=len(unknown)
+            )
         return marks
 
     def corpus(self) -> tuple[Corpus, pa.Table]:
@@ -275,7 +283,8 @@ class _Run:
         return {"run_id": self.log.run_id, "started_at": self.started, "seconds": seconds, "outcome": outcome}
 
     def _other_rejects(self, unread: pa.Table) -> bool:
-        """Whether other files or rows cannot be read than when the last run was made, or for another reason."""
+        """Whether other files or rows cannot be read than when the last run was made, or for another
+        reason."""
         shown = ["location", "reason"]
         before = self.store.read("rejects", shown, pc.is_null(pc.field("content_hash")))
         one, other = ({tuple(row.values()) for row in t.select(shown).to_pylist()} for t in (before, unread))
@@ -289,7 +298,9 @@ def _check_folder(root: str) -> None:
     known = ("marks.csv", "marks.json")
     files = [path for path in list_files(root) if "/reviews/" not in path and not path.endswith(known)]
     if files:
-        raise OutputError(f"{root}: not empty, and not a store of tdm-ray ({files[0]}); choose another folder")
+        raise OutputError(
+            f"{root}: not empty, and not a store of tdm-ray ({files[0]}); choose another folder"
+        )
 
 
 def _lost(todo: Todo, lost: pa.ChunkedArray) -> pa.Table:
@@ -317,6 +328,7 @@ def new_run_id() -> str:
 
 
 def set_client_retries() -> None:
-    """Let clients of object storage try again for a minute or so; to be called before the first of them is made."""
+    """Let clients of object storage try again for a minute or so; to be called before the first of them is
+    made."""
     os.environ.setdefault("AWS_RETRY_MODE", "standard")
     os.environ.setdefault("AWS_MAX_ATTEMPTS", "10")

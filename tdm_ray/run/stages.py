@@ -104,10 +104,11 @@ class Decide:
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
     def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
-        """Of all papers at once; where that fails, one by one, so that only the paper that breaks it is lost."""
+        """Of all papers at once; where that fails, one by one, so that only the paper that breaks it is
+        lost."""
         try:
             return list(self.decider.log_odds(papers))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             if len(papers) == 1:
                 return [error]
         return [answer for paper in papers for answer in self._log_odds([paper])]
@@ -123,7 +124,7 @@ class Decide:
                 raise answer
             decisions = self.decider(asked, answer, row["extractions"])
             return {**outcome, "hypotheses": len(answer), "decisions": decisions}
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**outcome, **_failure(error)}
 
 

@@ -64,13 +64,17 @@ class RunSummary:
             f"- {self._count()}",
             f"- this run {run['new_papers']:,} new, {run['changed_papers']:,} changed, "
             f"{run['asked_again']:,} asked again",
-            f"- predictions {run['predictions']:,}; new entries {run['new_entries']:,}; new best {run['new_best']:,}",
+            (
+                f"- predictions {run['predictions']:,}; new entries {run['new_entries']:,}; "
+                f"new best {run['new_best']:,}"
+            ),
             f"- {run['seconds']:.0f} s; model {run['model_id']}, taxonomy {run['taxonomy_id']}",
         ]
         if len(self.best):
             lines += ["", f"New best, {len(self.best)} of {run['new_best']:,}:", ""]
             lines += [
-                f"- {row['task']}, {row['dataset']}, {row['metric']}: {row['score_text']} by {row['paper_id']}"
+                f"- {row['task']}, {row['dataset']}, {row['metric']}: "
+                f"{row['score_text']} by {row['paper_id']}"
                 f" {row['title']}"
                 for row in self.best.to_pylist()
             ]
@@ -96,7 +100,10 @@ def as_table(runs: Sequence[Mapping[str, Any]]) -> Group:
     for name in ("papers", "new", "changed", "rejects", "entries", "s"):
         table.add_column(name, justify="right", overflow="fold")
     for run in runs:
-        numbers = (*(run[n] for n in ("papers", "new_papers", "changed_papers")), sum(run["rejected"].values()))
+        numbers = (
+            *(run[n] for n in ("papers", "new_papers", "changed_papers")),
+            sum(run["rejected"].values()),
+        )
         told = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
         table.add_row(run["run_id"], run["outcome"], *told)
     errors = [Text(f"{run['run_id']}: {run['error']}", "red") for run in runs if run["error"]]

@@ -1,4 +1,5 @@
-"""What a night has to do: which papers of the corpus the store does not know under this model and taxonomy."""
+"""What a night has to do: which papers of the corpus the store does not know under this model and
+taxonomy."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ from tdm_ray.storage import digest
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
 
-# Reasons that may be the worker's and not the paper's (memory, a lost node) are tried again, in so many nights.
+# Reasons that may be the worker's and not the paper's (memory, a lost node) are tried again, in so many
+# nights.
 PASSING = ("failed", "crashed", "unreadable")
 MOST_NIGHTS = 3
 
@@ -40,7 +42,9 @@ class Labels:
         respelt = {tdm for tdm in both if old[tdm].aliases != new[tdm].aliases}
         turned = {tdm for tdm in both if old[tdm].direction != new[tdm].direction}
         return cls(
-            frozenset((new.keys() - old.keys()) | respelt), frozenset(old.keys() - new.keys()), frozenset(turned)
+            frozenset((new.keys() - old.keys()) | respelt),
+            frozenset(old.keys() - new.keys()),
+            frozenset(turned),
         )
 
 
@@ -84,17 +88,26 @@ class Todo:
 
 def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Table) -> Todo:
     """Compare the corpus with what the store holds; reads two columns of each."""
-    taxonomy, last = resources.taxonomy, store.last()
+    taxonomy = resources.taxonomy
+    last = store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
     marked = frozenset(changed_labels(_marks(store, last), marks))
     if last is None or last["model_id"] != resources.model_id:
-        return Todo(corpus, last, resources.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked)
-    labels = Labels.between(Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy)
-    same = last["taxonomy_id"] == taxonomy.taxonomy_id  # else rejects are tried again: other labels, another outcome
+        return Todo(
+            corpus, last, resources.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked
+        )
+    labels = Labels.between(
+        Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy
+    )
+    same = (
+        last["taxonomy_id"] == taxonomy.taxonomy_id
+    )  # else rejects are tried again: other labels, another outcome
     seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
     known = pc.is_in(corpus.keys, value_set=paper_keys(seen).combine_chunks())
     again = known if labels.added else no
-    return Todo(corpus, last, resources.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked)
+    return Todo(
+        corpus, last, resources.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked
+    )
 
 
 def _marks(store: Store, last: dict[str, Any] | None) -> pa.Table:
@@ -112,8 +125,12 @@ def _scored(store: Store, last: dict[str, Any]) -> pa.Table:
 def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
     """What was rejected, but for what may go better another night."""
     table = store.read("rejects", version=last["versions"]["rejects"])
-    passing = pc.and_(pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], MOST_NIGHTS))
-    same = pc.and_(pc.equal(table["model_id"], last["model_id"]), pc.equal(table["taxonomy_id"], last["taxonomy_id"]))
+    passing = pc.and_(
+        pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], MOST_NIGHTS)
+    )
+    same = pc.and_(
+        pc.equal(table["model_id"], last["model_id"]), pc.equal(table["taxonomy_id"], last["taxonomy_id"])
+    )
     return table.filter(pc.and_(same, pc.invert(passing))).select(PAPER_COLUMNS)
 
 

@@ -1,8 +1,7 @@
 """A lease on a store: one run at a time, and that of a dead one ends by itself.
 
-It is a Delta Lake table of one row, always written anew. Of two that write after reading the same version one fails
-(optimistic concurrency, without the retries delta-rs makes otherwise): that is the whole protocol.
-"""
+It is a Delta Lake table of one row, always written anew. Of two that write after reading the same version one
+fails (optimistic concurrency, without the retries delta-rs makes otherwise): that is the whole protocol."""
 
 from __future__ import annotations
 
@@ -32,9 +31,13 @@ class Lease:
     """The lease that a run holds; `check` before anything is written that another run could write too."""
 
     def __init__(self, root: str, run_id: str, lasts_s: float) -> None:
-        self._place, self._options, self._run_id, self._lasts = join(root, "lease"), options(root), run_id, lasts_s
+        self._place = join(root, "lease")
+        self._options = options(root)
+        self._run_id = run_id
+        self._lasts = lasts_s
         self._holder = f"{_machine()}:{os.getpid()}"
-        self._lock, self._until = threading.Lock(), datetime.min.replace(tzinfo=UTC)
+        self._lock = threading.Lock()
+        self._until = datetime.min.replace(tzinfo=UTC)
 
     def take(self) -> None:
         """Take it. Raises `BusyError` where another run holds it."""
@@ -51,7 +54,9 @@ class Lease:
             table = self._table()
             held = _row(table) if table else {"run_id": None}
             if held["run_id"] != self._run_id:
-                raise BusyError(f"{self._place}: lost to run {held['run_id']}, since it was not renewed in time")
+                raise BusyError(
+                    f"{self._place}: lost to run {held['run_id']}, since it was not renewed in time"
+                )
             self._write(table)
 
     def give_back(self) -> None:
@@ -65,7 +70,8 @@ class Lease:
                 table.vacuum(retention_hours=1, enforce_retention_duration=False, dry_run=False)
 
     def keep(self, stop: threading.Event) -> None:
-        """Renew it until `stop`, three times in the time that it lasts; a store that is away for a while is borne."""
+        """Renew it until `stop`, three times in the time that it lasts; a store that is away for a while is
+        borne."""
         while not stop.wait(self._lasts / 3):
             with suppress(BusyError, DeltaError, OSError):
                 self.check()
@@ -78,18 +84,24 @@ class Lease:
 
     def _write(self, seen: DeltaTable | None) -> None:
         until = datetime.now(UTC) + timedelta(seconds=self._lasts)
-        row = pa.Table.from_pylist([{"run_id": self._run_id, "holder": self._holder, "until": until}], schema=_LEASE)
+        row = pa.Table.from_pylist(
+            [{"run_id": self._run_id, "holder": self._holder, "until": until}], schema=_LEASE
+        )
         once = CommitProperties(max_commit_retries=0)
         try:
             if seen is None:
-                write_deltalake(self._place, row, mode="error", storage_options=self._options, commit_properties=once)
+                write_deltalake(
+                    self._place, row, mode="error", storage_options=self._options, commit_properties=once
+                )
             else:
                 write_deltalake(seen, row, mode="overwrite", commit_properties=once)
         except DeltaError as error:
             if not isinstance(error, CommitFailedError) and "already exists" not in str(error):
                 raise
             now = self._table()
-            if now is None or _row(now)["run_id"] != self._run_id:  # else the answer to our own commit was lost
+            if (
+                now is None or _row(now)["run_id"] != self._run_id
+            ):  # else the answer to our own commit was lost
                 raise BusyError(f"{self._place}: another run took it at the same moment") from None
 
 
@@ -115,11 +127,14 @@ def _row(table: DeltaTable) -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """This machine since it was started, and on it the space that process ids are of: containers have their own."""
+    """This machine since it was started, and on it the space that process ids are of: containers have their
+    own."""
     if not os.path.exists(_BOOT):
         return socket.gethostname()
     with open(_BOOT) as file:
-        return f"{socket.gethostname()}/{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}".replace(":", "")
+        return f"{socket.gethostname()}/{file.read().strip()}/{os.readlink('/proc/self/ns/pid')}".replace(
+            ":", ""
+        )
 
 
 def _dead(holder: str) -> bool:

@@ -11,7 +11,9 @@ import pyarrow.compute as pc
 from tdm_ray.arxiv_ids import months
 from tdm_ray.records import INSTANT, LEADERBOARDS, MARKS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_COLUMNS
 
-_MONTH = pa.field("month", pa.string())  # YYMM of an arXiv id, else `other`; partitions, so that a night rewrites few
+_MONTH = pa.field(
+    "month", pa.string()
+)  # YYMM of an arXiv id, else `other`; partitions, so that a night rewrites few
 COUNTS = pa.map_(pa.string(), pa.int64())
 
 RUNS = pa.schema(

@@ -3,9 +3,8 @@
     FOLDER/GENERATION/KIND/ATTEMPT/*.parquet     the rows
     FOLDER/GENERATION/notes                      what processes are at work on (see `run.guard`)
 
-A killed run leaves its files; the next one asks what is in them and makes the rest. A row may be staged more than once
-(a worker outlives its killed driver for a moment): readers of a staging take the first.
-"""
+A killed run leaves its files; the next one asks what is in them and makes the rest. A row may be staged more
+than once (a worker outlives its killed driver for a moment): readers of a staging take the first."""
 
 from __future__ import annotations
 
@@ -84,7 +83,8 @@ class Staging:
     def outcomes(
         self, kind: str, wanted: pa.ChunkedArray, columns: Sequence[str] = OUTCOMES.names
     ) -> Iterator[pa.Table]:
-        """The outcomes of the papers of these `paper_keys`, each once; with paper_id and content_hash in any case.
+        """The outcomes of the papers of these `paper_keys`, each once; with paper_id and content_hash in any
+        case.
 
         The wanted keys are hashed once (3 million: a second), not for each of 47,000 files.
         """

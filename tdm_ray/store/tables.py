@@ -1,10 +1,10 @@
 """A store: tables of Delta Lake (through delta-rs) in one folder, and snapshots that fit together.
 
-Each commit of a table is atomic, on a disk and on S3 (by conditional put), and makes a version that stays readable.
-A run writes several tables (and more than a million new rows in several commits); when all are there it adds a row to
-`runs` with the version of each. `snapshot` reads those versions, so a reader sees all of a run or nothing of it. Any
-other reader of Delta Lake (DuckDB, pandas, Spark) may open a table's folder directly.
-"""
+Each commit of a table is atomic, on a disk and on S3 (by conditional put), and makes a version that stays
+readable. A run writes several tables (and more than a million new rows in several commits); when all are
+there it adds a row to `runs` with the version of each. `snapshot` reads those versions, so a reader sees all
+of a run or nothing of it. Any other reader of Delta Lake (DuckDB, pandas, Spark) may open a table's folder
+directly."""
 
 from __future__ import annotations
 
@@ -59,7 +59,11 @@ class Store:
         return table.to_pyarrow_dataset() if table else pads.dataset(FORMS[name].schema.empty_table())
 
     def read(
-        self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None, version: int | None = None
+        self,
+        name: str,
+        columns: list[str] | None = None,
+        rows: pc.Expression | None = None,
+        version: int | None = None,
     ) -> pa.Table:
         """The table, or some columns and rows of it, in memory."""
         return self.scan(name, version).to_table(columns=columns, filter=rows)
@@ -67,12 +71,13 @@ class Store:
     def overwrite(self, name: str, tables: Iterable[pa.Table], run_id: str) -> int:
         """Put these rows in place of all there are, one commit; returns its version.
 
-        They are spooled to the disk of this machine first: delta-rs asks for rows inside its runtime, from where its
-        other tables cannot be read.
-        """
+        They are spooled to the disk of this machine first: delta-rs asks for rows inside its runtime, from
+        where its other tables cannot be read."""
         form = FORMS[name]
         with tempfile.TemporaryFile() as file:
-            with pa.ipc.new_stream(file, form.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as spool:
+            with pa.ipc.new_stream(
+                file, form.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
+            ) as spool:
                 for table in tables:
                     spool.write_table(table.select(form.schema.names))
             file.seek(0)
@@ -92,7 +97,8 @@ class Store:
         return self._made(name)
 
     def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> int | None:
-        """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one commit.
+        """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one
+        commit.
 
         Returns its version; nothing to do makes none. `rows` must hold each key once.
         """
@@ -103,7 +109,8 @@ class Store:
             return table.version() if table else None
         if table is None:
             return self.overwrite(name, [rows], run_id)
-        same, put = " AND ".join(f"t.{k} = s.{k}" for k in form.key), {n: f"s.{n}" for n in form.schema.names}
+        same = " AND ".join(f"t.{k} = s.{k}" for k in form.key)
+        put = {n: f"s.{n}" for n in form.schema.names}
         commit = CommitProperties(custom_metadata={"run_id": run_id})
         merge = table.merge(
             source, same, source_alias="s", target_alias="t", merge_schema=True, commit_properties=commit
@@ -113,15 +120,17 @@ class Store:
         return table.version()
 
     def compact(self, name: str) -> int | None:
-        """Put small files together where nights have left many, and remove those that no version of the last week
-        needs; returns the version."""
+        """Put small files together where nights have left many, and remove those that no version of the last
+        week needs; returns the version."""
         table = self.open(name)
         if table is None:
             return None
         counts = Counter(path.rpartition("/")[0] for path in table.file_uris())
         if most := [place for place, count in counts.items() if count > _FILES_A_PARTITION]:
             months = [place.rpartition("month=")[2] for place in most]
-            table.optimize.compact(partition_filters=[("month", "in", months)] if FORMS[name].partition else None)
+            table.optimize.compact(
+                partition_filters=[("month", "in", months)] if FORMS[name].partition else None
+            )
         table.vacuum(dry_run=False)
         return table.version()
 
@@ -132,7 +141,9 @@ class Store:
         """
         table = self.open("runs")
         number = 1 + max((run["number"] for run in self.runs()), default=0)
-        listed = {name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()}
+        listed = {
+            name: list(value.items()) if isinstance(value, dict) else value for name, value in row.items()
+        }
         write_deltalake(
             table or join(self.root, "runs"),
             pa.Table.from_pylist([{**listed, "number": number}], schema=RUNS),
@@ -145,9 +156,8 @@ class Store:
     def roll_back(self) -> list[str]:
         """Take back what a run has committed that did not come to its end; returns the tables.
 
-        Where no run has come to its end yet nobody has read them: then they are removed, so that the files of a store
-        of one run hold each row once.
-        """
+        Where no run has come to its end yet nobody has read them: then they are removed, so that the files of
+        a store of one run hold each row once."""
         last = self.last()
         back = []
         for name in TABLES:
@@ -186,7 +196,8 @@ class Store:
         return next((run for run in self.runs() if run["versions"]), None)
 
     def snapshot(self, run_id: str | None = None) -> Snapshot:
-        """What the newest whole run left, or the run of this id. Raises `InputError` where there is no such run."""
+        """What the newest whole run left, or the run of this id. Raises `InputError` where there is no such
+        run."""
         runs = [run for run in self.runs() if run["versions"] and run_id in (None, run["run_id"])]
         if not runs:
             cure = f"`tdm-ray score PAPERS --out {self.root}` makes one"
@@ -210,7 +221,9 @@ class Snapshot:
             return pads.dataset(FORMS[name].schema.empty_table())
         return self.store.scan(name, self.versions[name])
 
-    def read(self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None) -> pa.Table:
+    def read(
+        self, name: str, columns: list[str] | None = None, rows: pc.Expression | None = None
+    ) -> pa.Table:
         """The table, or some columns and rows of it, in memory."""
         return self.scan(name).to_table(columns=columns, filter=rows)
 
@@ -229,9 +242,12 @@ def options(root: str) -> dict[str, str] | None:
 
 
 def _marked(rows: pa.Table, gone: pa.Table | None, key: Sequence[str]) -> pa.Table:
-    """The rows, and after them the keys to take out that they do not hold, told apart by the column `_gone`."""
+    """The rows, and after them the keys to take out that they do not hold, told apart by the column
+    `_gone`."""
     marked = rows.append_column(_GONE, pa.repeat(False, len(rows)))
     if gone is None or not len(gone):
         return marked
     out = gone.select(list(key)).join(rows.select(list(key)), list(key), join_type="left anti")
-    return pa.concat_tables([marked, out.append_column(_GONE, pa.repeat(True, len(out)))], promote_options="default")
+    return pa.concat_tables(
+        [marked, out.append_column(_GONE, pa.repeat(True, len(out)))], promote_options="default"
+    )

@@ -42,7 +42,8 @@ _HIGHER = (
     r"\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
 )
 _FIRST = r"ms-ssim|inception score|\b(frames|images|tokens|words|samples)(/s\b| per second)"
-# What a metric is averaged over says nothing, nor do numbers in brackets: "Reward per episode", "Return (1M steps)".
+# What a metric is averaged over says nothing, nor do numbers in brackets: "Reward per episode", "Return (1M
+# steps)".
 _OVER = re.compile(r"\bper[ -](class|category|episode|image|frame|step|pixel|word|sample)\b")
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*\d[^)\]]*[)\]]")
 _RULES = (("unknown", _NO_RESULT), ("higher", _FIRST), ("lower", _LOWER), ("higher", _HIGHER))
@@ -61,13 +62,15 @@ def _by_rule(name: str) -> str:
     return next((direction for direction, pattern in _COMPILED if pattern.search(name)), "unknown")
 
 
-# On the labels of the real taxonomy whose direction is known: 8 months and a correlation of 0.4 are right for 399 of
-# 404 labels.
-_LEAST_MONTHS, _LEAST_CORRELATION = 8, 0.4
+# On the labels of the real taxonomy whose direction is known: 8 months and a correlation of 0.4 are right for
+# 399 of 404 labels.
+_LEAST_MONTHS = 8
+_LEAST_CORRELATION = 0.4
 
 
 def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
-    """The way a leaderboard's scores went over the years, from (arXiv id, score); `unknown` where too few say so.
+    """The way a leaderboard's scores went over the years, from (arXiv id, score); `unknown` where too few say
+    so.
 
     Results get better: a rank correlation of month and score that is far from zero tells which way is better.
     """

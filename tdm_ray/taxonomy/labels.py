@@ -26,7 +26,10 @@ class Label:
     def names(self, part: str) -> list[str]:
         """The name of `part` ("task", "dataset", "metric") and its aliases."""
         prefix = f"{part}: "
-        return [getattr(self.tdm, part), *(a.removeprefix(prefix) for a in self.aliases if a.startswith(prefix))]
+        return [
+            getattr(self.tdm, part),
+            *(a.removeprefix(prefix) for a in self.aliases if a.startswith(prefix)),
+        ]
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class Taxonomy:
         """The taxonomy with the direction of labels that have none taken from `learnt`, by position."""
         return Taxonomy(
             tuple(
-                label if label.direction != "unknown" else replace(label, direction=learnt.get(position, "unknown"))
+                label
+                if label.direction != "unknown"
+                else replace(label, direction=learnt.get(position, "unknown"))
                 for position, label in enumerate(self.labels)
             )
         )
@@ -86,11 +91,15 @@ class Taxonomy:
         """The taxonomy of a table of schema `TAXONOMY`."""
         return cls.of(
             [
-                Label(TDM(r["task"], r["dataset"], r["metric"]), r["papers"] or 0, r["direction"] or "unknown",
-                      tuple(r["aliases"] or ()))
+                Label(
+                    TDM(r["task"], r["dataset"], r["metric"]),
+                    r["papers"] or 0,
+                    r["direction"] or "unknown",
+                    tuple(r["aliases"] or ()),
+                )
                 for r in table.to_pylist()
             ]
-        )  # fmt: skip
+        )
 
 
 def _merge(a: Label, b: Label) -> Label:

@@ -22,11 +22,20 @@ def as_table(taxonomy: Taxonomy) -> Table:
     """One row a label; the caption counts labels, tasks, datasets and metrics."""
     counts = {part: len({getattr(x.tdm, part) for x in taxonomy.labels}) for part in TDM_COLUMNS}
     said = ", ".join(f"{n:,} {part}s" for part, n in counts.items())
-    shown = Table(caption=f"{len(taxonomy):,} labels: {said}; taxonomy_id {taxonomy.taxonomy_id}", show_lines=False)
+    shown = Table(
+        caption=f"{len(taxonomy):,} labels: {said}; taxonomy_id {taxonomy.taxonomy_id}", show_lines=False
+    )
     for name in (*TDM_COLUMNS, "direction", "count", "aliases"):
         shown.add_column(name, justify="right" if name == "count" else "left")
     for x in taxonomy.labels:
-        cells = (x.tdm.task, x.tdm.dataset, x.tdm.metric, x.direction, f"{x.papers or ''}", "; ".join(x.aliases))
+        cells = (
+            x.tdm.task,
+            x.tdm.dataset,
+            x.tdm.metric,
+            x.direction,
+            f"{x.papers or ''}",
+            "; ".join(x.aliases),
+        )
         shown.add_row(*map(escape, cells))
     return shown
 

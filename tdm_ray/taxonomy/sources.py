@@ -34,10 +34,9 @@ _OWN = set(TDM_COLUMNS)
 def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
     """The taxonomy at `path`, or the one that ships with tdm_ray ("default").
 
-    `min_count` drops labels that fewer result rows or papers report; our default has no counts, so it keeps all.
-    A label whose direction the file does not say gets it from its metric's name. Raises `TaxonomyError` naming the
-    file, the line and the cure.
-    """
+    `min_count` drops labels that fewer result rows or papers report; our default has no counts, so it keeps
+    all. A label whose direction the file does not say gets it from its metric's name. Raises `TaxonomyError`
+    naming the file, the line and the cure."""
     try:
         labels = [_with_direction(label) for label in _labels(path)]
     except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
@@ -61,13 +60,17 @@ def _labels(path: str) -> Iterator[Label]:
         with open_file(path) as file:
             table = pq.read_table(file)
         if missing := _OWN - set(table.column_names):
-            raise TaxonomyError(f"{path}: column {', '.join(sorted(missing))} is missing; see README, Taxonomies")
+            raise TaxonomyError(
+                f"{path}: column {', '.join(sorted(missing))} is missing; see README, Taxonomies"
+            )
         columns = {n: table[n] if n in table.column_names else pa.nulls(len(table)) for n in TAXONOMY.names}
         yield from Taxonomy.from_table(pa.table(columns).cast(TAXONOMY)).labels
     else:
         with open_file(path) as file:
             text = file.read().decode("utf-8-sig")
-        yield from _json(path, text) if path.removesuffix(".gz").endswith(".json") else _tsv(path, text.splitlines())
+        yield from (
+            _json(path, text) if path.removesuffix(".gz").endswith(".json") else _tsv(path, text.splitlines())
+        )
 
 
 def _tsv(path: str, lines: list[str]) -> Iterator[Label]:
@@ -78,12 +81,16 @@ def _tsv(path: str, lines: list[str]) -> Iterator[Label]:
 def _own_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
     for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
         tdm = TDM(*(clean(row.get(part)) for part in TDM_COLUMNS))
-        direction, papers = clean(row.get("direction")) or "unknown", clean(row.get("papers")) or "0"
+        direction = clean(row.get("direction")) or "unknown"
+        papers = clean(row.get("papers")) or "0"
         if not all((tdm.task, tdm.dataset, tdm.metric)):
-            raise TaxonomyError(f"{path}, line {number}: task, dataset and metric must be given; found {str(tdm)!r}")
+            raise TaxonomyError(
+                f"{path}, line {number}: task, dataset and metric must be given; found {str(tdm)!r}"
+            )
         if direction not in DIRECTIONS or not papers.isdigit():
             raise TaxonomyError(
-                f"{path}, line {number}: direction must be one of {', '.join(DIRECTIONS)} and papers a number; "
+                f"{path}, line {number}: direction must be one of "
+                f"{', '.join(DIRECTIONS)} and papers a number; "
                 f"found {direction!r}, {papers!r}"
             )
         aliases = [
@@ -112,8 +119,8 @@ def _field_tsv(path: str, lines: list[str]) -> Iterator[Label]:
 def split_tdm(name: str) -> TDM | None:
     """`task#dataset#metric` as a TDM; `None` where there are fewer than three parts, or an empty one.
 
-    A further `#` belongs to the metric: the field's own taxonomy has "BG#1-2" and "#Params" there, and none elsewhere.
-    """
+    A further `#` belongs to the metric: the field's own taxonomy has "BG#1-2" and "#Params" there, and none
+    elsewhere."""
     parts = [p.strip() for p in name.split("#", 2)]
     return TDM(*parts) if len(parts) == 3 and all(parts) else None
 
@@ -124,7 +131,9 @@ def _json(path: str, text: str) -> Iterator[Label]:
     except ValueError as error:
         raise TaxonomyError(f"{path}: not valid JSON ({error})") from None
     if not isinstance(tasks, list) or not all(isinstance(t, dict) and "task" in t for t in tasks):
-        raise TaxonomyError(f'{path}: expected a list of objects with "task" and "datasets" (evaluation-tables.json)')
+        raise TaxonomyError(
+            f'{path}: expected a list of objects with "task" and "datasets" (evaluation-tables.json)'
+        )
     counts = Counter(tdm for tdm, _, _ in evaluation_rows(tasks))
     yield from (Label(tdm, papers) for tdm, papers in counts.items())
 

@@ -1,4 +1,5 @@
-"""DocTAET, the digest of a paper that the field uses as premise: Title, Abstract, Experimental set-up, Tables.
+"""DocTAET, the digest of a paper that the field uses as premise: Title, Abstract, Experimental set-up,
+Tables.
 
 Source: TDMS-IE (Hou et al., ACL 2019, section 4.1) and ORKG-TDM (Kabongo et al., ICADL 2021).
 """
@@ -8,7 +9,7 @@ from __future__ import annotations
 import re
 
 from tdm_ray.records import Paper
-from tdm_ray.text.passages import column_headers, sentences, split_caption
+from tdm_ray.text.passages import column_headers, sentences
 
 MAX_WORDS = 150
 _SECTION = re.compile(r"experiment|evaluation|data\s?set", re.IGNORECASE)
@@ -17,7 +18,9 @@ _SENTENCE = re.compile(r"experiment|evaluation|evaluate|data\s?set|corpus|corpor
 
 def doctaet(paper: Paper) -> str:
     """Title, abstract, experimental set-up (150 words at most) and table information (150 words at most)."""
-    return "\n".join(part for part in (paper.title, paper.abstract, experiments(paper), tables(paper)) if part)
+    return "\n".join(
+        part for part in (paper.title, paper.abstract, experiments(paper), tables(paper)) if part
+    )
 
 
 def experiments(paper: Paper) -> str:
@@ -28,7 +31,7 @@ def experiments(paper: Paper) -> str:
 
 def tables(paper: Paper) -> str:
     """Captions and column headers."""
-    return _first_words(" ".join(" ".join([split_caption(t.caption)[0], *column_headers(t)]) for t in paper.tables))
+    return _first_words(" ".join(" ".join([t.caption, *column_headers(t)]) for t in paper.tables))
 
 
 def _first_words(text: str) -> str:

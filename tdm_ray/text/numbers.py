@@ -1,8 +1,8 @@
-"""Numbers as papers print them: 91.2, .912, 91.2%, 1,234.5, 12,5, 12.3M, 3.1e-4, 3.1 x 10^-4, 31.2 ± 0.4, 81 . 2.
+"""Numbers as papers print them: 91.2, .912, 91.2%, 1,234.5, 12,5, 12.3M, 3.1e-4, 3.1 x 10^-4, 31.2 ± 0.4, 81
+. 2.
 
-A number's value is in plain units: suffixes for thousands and more are multiplied out, a percent stays as printed
-(91.2% is 91.2), since leaderboards of one metric mix 91.2 and 91.2% and mean the same.
-"""
+A number's value is in plain units: suffixes for thousands and more are multiplied out, a percent stays as
+printed (91.2% is 91.2), since leaderboards of one metric mix 91.2 and 91.2% and mean the same."""
 
 from __future__ import annotations
 
@@ -51,7 +51,8 @@ class Number:
 
 
 def numbers(text: str) -> list[Number]:
-    """All numbers of `text`, in order, without uncertainties; those that cannot be results (too large) left out."""
+    """All numbers of `text`, in order, without uncertainties; those that cannot be results (too large) left
+    out."""
     plain = _plain(text)
     found = (_number(match) for match in _NUMBER.finditer(plain) if not _is_name(plain, match))
     return [number for number in found if number is not None]
@@ -75,11 +76,13 @@ def in_header_unit(number: Number, headers: Sequence[str]) -> float:
 
 
 def same_number(printed: str, entered: str) -> bool:
-    """Whether a printed number is the one that somebody entered: equal but for rounding, or as share and percent.
+    """Whether a printed number is the one that somebody entered: equal but for rounding, or as share and
+    percent.
 
     Rounded may be only what keeps three digits: 95 is not 95.3, but 95.34 is. 0.912 is 91.2; 2 is not 200.4.
     """
-    a, b = numbers(printed), numbers(entered)
+    a = numbers(printed)
+    b = numbers(entered)
     return bool(a and b) and any(_agree(*pair) for pair in _scaled(a[0], b[0]))
 
 
@@ -95,7 +98,9 @@ def _scaled(a: Number, b: Number) -> list[tuple[float, int, float, int]]:
 def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
     places = min(x_decimals, y_decimals)
     close = abs(x - y) <= 0.5 * 10.0**-places + 1e-9 * abs(y)
-    return math.isclose(x, y, rel_tol=1e-9) or (close and (x_decimals == y_decimals or abs(y) * 10**places >= 100))
+    return math.isclose(x, y, rel_tol=1e-9) or (
+        close and (x_decimals == y_decimals or abs(y) * 10**places >= 100)
+    )
 
 
 def _plain(text: str) -> str:
@@ -107,15 +112,19 @@ def _plain(text: str) -> str:
 
 
 def _is_name(text: str, match: re.Match[str]) -> bool:
-    """Whether what follows makes it a name or an ordinal and no number: 3D, 2nd, 101-layer; 45.2a is a footnote."""
+    """Whether what follows makes it a name or an ordinal and no number: 3D, 2nd, 101-layer; 45.2a is a
+    footnote."""
     after = text[match.end() : match.end() + 4]
     letters = re.match(r"[^\W\d_]+", after)
     word = letters[0] if letters else ""
-    return (len(word) > 1 and word.lower() not in _UNITS) or word == "D" or bool(re.match(r"-[A-Za-z]|_", after))
+    return (
+        (len(word) > 1 and word.lower() not in _UNITS) or word == "D" or bool(re.match(r"-[A-Za-z]|_", after))
+    )
 
 
 def _number(match: re.Match[str]) -> Number | None:
-    digits, unit = "".join(match["digits"].split()), (match["unit"] or "").strip()
+    digits = "".join(match["digits"].split())
+    unit = (match["unit"] or "").strip()
     if re.fullmatch(r"[-+]?(?:0,\d+|\d+,\d{1,2})", digits):
         digits = digits.replace(",", ".")  # the decimal comma
     digits = digits.replace(",", "")

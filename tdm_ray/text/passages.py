@@ -22,8 +22,6 @@ EXPERIMENT_HEADING = re.compile(
     r"experiment|evaluat|data\s?sets?|corpus|corpora|result|benchmark|set-?up", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9(\[])")
-# "Table 1. Comparison ..." stands after the table's raw text in what PDF table parsers call the caption.
-_CAPTION_START = re.compile(r"\bTable\s+(?:\d+|[IVX]+)\s*[.:]?\s", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -40,12 +38,6 @@ def sentences(text: str) -> list[str]:
     return _SENTENCE_END.split(text) if text else []
 
 
-def split_caption(caption: str) -> tuple[str, str]:
-    """A caption proper, and the raw table text that a PDF table parser left before it (often empty)."""
-    start = _CAPTION_START.search(caption)
-    return (caption[start.start() :], caption[: start.start()].strip()) if start else (caption, "")
-
-
 def passages(paper: Paper) -> list[Passage]:
     """The passages of a paper, in reading order, tables last."""
     found = [*_of_text(paper), *(p for i, t in enumerate(paper.tables) for p in _of_table(t, i))]
@@ -59,7 +51,7 @@ def whole_text(paper: Paper) -> str:
     """All that passages are cut from, in one piece."""
     texts = [paper.title, paper.abstract, *(text for s in paper.sections for text in (s.heading, s.text))]
     for table in paper.tables:
-        texts += [table.caption, *column_headers(table), *row_headers(table)]
+        texts += [table.whole, *column_headers(table), *row_headers(table)]
     return "\n".join(texts)
 
 
@@ -72,11 +64,10 @@ def _of_text(paper: Paper) -> Iterator[Passage]:
 
 
 def _of_table(table: PaperTable, number: int) -> Iterator[Passage]:
-    caption, raw = split_caption(table.caption)
-    yield from _cut("caption", caption, number)
+    yield from _cut("caption", table.caption, number)
     for name, headers in (("columns", column_headers(table)), ("rows", row_headers(table))):
         yield from _cut(name, ", ".join(headers), number)
-    yield from _cut("table_text", raw, number)
+    yield from _cut("table_text", table.text, number)
 
 
 def column_headers(table: PaperTable) -> list[str]:

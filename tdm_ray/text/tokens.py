@@ -1,11 +1,13 @@
-"""The words by which names are found in papers: folded so that CIFAR-10, CIFAR10 and "Cifar 10" are one word."""
+"""The words by which names are found in papers: folded so that CIFAR-10, CIFAR10 and "Cifar 10" are one
+word."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-_LETTERS, _DIGIT = re.compile(r"[^\W\d_]+"), re.compile(r"\d")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_DIGIT = re.compile(r"\d")
 _RUNS = re.compile(r"[^\W\d_]+|\d+")
 # A run of letters, and the digits after it where at most one of - _ @ or a space stands between.
 _WORD = re.compile(r"(?P<letters>[^\W\d_]+)(?:[-_@ ]?(?P<digits>\d+))?|(?P<number>\d+)")
@@ -17,7 +19,8 @@ def fold(text: str) -> str:
 
 
 def may_stand_in(word: str, folded: str) -> bool:
-    """Whether `word` may be one of the `tokens` of the text that `folded` is: its letters and its digits are in there.
+    """Whether `word` may be one of the `tokens` of the text that `folded` is: its letters and its digits are
+    in there.
 
     Ten times as fast as looking.
     """
@@ -25,11 +28,11 @@ def may_stand_in(word: str, folded: str) -> bool:
 
 
 def tokens(text: str) -> list[str]:
-    """The folded words of `text`: "CIFAR-10" -> cifar10, cifar, 10; "F1" -> f1; "WMT 2014" -> wmt2014, wmt, 2014.
+    """The folded words of `text`: "CIFAR-10" -> cifar10, cifar, 10; "F1" -> f1; "WMT 2014" -> wmt2014, wmt,
+    2014.
 
-    The parts of a joined word count too, so that "CoNLL" finds half of "CoNLL 2003"; one- and two-letter parts do
-    not ("f" and "1" stand everywhere).
-    """
+    The parts of a joined word count too, so that "CoNLL" finds half of "CoNLL 2003"; one- and two-letter
+    parts do not ("f" and "1" stand everywhere)."""
     folded = fold(text)
     if not _DIGIT.search(folded):  # half of all passages: nothing to join, a quarter of the time saved
         return _LETTERS.findall(folded)

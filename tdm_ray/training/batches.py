@@ -67,7 +67,8 @@ def grouped(found: Iterable[pa.Table], accumulate: int) -> Iterator[list[pa.Tabl
 
 
 def tensors(batch: pa.Table, padding: int, names: list[str], device: torch.device) -> dict[str, torch.Tensor]:
-    """A batch as the model's input: padded to its longest row, on `device`; `names` are those that the model takes."""
+    """A batch as the model's input: padded to its longest row, on `device`; `names` are those that the model
+    takes."""
     lengths = batch["ids"].combine_chunks().value_lengths().to_numpy()
     held = np.arange(lengths.max()) < lengths[:, None]
     arrays: dict[str, NDArray[Any]] = {"input_ids": np.full(held.shape, padding, np.int64)}

@@ -1,7 +1,7 @@
 """What the stages of a matcher are learnt from, and the boosted trees that learn it.
 
-A result (a paper's score of one label) has a group of rows, one a candidate; all of a paper's are in one fold.
-"""
+A result (a paper's score of one label) has a group of rows, one a candidate; all of a paper's are in one
+fold."""
 
 from __future__ import annotations
 
@@ -19,19 +19,44 @@ from tdm_ray.parallel import cores
 Bools = NDArray[np.bool_]
 FOLDS = 3
 _DIALS = {
-    "bagging_fraction": 0.8, "bagging_freq": 1, "lambda_l2": 5, "verbose": -1, "deterministic": True,
-    "force_row_wise": True, "seed": 1,
-}  # fmt: skip
-# On 2,906 papers of three folds the candidate that lambdarank puts first is right for 51.5 % of the results that stand
-# in a table, for 51.1 % with 300 trees at twice the rate; the first of 300 binary trees for 48.8 %.
+    "bagging_fraction": 0.8,
+    "bagging_freq": 1,
+    "lambda_l2": 5,
+    "verbose": -1,
+    "deterministic": True,
+    "force_row_wise": True,
+    "seed": 1,
+}
+# On 2,906 papers of three folds the candidate that lambdarank puts first is right for 51.5 % of the results
+# that stand in a table, for 51.1 % with 300 trees at twice the rate; the first of 300 binary trees for 48.8
+# %.
 _STAGES: Mapping[str, dict[str, Any]] = {
-    "scorer": {"objective": "binary", "num_iterations": 250, "num_leaves": 31, "learning_rate": 0.08,
-              "min_data_in_leaf": 50, "feature_fraction": 0.5},
-    "reranker": {"objective": "lambdarank", "lambdarank_truncation_level": 3, "num_iterations": 600, "num_leaves": 20,
-               "learning_rate": 0.04, "min_data_in_leaf": 50, "feature_fraction": 0.3},
-    "confidence": {"objective": "binary", "num_iterations": 250, "num_leaves": 8, "learning_rate": 0.04,
-              "min_data_in_leaf": 80, "feature_fraction": 0.3},
-}  # fmt: skip
+    "scorer": {
+        "objective": "binary",
+        "num_iterations": 250,
+        "num_leaves": 31,
+        "learning_rate": 0.08,
+        "min_data_in_leaf": 50,
+        "feature_fraction": 0.5,
+    },
+    "reranker": {
+        "objective": "lambdarank",
+        "lambdarank_truncation_level": 3,
+        "num_iterations": 600,
+        "num_leaves": 20,
+        "learning_rate": 0.04,
+        "min_data_in_leaf": 50,
+        "feature_fraction": 0.3,
+    },
+    "confidence": {
+        "objective": "binary",
+        "num_iterations": 250,
+        "num_leaves": 8,
+        "learning_rate": 0.04,
+        "min_data_in_leaf": 80,
+        "feature_fraction": 0.3,
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -61,15 +86,26 @@ class Stack:
     @classmethod
     def of(cls, done: Sequence[Rows]) -> Stack:
         """All rows, result by result."""
-        rows, right, weight = (np.concatenate([getattr(d, name) for d in done]) for name in ("rows", "right", "weight"))
-        folds, labels, without_index, sizes = np.array([(d.fold, d.label, d.without_index, len(d.right)) for d in done], np.int64).T
+        rows, right, weight = (
+            np.concatenate([getattr(d, name) for d in done]) for name in ("rows", "right", "weight")
+        )
+        folds, labels, without_index, sizes = np.array(
+            [(d.fold, d.label, d.without_index, len(d.right)) for d in done], np.int64
+        ).T
         return cls(rows, right, weight, folds, labels, without_index.astype(bool), sizes)
 
     def part(self, chosen: Bools) -> Stack:
         """The rows of some results."""
         rows = np.repeat(chosen, self.sizes)
-        return Stack(self.rows[rows], self.right[rows], self.weight[rows], self.folds[chosen], self.labels[chosen],
-                      self.without_index[chosen], self.sizes[chosen])  # fmt: skip
+        return Stack(
+            self.rows[rows],
+            self.right[rows],
+            self.weight[rows],
+            self.folds[chosen],
+            self.labels[chosen],
+            self.without_index[chosen],
+            self.sizes[chosen],
+        )
 
 
 def boost(stack: Stack, stage: str) -> lightgbm.Booster:

@@ -1,16 +1,17 @@
-"""Papers, annotations and a taxonomy -> training pairs on disk, in folds by paper; the method of ORKG-TDM, mended.
+"""Papers, annotations and a taxonomy -> training pairs on disk, in folds by paper; the method of ORKG-TDM,
+mended.
 
-    OUT/dataset.json                     config, counts of what went in and was left out, statistics of every side
+    OUT/dataset.json                     config, counts of what went in and was left out, statistics of every
+    side
     OUT/fold1/train/part-000.parquet     columns label, paper_id, TDM, context; shuffled
     OUT/fold1/test/part-000.parquet
     OUT/taxonomy-seen.tsv                the taxonomy as given, but labels held out have a count of 0
     OUT/taxonomy-held-out.tsv            the labels that no row is made of, for zero-shot figures
     OUT/document_frequency.parquet       word counts, for a checkpoint (where contexts are evidence windows)
 
-Source: Kabongo, D'Souza and Auer, "Automated Mining of Leaderboards for Empirical AI Research", ICADL 2021. Mended:
-wrong labels are drawn with a seed instead of being the same for all papers, `unknown` is false as often as true, rows
-cannot break, versions of a paper stay on one side.
-"""
+Source: Kabongo, D'Souza and Auer, "Automated Mining of Leaderboards for Empirical AI Research", ICADL 2021.
+Mended: wrong labels are drawn with a seed instead of being the same for all papers, `unknown` is false as
+often as true, rows cannot break, versions of a paper stay on one side."""
 
 from __future__ import annotations
 
@@ -42,13 +43,19 @@ from tdm_ray.training.examples import UNKNOWN, Pairing, Task
 from tdm_ray.training.index import LEAST_PAPERS
 from tdm_ray.training.neighbours import labelled_neighbours
 
-PAIRS = pa.schema([("label", pa.bool_()), ("paper_id", pa.string()), ("TDM", pa.string()), ("context", pa.string())])
+PAIRS = pa.schema(
+    [("label", pa.bool_()), ("paper_id", pa.string()), ("TDM", pa.string()), ("context", pa.string())]
+)
 ROWS_A_FILE = 50_000
 COMMON = 3  # a word in fewer papers counts as unseen
 
 
 def create_dataset(
-    papers: Sequence[str], annotations: Sequence[str], taxonomy: str, out: str, config: DatasetConfig | None = None
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    taxonomy: str,
+    out: str,
+    config: DatasetConfig | None = None,
 ) -> dict[str, Any]:
     """Write a data set to the folder `out`; returns what stands in its `dataset.json`.
 
@@ -57,16 +64,22 @@ def create_dataset(
     config = config or DatasetConfig()
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    whole, gold = read_taxonomy(taxonomy), read_gold(*annotations)
+    whole = read_taxonomy(taxonomy)
+    gold = read_gold(*annotations)
     seen, held_out = split_labels(read_taxonomy(taxonomy, min_count=config.leaderboard_threshold), config)
     gathered = gather(read_all(papers), gold, seen, whole, marked=True)
     if not any(labelled.known for labelled in gathered.papers):
         raise TaxonomyError(
-            f"none of {gathered.counts['items']} items has a label of {taxonomy}; check that the annotations' file "
+            f"none of {gathered.counts['items']} items has a label of "
+            f"{taxonomy}; check that the annotations' file "
             "names are the papers' ids, and that their TDMs are spelt as in the taxonomy"
         )
     table = _pairs_table(gathered, gold, seen, config, out)
-    facts: dict[str, Any] = {"config": asdict(config), "counts": gathered.counts, "broken": list(gold.broken[:20])}
+    facts: dict[str, Any] = {
+        "config": asdict(config),
+        "counts": gathered.counts,
+        "broken": list(gold.broken[:20]),
+    }
     facts["labels"] = {"seen": len(seen), "held_out": len(held_out)}
     facts["sides"] = list(_write_folds(table, out, config))
     blanked = [replace(label, papers=0) if label.tdm in held_out.index else label for label in whole.labels]
@@ -77,7 +90,8 @@ def create_dataset(
 
 
 def split_labels(taxonomy: Taxonomy, config: DatasetConfig) -> tuple[Taxonomy, Taxonomy]:
-    """The labels that rows are made of, and those held out of training altogether; by a hash of their names."""
+    """The labels that rows are made of, and those held out of training altogether; by a hash of their
+    names."""
     held = [_chance(config.seed, str(label.tdm)) < config.held_out_labels for label in taxonomy.labels]
     return (
         Taxonomy(tuple(label for label, out in zip(taxonomy.labels, held, strict=True) if not out)),
@@ -98,8 +112,11 @@ def _pairs_table(gathered: Gathered, gold: Gold, seen: Taxonomy, config: Dataset
     return pa.table(columns, schema=PAIRS).take(pa.array(shuffled))
 
 
-def _shortlisters(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy, out: str) -> tuple[Shortlister, ...]:
-    """With labelled neighbours (where there are enough papers for any) and without: a model meets the wrong of both."""
+def _shortlisters(
+    papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy, out: str
+) -> tuple[Shortlister, ...]:
+    """With labelled neighbours (where there are enough papers for any) and without: a model meets the wrong
+    of both."""
     frequency = document_frequency(papers)
     write_table(frequency, join(out, "document_frequency.parquet"))
     counts = dict(zip(frequency["word"].to_pylist(), frequency["papers"].to_pylist(), strict=True))
@@ -110,7 +127,8 @@ def _shortlisters(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy, out: 
 
 
 def document_frequency(papers: Sequence[Paper]) -> pa.Table:
-    """How many papers each word stands in: columns `word`, `papers`; words in fewer than `COMMON` left out."""
+    """How many papers each word stands in: columns `word`, `papers`; words in fewer than `COMMON` left
+    out."""
     seen: Counter[str] = Counter()
     for words in over_chunks(_words, papers, what="papers counted"):
         seen.update(words)
@@ -128,7 +146,9 @@ def _unknown_rows(gathered: Gathered, config: DatasetConfig) -> list[bool | None
 
     A word that is only ever true would teach the model that it is always true.
     """
-    order = sorted(range(len(gathered.papers)), key=lambda i: _chance(config.seed, gathered.papers[i].paper.paper_id))
+    order = sorted(
+        range(len(gathered.papers)), key=lambda i: _chance(config.seed, gathered.papers[i].paper.paper_id)
+    )
     order = [i for i in order if gathered.papers[i].whole]
     without = [i for i in order if not gathered.papers[i].known][: config.allowed_unknown]
     having = [i for i in order if gathered.papers[i].known][: len(without)]
@@ -162,11 +182,14 @@ def statistics(pairs: pa.Table) -> dict[str, int]:
     parts = [tdm.split("; ") for tdm in pairs["TDM"].filter(pc.invert(unknown)).unique().to_pylist()]
     named = {name: len({p[i] for p in parts}) for i, name in ((0, "tasks"), (1, "datasets"), (-1, "metrics"))}
     return {
-        "papers": len(pairs["paper_id"].unique()), "true": pc.sum(pairs["label"]).as_py() or 0,
-        "false": pc.sum(pc.invert(pairs["label"])).as_py() or 0, "TDMs": len(parts), **named,
+        "papers": len(pairs["paper_id"].unique()),
+        "true": pc.sum(pairs["label"]).as_py() or 0,
+        "false": pc.sum(pc.invert(pairs["label"])).as_py() or 0,
+        "TDMs": len(parts),
+        **named,
         "unknown_true": pc.sum(pc.and_(unknown, pairs["label"])).as_py() or 0,
         "unknown_false": pc.sum(pc.and_(unknown, pc.invert(pairs["label"]))).as_py() or 0,
-    }  # fmt: skip
+    }
 
 
 def _write_side(pairs: pa.Table, folder: str, config: DatasetConfig) -> None:

@@ -1,4 +1,5 @@
-"""A labelled paper -> its training pairs: every gold TDM as true, wrong ones as false, each with its context."""
+"""A labelled paper -> its training pairs: every gold TDM as true, wrong ones as false, each with its
+context."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Task:
-    """A paper to make pairs of. `leave_out`: rows of the labelled neighbours that it must not see (its versions)."""
+    """A paper to make pairs of. `leave_out`: rows of the labelled neighbours that it must not see (its
+    versions)."""
 
     labelled: Labelled
     leave_out: tuple[int, ...]
@@ -44,7 +46,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Pairing:
-    """Makes pairs. The shortlisters (none are needed for DocTAET with random negatives) take turns over the papers."""
+    """Makes pairs. The shortlisters (none are needed for DocTAET with random negatives) take turns over the
+    papers."""
 
     config: DatasetConfig
     taxonomy: Taxonomy
@@ -55,8 +58,10 @@ class Pairing:
         return [pair for task in tasks for pair in self.pairs(task)]
 
     def pairs(self, task: Task) -> list[Pair]:
-        """A paper's own labels as true, those marked wrong and `num_negative_instances` others as false, `unknown`."""
-        paper, known = task.labelled.paper, task.labelled.known
+        """A paper's own labels as true, those marked wrong and `num_negative_instances` others as false,
+        `unknown`."""
+        paper = task.labelled.paper
+        known = task.labelled.known
         look = self._look(task)
         marked = task.labelled.wrong
         labels = [*known, *marked, *(label for label in self._wrong(task, look) if label not in marked)]
@@ -74,11 +79,15 @@ class Pairing:
         if not self.shortlisters:
             return None
         # By the paper's own chance, not by its place: so the pairs stay the same when papers are added.
-        turn = int(random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters)))
+        turn = int(
+            random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters))
+        )
         return self.shortlisters[turn], self.shortlisters[turn].see(task.labelled.paper)
 
     def _wrong(self, task: Task, look: tuple[Shortlister, View] | None) -> list[int]:
-        wanted, own, labels = self.config.num_negative_instances, set(task.labelled.own), len(self.taxonomy)
+        wanted = self.config.num_negative_instances
+        own = set(task.labelled.own)
+        labels = len(self.taxonomy)
         if self.config.negatives == "first":
             return first_of(labels, own, wanted)
         random = random_of(self.config.seed, task.labelled.paper.paper_id)
@@ -88,7 +97,9 @@ class Pairing:
         found = shortlister.shortlist(view, leave_out=task.leave_out if shortlister.neighbours else ())
         return draw_hard(found.labels, own, wanted, random)
 
-    def _contexts(self, task: Task, labels: Sequence[int], look: tuple[Shortlister, View] | None) -> list[str]:
+    def _contexts(
+        self, task: Task, labels: Sequence[int], look: tuple[Shortlister, View] | None
+    ) -> list[str]:
         if self.config.context == "doctaet" or look is None:
             return [clean_context(doctaet(task.labelled.paper))] * len(labels)
         shortlister, view = look
@@ -104,5 +115,6 @@ class Pairing:
 
 
 def clean_context(text: str) -> str:
-    """The original's cleaning of a context: letters, digits and ? , ' ’ ‘ ´ ` % stay; a run of others is one space."""
+    """The original's cleaning of a context: letters, digits and ? , ' ’ ‘ ´ ` % stay; a run of others is one
+    space."""
     return _NOT_KEPT.sub(" ", text).strip()

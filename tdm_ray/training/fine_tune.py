@@ -18,19 +18,29 @@ from tdm_ray.training.index import fit_calibrator, study
 
 
 def fine_tune(
-    papers: Sequence[str], annotations: Sequence[str], taxonomy: str, base: str, out: str,
-    *, dataset: DatasetConfig, train: TrainConfig,
-) -> dict[str, Any]:  # fmt: skip
-    """Data set (`out/dataset`), training and calibration (`out/checkpoint`); each step that is done is not repeated.
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    taxonomy: str,
+    base: str,
+    out: str,
+    *,
+    dataset: DatasetConfig,
+    train: TrainConfig,
+) -> dict[str, Any]:
+    """Data set (`out/dataset`), training and calibration (`out/checkpoint`); each step that is done is not
+    repeated.
 
     Returns the calibrator's figures on the papers that the model has not seen.
     """
-    pairs, checkpoint = join(out, "dataset"), join(out, "checkpoint")
+    pairs = join(out, "dataset")
+    checkpoint = join(out, "checkpoint")
     if not exists(join(pairs, "dataset.json")):
         remove_folder(pairs)  # what an interrupted run left
         create_dataset(papers, annotations, taxonomy, pairs, dataset)
     train_model(pairs, base, checkpoint, train)
-    return calibrate(checkpoint, papers, annotations, join(pairs, "taxonomy-seen.tsv"), dataset.leaderboard_threshold)
+    return calibrate(
+        checkpoint, papers, annotations, join(pairs, "taxonomy-seen.tsv"), dataset.leaderboard_threshold
+    )
 
 
 def calibrate(
@@ -41,7 +51,8 @@ def calibrate(
     resources = Resources.of(config, fastest_precision()[0])
     labels = resources.taxonomy
     lesson = study(
-        gather(read_all(papers), read_gold(*annotations), labels, read_taxonomy(taxonomy)), resources.shortlister
+        gather(read_all(papers), read_gold(*annotations), labels, read_taxonomy(taxonomy)),
+        resources.shortlister,
     )
     calibrator, figures = fit_calibrator(lesson, resources)
     calibrator.save(resources.checkpoint.calibrator_folder)

@@ -4,9 +4,8 @@
     OUT/training.json    config, log of all epochs, the ids of the papers learnt from; written last
     OUT/run/             Ray Train's own checkpoints while it is under way; what a killed run goes on from
 
-Killed workers are started again, at most `max_failures` times; a killed driver goes on where it stood when the same
-command is given again. Either way the steps since the last checkpoint are done again, not more.
-"""
+Killed workers are started again, at most `max_failures` times; a killed driver goes on where it stood when
+the same command is given again. Either way the steps since the last checkpoint are done again, not more."""
 
 from __future__ import annotations
 
@@ -31,7 +30,7 @@ from tdm_ray.config import TrainConfig
 from tdm_ray.errors import InputError, OutputError, TdmRayError
 from tdm_ray.progress import Status, watch
 from tdm_ray.run.cluster import connect, gpus, prepare_context
-from tdm_ray.storage import (  # fmt: skip
+from tdm_ray.storage import (
     copy_files,
     digest,
     exists,
@@ -68,17 +67,22 @@ class ProgressBoard:
         return self.status
 
 
-def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = None, *, fold: int = 1) -> dict[str, Any]:  # fmt: skip  # noqa: E501
-    """Fine-tune the encoder `base` (a folder or hub name) on a fold of `dataset`; returns what `training.json` holds.
+def train_model(
+    dataset: str, base: str, out: str, config: TrainConfig | None = None, *, fold: int = 1
+) -> dict[str, Any]:
+    """Fine-tune the encoder `base` (a folder or hub name) on a fold of `dataset`; returns what
+    `training.json` holds.
 
-    The held-out side is evaluated after each epoch, and the epoch of the highest average precision is what ends up in
-    `out`. Raises `InputError` for what is no data set, `CheckpointError` for what is no encoder, `OutputError` where
-    `out` holds something else, `TdmRayError` where training failed for good.
-    """
+    The held-out side is evaluated after each epoch, and the epoch of the highest average precision is what
+    ends up in `out`. Raises `InputError` for what is no data set, `CheckpointError` for what is no encoder,
+    `OutputError` where `out` holds something else, `TdmRayError` where training failed for good."""
     config = config or TrainConfig()
     sides = {side: join(dataset, f"fold{fold}", side) for side in ("train", "test")}
     identity = _identity(dataset, sides, base, config)
-    if exists(join(out, "training.json")) and (told := read_json(join(out, "training.json"))).get("run") == identity:
+    if (
+        exists(join(out, "training.json"))
+        and (told := read_json(join(out, "training.json"))).get("run") == identity
+    ):
         return dict(told)
     _claim(out, identity)
     load_encoder(base, outputs=1)  # what cannot be loaded is better known before a cluster starts
@@ -87,9 +91,14 @@ def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = 
     # Ray Train's workers run in a folder of their own.
     result = _fit(sides, os.path.abspath(base) if os.path.isdir(base) else base, out, config)
     facts = {
-        "run": identity, "config": asdict(config), "base": os.path.basename(base.rstrip("/")), **_outcome(result),
-        "learnt_from": sorted(read_table(sides["train"], PAIRS, ["paper_id"])["paper_id"].unique().to_pylist()),
-    }  # fmt: skip
+        "run": identity,
+        "config": asdict(config),
+        "base": os.path.basename(base.rstrip("/")),
+        **_outcome(result),
+        "learnt_from": sorted(
+            read_table(sides["train"], PAIRS, ["paper_id"])["paper_id"].unique().to_pylist()
+        ),
+    }
     _export(result, dataset, out, facts)
     return facts
 
@@ -97,7 +106,9 @@ def train_model(dataset: str, base: str, out: str, config: TrainConfig | None = 
 def _identity(dataset: str, sides: dict[str, str], base: str, config: TrainConfig) -> str:
     for folder in sides.values():
         if not exists(folder):
-            raise InputError(f"{folder}: no such part of a data set; make one with `tdm-ray dataset` (not --tsv)")
+            raise InputError(
+                f"{folder}: no such part of a data set; make one with `tdm-ray dataset` (not --tsv)"
+            )
     facts = digest(file_bytes([join(dataset, "dataset.json")]))
     return digest([repr((facts, sorted(sides.values()), base, asdict(config))).encode()])
 
@@ -107,7 +118,9 @@ def _claim(out: str, identity: str) -> None:
     claim = join(out, "run.json")
     if exists(claim):
         if read_json(claim).get("run") != identity:
-            raise OutputError(f"{out}: holds a training of other data or settings; choose another --out, or delete it")
+            raise OutputError(
+                f"{out}: holds a training of other data or settings; choose another --out, or delete it"
+            )
     elif exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
     write_json(claim, {"run": identity})
@@ -121,7 +134,9 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={
-            "config": asdict(config), "base": base, "rows": scan_table(sides["train"], PAIRS).count_rows(),
+            "config": asdict(config),
+            "base": base,
+            "rows": scan_table(sides["train"], PAIRS).count_rows(),
             "board": board,
         },
         datasets=data,
@@ -130,22 +145,26 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
             num_workers=workers, use_gpu=on_gpu, resources_per_worker={"CPU": 1, "GPU": int(on_gpu)}
         ),
         run_config=ray.train.RunConfig(
-            name="run", **_storage(out),
+            name="run",
+            **_storage(out),
             failure_config=ray.train.FailureConfig(max_failures=config.max_failures),
             # The best epoch is kept, and the newest state, which is what a killed run goes on from.
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1, checkpoint_score_attribute=SCORE),
         ),
-    )  # fmt: skip
+    )
     with _progress(board):
         try:
             return trainer.fit()
         except ray.train.TrainingFailedError as error:
             last = str(error).strip().splitlines()[-1]
-            raise TdmRayError(f"training failed: {last}; the same command goes on from the last checkpoint") from error
+            raise TdmRayError(
+                f"training failed: {last}; the same command goes on from the last checkpoint"
+            ) from error
 
 
 def _storage(out: str) -> dict[str, Any]:
-    """Where Ray Train keeps its checkpoints, reached as all else is: credentials and endpoint from the environment."""
+    """Where Ray Train keeps its checkpoints, reached as all else is: credentials and endpoint from the
+    environment."""
     if "://" not in out:
         return {"storage_path": os.path.abspath(out)}
     fs, inner = fsspec.core.url_to_fs(out)
@@ -165,7 +184,8 @@ def _encoded(folder: str, base: str) -> ray.data.Dataset:
     """The pairs of a folder, tokenised by CPU tasks while they are read."""
     blocks = ray.data.read_parquet(folder).repartition(target_num_rows_per_block=_ROWS_A_BLOCK)
     # Ray's type of a function over batches has no room for further arguments.
-    return blocks.map_batches(encode, fn_kwargs={"base": base}, batch_size=None, batch_format="pyarrow")  # type: ignore[arg-type]
+    encoding: Any = encode
+    return blocks.map_batches(encoding, fn_kwargs={"base": base}, batch_size=None, batch_format="pyarrow")
 
 
 def _outcome(result: ray.train.Result) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""Labelled papers -> a calibrator (and an index): shortlists, out-of-fold priors, model log-odds, the joint."""
+"""Labelled papers -> a calibrator (and an index): shortlists, out-of-fold priors, model log-odds, the
+joint."""
 
 from __future__ import annotations
 
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tdm_ray.arxiv_ids import base_id
-from tdm_ray.classify.calibration import (  # fmt: skip
+from tdm_ray.classify.calibration import (
     Calibrator,
     Joint,
     expected_calibration_error,
@@ -39,14 +40,16 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.neighbours import labelled_neighbours
 
 FOLDS = 5
-# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
+# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on
+# 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """The shortlists of all labelled papers, none seeing itself or its other versions, and which labels are gold."""
+    """The shortlists of all labelled papers, none seeing itself or its other versions, and which labels are
+    gold."""
 
     papers: Sequence[Paper]
     shortlists: Sequence[Shortlist]
@@ -55,8 +58,11 @@ class Lesson:
     gold_pairs: Sequence[int]
 
 
-def index_corpus(papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, out: str) -> dict[str, Any]:
-    """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not empty."""
+def index_corpus(
+    papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, out: str
+) -> dict[str, Any]:
+    """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not
+    empty."""
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
     return build_index(read_all(papers), read_gold(*annotations), config, out)
@@ -67,39 +73,58 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
 
     Raises `TaxonomyError` where fewer than `LEAST_PAPERS` papers have a label of the taxonomy.
     """
-    checkpoint, taxonomy = open_checkpoint(config.model), read_taxonomy(config.taxonomy, min_count=config.min_count)
+    checkpoint = open_checkpoint(config.model)
+    taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
     gathered = gather(readings, gold, taxonomy, read_taxonomy(config.taxonomy))
-    papers, counts = [labelled.paper for labelled in gathered.papers], gathered.counts
+    papers = [labelled.paper for labelled in gathered.papers]
+    counts = gathered.counts
     if (known := counts["papers"] - counts["unknown"]) < LEAST_PAPERS:
         raise TaxonomyError(
-            f"only {known} of {len(readings)} papers have a label of the taxonomy; an index needs {LEAST_PAPERS}. "
-            "Check that the annotations' file names are the papers' ids, and that their TDMs are spelled as in the "
+            f"only {known} of {len(readings)} papers have a label of the "
+            f"taxonomy; an index needs {LEAST_PAPERS}. "
+            "Check that the annotations' file names are the papers' ids, and "
+            "that their TDMs are spelled as in the "
             "taxonomy"
         )
     neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
     quotes = Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
-    calibrator, figures = fit_calibrator(lesson, Resources.of(replace(config, index=None), fastest_precision()[0]))
+    calibrator, figures = fit_calibrator(
+        lesson, Resources.of(replace(config, index=None), fastest_precision()[0])
+    )
     facts = {
-        "model": checkpoint.name, "model_digest": checkpoint.digest, "taxonomy_id": taxonomy.taxonomy_id,
-        **counts, **figures, **quotes.save(out),
-    }  # fmt: skip
+        "model": checkpoint.name,
+        "model_digest": checkpoint.digest,
+        "taxonomy_id": taxonomy.taxonomy_id,
+        **counts,
+        **figures,
+        **quotes.save(out),
+    }
     save_index(
-        out, taxonomy, [p.paper_id for p in papers], neighbours, vectorizer, calibrator,
-        gold.scores([p.paper_id for p in papers], taxonomy), facts,
-    )  # fmt: skip
+        out,
+        taxonomy,
+        [p.paper_id for p in papers],
+        neighbours,
+        vectorizer,
+        calibrator,
+        gold.scores([p.paper_id for p in papers], taxonomy),
+        facts,
+    )
     return facts
 
 
 def study(gathered: Gathered, shortlister: Shortlister) -> Lesson:
-    """Shortlist every labelled paper as if it were new; labels it may report under another name are left out."""
+    """Shortlist every labelled paper as if it were new; labels it may report under another name are left
+    out."""
     papers = [labelled.paper for labelled in gathered.papers]
     folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
     counts = shortlister.neighbours.counts_of_others(folds) if shortlister.neighbours else None
     items = list(zip(gathered.papers, versions([p.paper_id for p in papers]), folds, strict=True))
     shortlists = over_chunks(_Student(shortlister, counts), items, what="papers shortlisted")
-    truth = [np.isin(s.labels, labelled.known) for s, labelled in zip(shortlists, gathered.papers, strict=True)]
+    truth = [
+        np.isin(s.labels, labelled.known) for s, labelled in zip(shortlists, gathered.papers, strict=True)
+    ]
     return Lesson(papers, shortlists, truth, folds, [len(labelled.known) for labelled in gathered.papers])
 
 
@@ -118,7 +143,8 @@ class _Student:
 
 
 def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, dict[str, Any]]:
-    """The prior from all papers, the joint from those that the model was not trained on; and how well they did."""
+    """The prior from all papers, the joint from those that the model was not trained on; and how well they
+    did."""
     sizes = [len(found.labels) for found in lesson.shortlists]
     rows = np.concatenate([found.features for found in lesson.shortlists])
     trees, log_odds = fit_prior(rows, np.concatenate(lesson.truth), np.repeat(lesson.folds, sizes))
@@ -127,19 +153,28 @@ def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, di
     unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in seen]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
     decider = Decider(resources, threads=cores())
-    inputs, truth = [], []
+    inputs = []
+    truth = []
     with step("papers asked about for the calibrator", len(unseen)) as counter:
         for i in unseen:
             prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
             inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
             truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
             counter.add()
-    joint = fit_joint(np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen))
-    return Calibrator(trees, joint), _figures(joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen)
+    joint = fit_joint(
+        np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen)
+    )
+    return Calibrator(trees, joint), _figures(
+        joint, np.concatenate(inputs), np.concatenate(truth), lesson, unseen
+    )
 
 
 def _figures(
-    joint: Joint, inputs: Floats, truth: np.ndarray[Any, np.dtype[np.bool_]], lesson: Lesson, used: Sequence[int]
+    joint: Joint,
+    inputs: Floats,
+    truth: np.ndarray[Any, np.dtype[np.bool_]],
+    lesson: Lesson,
+    used: Sequence[int],
 ) -> dict[str, Any]:
     probability = sigmoid(inputs @ np.array(joint.weights, np.float32) + joint.intercept)
     gold = sum(lesson.gold_pairs[i] for i in used)
@@ -149,5 +184,7 @@ def _figures(
         "threshold": joint.threshold,
         "held_out_micro_f1": round(micro_f1(decided, truth, gold), 4),
         "held_out_calibration_error": round(expected_calibration_error(probability, truth), 4),
-        "shortlist_recall": round(sum(int(t.sum()) for t in lesson.truth) / max(sum(lesson.gold_pairs), 1), 4),
+        "shortlist_recall": round(
+            sum(int(t.sum()) for t in lesson.truth) / max(sum(lesson.gold_pairs), 1), 4
+        ),
     }

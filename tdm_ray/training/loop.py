@@ -1,4 +1,5 @@
-"""One worker's training loop, the same on one CPU and on many GPUs: shards in, checkpoints and metrics out."""
+"""One worker's training loop, the same on one CPU and on many GPUs: shards in, checkpoints and metrics
+out."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ STATE = "state.pt"
 
 @dataclass
 class Progress:
-    """Where a run stands; travels in every checkpoint. `done` counts the steps of the epoch that is under way."""
+    """Where a run stands; travels in every checkpoint. `done` counts the steps of the epoch that is under
+    way."""
 
     epoch: int = 1
     done: int = 0
@@ -39,19 +41,19 @@ class Progress:
 
 
 class Worker:
-    """Model, optimiser and schedule of one worker, and where they stand; made anew or from the last checkpoint."""
+    """Model, optimiser and schedule of one worker, and where they stand; made anew or from the last
+    checkpoint."""
 
     def __init__(self, base: str, config: TrainConfig, rows: int, board: Any) -> None:
         context = ray.train.get_context()
-        self.config, self.board, self.rank, self.size = (
-            config,
-            board,
-            context.get_world_rank(),
-            context.get_world_size(),
-        )
+        self.config = config
+        self.board = board
+        self.rank = context.get_world_rank()
+        self.size = context.get_world_size()
         self.batch = max(1, config.pairs_a_step // (self.size * config.accumulate))
         self.steps = config.epochs * steps_of(rows // self.size, self.batch, config.accumulate)
-        self.progress, self.started = Progress(), time.monotonic()
+        self.progress = Progress()
+        self.started = time.monotonic()
         torch.manual_seed(config.seed)
         checkpoint = ray.train.get_checkpoint()
         with checkpoint.as_directory() if checkpoint else nullcontext(base) as folder:
@@ -63,9 +65,12 @@ class Worker:
                 self.model.parameters(), config.learning_rate, weight_decay=config.weight_decay, fused=True
             )
             warmup = int(self.steps * config.warmup)
-            self.schedule = get_linear_schedule_with_warmup(self.optimizer, warmup, self.steps)  # type: ignore[no-untyped-call]
+            linear: Any = get_linear_schedule_with_warmup
+            self.schedule = linear(self.optimizer, warmup, self.steps)
             if checkpoint:
-                self._restore(torch.load(os.path.join(folder, STATE), map_location=self.device, weights_only=True))
+                self._restore(
+                    torch.load(os.path.join(folder, STATE), map_location=self.device, weights_only=True)
+                )
         self.first = self.progress.step
         self.bfloat16 = fastest_precision()[0] == BFLOAT16
 
@@ -82,7 +87,8 @@ class Worker:
             if number <= self.progress.done:
                 continue
             self.progress.losses.append(self._step(group))
-            self.progress.done, self.progress.step = number, self.progress.step + 1
+            self.progress.done = number
+            self.progress.step = self.progress.step + 1
             self._say()
             if self.progress.step % self.config.checkpoint_steps == 0:
                 self.report({"step": self.progress.step})
@@ -116,19 +122,35 @@ class Worker:
     def evaluate(self, pools: Iterable[pa.Table]) -> dict[str, float]:
         """Loss and average precision over the held-out pairs of all workers."""
         self.model.eval()
-        found = [(self._logits(b).cpu().numpy(), b["label"].to_numpy()) for b in batches(pools, 2 * self.batch, seed=0)]
-        own = [np.concatenate(column) for column in zip(*found, strict=True)] if found else [np.empty(0), np.empty(0)]
+        found = [
+            (self._logits(b).cpu().numpy(), b["label"].to_numpy())
+            for b in batches(pools, 2 * self.batch, seed=0)
+        ]
+        own = (
+            [np.concatenate(column) for column in zip(*found, strict=True)]
+            if found
+            else [np.empty(0), np.empty(0)]
+        )
         everyones: list[Any] = [own]
         if self.size > 1:
             everyones = [None] * self.size
             torch.distributed.all_gather_object(everyones, own)
         logits, truth = (np.concatenate(column) for column in zip(*everyones, strict=True))
-        return {"held_out_loss": _cross_entropy(logits, truth), SCORE: float(average_precision_score(truth, logits))}
+        return {
+            "held_out_loss": _cross_entropy(logits, truth),
+            SCORE: float(average_precision_score(truth, logits)),
+        }
 
     def end_epoch(self, figures: dict[str, float]) -> None:
         """Log the epoch and report it with a checkpoint that stands at the start of the next."""
-        now, losses = self.progress, self.progress.losses
-        entry = {"epoch": now.epoch, "step": now.step, "loss": round(sum(losses) / max(len(losses), 1), 5), **figures}
+        now = self.progress
+        losses = self.progress.losses
+        entry = {
+            "epoch": now.epoch,
+            "step": now.step,
+            "loss": round(sum(losses) / max(len(losses), 1), 5),
+            **figures,
+        }
         self.progress = Progress(now.epoch + 1, 0, now.step, [], [*now.log, entry])
         self.report(entry)
 

@@ -1,4 +1,5 @@
-"""Labelled papers -> a matcher: words counted, then three sets of trees, each learnt on what the one before says of unseen papers.
+"""Labelled papers -> a matcher: words counted, then three sets of trees, each learnt on what the one before
+says of unseen papers.
 
 Three folds of papers: the look that the next one learns from never saw the paper, nor did the words it used.
 """
@@ -33,7 +34,8 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.text.numbers import numbers, same_number
 from tdm_ray.training.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
 
-# Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for the rest.
+# Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for
+# the rest.
 _WRONG = 100
 _WITHOUT_INDEX = 3  # of ten papers so many are learnt from without what other papers report and quote
 
@@ -53,7 +55,9 @@ class Task:
 
     def right(self, candidates: Candidates, scores: Sequence[str]) -> Bools:
         """Which candidates are one of the scores."""
-        texts_right = {n.text: any(same_number(n.text, score) for score in scores) for n in candidates.numbers}
+        texts_right = {
+            n.text: any(same_number(n.text, score) for score in scores) for n in candidates.numbers
+        }
         return np.array([texts_right[n.text] for n in candidates.numbers], bool)
 
 
@@ -66,7 +70,8 @@ def learn_matcher(
     """
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    common, checkpoint = read_taxonomy(taxonomy, min_count=min_count), open_checkpoint(model)
+    common = read_taxonomy(taxonomy, min_count=min_count)
+    checkpoint = open_checkpoint(model)
     read = {r.paper.paper_id: r.paper for r in read_all(papers) if r.paper}
     gold = read_gold(*annotations)
     labels = with_rare(common, gold, read)
@@ -74,7 +79,9 @@ def learn_matcher(
     common_labels = [labels.index[label.tdm] for label in common.labels]
     enough = sum(not {label for label, _ in task.entered}.isdisjoint(common_labels) for task in tasks)
     if enough < 30:
-        raise TaxonomyError(f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30")
+        raise TaxonomyError(
+            f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30"
+        )
     lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
     quotes = Quotes.of(list(read.values()), dataset_words(labels.labels, lexicon))
     matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), common_labels, quotes)
@@ -83,7 +90,8 @@ def learn_matcher(
 
 
 def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:
-    """The taxonomy and all that these papers report beside it: a result teaches also where its label is too rare.
+    """The taxonomy and all that these papers report beside it: a result teaches also where its label is too
+    rare.
 
     Of the 32,639 results of 6,876 real papers 47 % are of labels too rare for the field's taxonomy.
     """
@@ -108,28 +116,39 @@ def tasks_of(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> list[Ta
 
 
 def fit(
-    tasks: Sequence[Task], lexicon: Lexicon, labels: Sequence[Label],
-    known: Mapping[int, Sequence[tuple[str, float]]], common: Sequence[int] | None = None,
+    tasks: Sequence[Task],
+    lexicon: Lexicon,
+    labels: Sequence[Label],
+    known: Mapping[int, Sequence[tuple[str, float]]],
+    common: Sequence[int] | None = None,
     quotes: Quotes | None = None,
-) -> tuple[Matcher, dict[str, Any]]:  # fmt: skip
+) -> tuple[Matcher, dict[str, Any]]:
     """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`.
 
-    `common` are the labels that will be asked about (default: all): the figures and the least confidence are theirs.
-    """
+    `common` are the labels that will be asked about (default: all): the figures and the least confidence are
+    theirs."""
     common_labels = frozenset(range(len(labels)) if common is None else common)
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
-    every = [FeatureBuilder(lexicon, labels, associations, sorted(common_labels), quotes) for associations in words]
+    every = [
+        FeatureBuilder(lexicon, labels, associations, sorted(common_labels), quotes) for associations in words
+    ]
     scorer_rows = over_chunks(_ScorerRows(every, known), tasks, what="papers for the scorer", size=50)
     if not scorer_rows:
-        raise TaxonomyError(f"none of the {len(tasks)} papers with scores holds a number in a table or in its results")
+        raise TaxonomyError(
+            f"none of the {len(tasks)} papers with scores holds a number in a table or in its results"
+        )
     one = Stack.of(scorer_rows)
     del scorer_rows  # 2 GB of 32,639 results
     unseen = [boost(one.part(one.folds != fold), "scorer") for fold in range(FOLDS)]
     first = boost(one, "scorer")
     del one
     texts = [trees.model_to_string() for trees in unseen]
-    two = Stack.of(over_chunks(_RerankerRows(every, known, texts, common_labels), tasks, what="papers for the reranker", size=50))
+    two = Stack.of(
+        over_chunks(
+            _RerankerRows(every, known, texts, common_labels), tasks, what="papers for the reranker", size=50
+        )
+    )
     best, again = confidence_rows(two.rows, out_of_fold(two, "reranker"), two.sizes)
     ones = np.ones(len(best), np.int64)
     three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones)
@@ -146,7 +165,9 @@ class _Counter:
         totals = [Counts.none() for _ in range(FOLDS)]
         for task in tasks:
             candidates = candidates_of(task.paper)
-            labelled = ((self.labels[label].tdm, task.right(candidates, scores)) for label, scores in task.entered)
+            labelled = (
+                (self.labels[label].tdm, task.right(candidates, scores)) for label, scores in task.entered
+            )
             if len(candidates):
                 totals[task.fold].add(count_words(candidates, labelled))
         return list(enumerate(totals))
@@ -167,10 +188,16 @@ def _sum(counts: Any) -> Counts:
 
 
 def _features_of(
-    builder: FeatureBuilder, context: PaperContext, task: Task, label: int, known: Mapping[int, Sequence[tuple[str, float]]]
+    builder: FeatureBuilder,
+    context: PaperContext,
+    task: Task,
+    label: int,
+    known: Mapping[int, Sequence[tuple[str, float]]],
 ) -> Floats:
     """The features of a label for a paper; as without an index where the paper is to be learnt from so."""
-    rows = builder.of(context, label, [] if task.without_index else of_others(known.get(label, ()), task.paper.paper_id))
+    rows = builder.of(
+        context, label, [] if task.without_index else of_others(known.get(label, ()), task.paper.paper_id)
+    )
     if task.without_index:
         rows[:, INDEX_FEATURES] = np.nan
     return rows
@@ -192,7 +219,8 @@ class _ScorerRows:
         chance = np.random.default_rng(np.frombuffer(task.paper.paper_id.encode(), np.uint8))
         done = []
         for label, scores in task.entered:
-            rows, right = _features_of(builder, context, task, label, self.known), task.right(context.candidates, scores)
+            rows = _features_of(builder, context, task, label, self.known)
+            right = task.right(context.candidates, scores)
             wrong = np.flatnonzero(~right)
             kept = chance.choice(wrong, min(_WRONG, len(wrong)), replace=False)
             chosen = np.sort(np.concatenate([np.flatnonzero(right), kept]))
@@ -213,7 +241,8 @@ class _RerankerRows:
         return [rows for task in tasks for rows in self._one(task, trees[task.fold])]
 
     def _one(self, task: Task, trees: lightgbm.Booster) -> list[Rows]:
-        builder, labels = self.builders[task.fold], [label for label, _ in task.entered]
+        builder = self.builders[task.fold]
+        labels = [label for label, _ in task.entered]
         context = builder.context_of(task.paper)
         if not len(context.candidates):
             return []
@@ -222,22 +251,35 @@ class _RerankerRows:
         likely = np.flatnonzero([label in self.common for label in labels])
         found = rerank_rows(matrix, features, [builder.sign(label) for label in labels], likely)
         return [
-            Rows(rows, task.right(context.candidates, scores)[top], np.ones(len(top), np.float32), task.fold, label, task.without_index)
+            Rows(
+                rows,
+                task.right(context.candidates, scores)[top],
+                np.ones(len(top), np.float32),
+                task.fold,
+                label,
+                task.without_index,
+            )
             for (top, rows), (label, scores) in zip(found, task.entered, strict=True)
         ]
 
 
-def _figures(two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], common: Set[int]) -> dict[str, Any]:
-    """How often the best candidate is right: of all results, of those whose score was found, and of those given.
+def _figures(
+    two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], common: Set[int]
+) -> dict[str, Any]:
+    """How often the best candidate is right: of all results, of those whose score was found, and of those
+    given.
 
     Of the papers that were learnt from with an index; the least confidence is theirs, too.
     """
     of_common = np.isin(three.labels, list(common))
     ours = of_common & ~three.without_index
-    right, sure = three.right[ours], confidence[ours]
+    right = three.right[ours]
+    sure = confidence[ours]
     present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
     results = [(label, task.without_index) for task in tasks for label, _ in task.entered]
-    pairs, pairs_alone = (sum(label in common and alone == given for label, alone in results) for given in (False, True))
+    pairs, pairs_alone = (
+        sum(label in common and alone == given for label, alone in results) for given in (False, True)
+    )
     without = three.right[of_common & three.without_index]
     least = best_threshold(sure, right, pairs)
     given = sure >= least

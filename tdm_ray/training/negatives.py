@@ -1,4 +1,5 @@
-"""Which wrong labels a paper is paired with: never one of its own, seeded, the same however papers are split up."""
+"""Which wrong labels a paper is paired with: never one of its own, seeded, the same however papers are split
+up."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def draw_random(labels: int, own: set[int], wanted: int, random: np.random.Gener
 
 
 def first_of(labels: int, own: set[int], wanted: int) -> list[int]:
-    """The first `wanted` labels in the taxonomy's order that are not the paper's own; the same for nearly all papers.
+    """The first `wanted` labels in the taxonomy's order that are not the paper's own; the same for nearly all
+    papers.
 
     How the original of the field did it; kept to reproduce its figures, never a default.
     """
@@ -35,7 +37,8 @@ def first_of(labels: int, own: set[int], wanted: int) -> list[int]:
 def draw_hard(shortlist: Iterable[Any], own: set[int], wanted: int, random: np.random.Generator) -> list[int]:
     """`wanted` labels of a shortlist (best first) that are not the paper's own: most from its head."""
     wrong = [int(label) for label in shortlist if label not in own]
-    head, rest = wrong[:HARD], wrong[HARD:]
+    head = wrong[:HARD]
+    rest = wrong[HARD:]
     hard = min(max(round(wanted * _HARD_SHARE), wanted - len(rest)), len(head))
     drawn = [*random.permutation(head)[:hard], *random.permutation(rest)[: wanted - hard]]
     return [int(label) for label in drawn]

@@ -17,10 +17,14 @@ from tdm_ray.text.passages import passages
 from tdm_ray.text.tokens import tokens
 
 
-def labelled_neighbours(papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy) -> tuple[Neighbours, TfidfVectorizer]:
+def labelled_neighbours(
+    papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy
+) -> tuple[Neighbours, TfidfVectorizer]:
     """The neighbours' index over `papers`, row i being paper i, and the vectorizer to query it with."""
     vectorizer = new_vectorizer()
-    vectors = sp.csr_matrix(vectorizer.fit_transform(over_chunks(_telling, papers, what="papers cut into words")))
+    vectors = sp.csr_matrix(
+        vectorizer.fit_transform(over_chunks(_telling, papers, what="papers cut into words"))
+    )
     return Neighbours(vectors, label_matrix([p.paper_id for p in papers], gold, taxonomy)), vectorizer
 
 

@@ -18,12 +18,20 @@ def show_dataset(facts: Mapping[str, Any]) -> RenderableType:
 
 def show_training(facts: Mapping[str, Any]) -> RenderableType:
     """One line an epoch, and which of them is kept."""
-    said = f"{facts['steps']:,} steps; the epoch kept is {facts['best_epoch']}, that of the highest average precision"
+    said = (
+        f"{facts['steps']:,} steps; the epoch kept is {facts['best_epoch']}, "
+        "that of the highest average precision"
+    )
     return Group(_table(facts["log"]), said)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(*(name.replace("_", " ") for name in rows[0]))
     for row in rows:
-        table.add_row(*(f"{v:.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v) for v in row.values()))  # fmt: skip  # noqa: E501
+        table.add_row(
+            *(
+                f"{v:.4f}" if isinstance(v, float) else f"{v:,}" if isinstance(v, int) else str(v)
+                for v in row.values()
+            )
+        )
     return table

@@ -32,7 +32,12 @@ def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
 def _page(tdm: TDM, rows: list[dict[str, Any]], url: str) -> str:
     name = f"State of the art on {tdm.dataset} over time: {tdm.metric}, a point a paper"
     return render(
-        "board.html", root="../", tdm=tdm, entries=len(rows), direction=rows[0]["direction"],
-        rows=[{**row, "evidence": shown_evidence(row)} for row in rows[:MOST]], file=url.split("/")[1],
+        "board.html",
+        root="../",
+        tdm=tdm,
+        entries=len(rows),
+        direction=rows[0]["direction"],
+        rows=[{**row, "evidence": shown_evidence(row)} for row in rows[:MOST]],
+        file=url.split("/")[1],
         plot=plot(rows, name),
-    )  # fmt: skip
+    )

@@ -45,7 +45,8 @@ class SiteSummary:
     def __str__(self) -> str:
         runs = f"{self.runs:,} {'run' if self.runs == 1 else 'runs'}"
         return (
-            f"{join(self.out, 'index.html')}: {self.leaderboards:,} leaderboards, {self.papers:,} papers, {runs}; "
+            f"{join(self.out, 'index.html')}: {self.leaderboards:,} "
+            f"leaderboards, {self.papers:,} papers, {runs}; "
             f"{self.written:,} files written, {self.removed:,} removed; {self.seconds:.0f} s"
         )
 
@@ -61,18 +62,38 @@ def build_site(folder: str, out: str) -> SiteSummary:
     source = read_source(folder)
     content = Content.of(source)
     files = Files(out)
-    few = chain(_static(), [home_page(content), search_index(content)], area_pages(content), run_pages(content))
+    few = chain(
+        _static(), [home_page(content), search_index(content)], area_pages(content), run_pages(content)
+    )
     write_json(join(out, _MARK), {"files": sorted(held), "whole": False})
     names = files.write(list(few))
-    names += over_chunks(_Write(files, board_pages, label_keys), packed(content.boards), what="packs of leaderboards written", size=1, least=_LEAST)
-    names += over_chunks(_Write(files, paper_pages, paper_keys), packed(content.papers), what="packs of papers written", size=1, least=_LEAST)
+    names += over_chunks(
+        _Write(files, board_pages, label_keys),
+        packed(content.boards),
+        what="packs of leaderboards written",
+        size=1,
+        least=_LEAST,
+    )
+    names += over_chunks(
+        _Write(files, paper_pages, paper_keys),
+        packed(content.papers),
+        what="packs of papers written",
+        size=1,
+        least=_LEAST,
+    )
     there = {name for name, _ in names}
     removed = files.remove(held - there)
     write_json(join(out, _MARK), {"files": sorted(there), "whole": True})
     return SiteSummary(
-        out, len(content.boards), len(content.papers), len(source.runs), sum(new for _, new in names), removed,
-        time.monotonic() - clock, source.left_out,
-    )  # fmt: skip
+        out,
+        len(content.boards),
+        len(content.papers),
+        len(source.runs),
+        sum(new for _, new in names),
+        removed,
+        time.monotonic() - clock,
+        source.left_out,
+    )
 
 
 @dataclass(frozen=True)

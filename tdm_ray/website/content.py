@@ -46,7 +46,8 @@ class Content:
 
     @classmethod
     def of(cls, source: Source) -> Content:
-        """Sorted by label, whatever order the files came in, and with the number of entries of each leaderboard."""
+        """Sorted by label, whatever order the files came in, and with the number of entries of each
+        leaderboard."""
         order = [*((part, "ascending") for part in TDM_COLUMNS), ("rank", "ascending")]
         table = source.boards.sort_by(order).combine_chunks()
         return cls(table, source.runs, source.left_out)
@@ -61,7 +62,11 @@ class Content:
         """A table each, with the column `entries`: of the leaderboard."""
         sizes = np.repeat([len(board) for board in self.boards], [len(board) for board in self.boards])
         table = self.table.append_column("entries", pa.array(sizes, pa.int32()))
-        order = [("probability", "descending"), ("rank", "ascending"), *((part, "ascending") for part in TDM_COLUMNS)]
+        order = [
+            ("probability", "descending"),
+            ("rank", "ascending"),
+            *((part, "ascending") for part in TDM_COLUMNS),
+        ]
         table = table.sort_by([("paper_id", "ascending"), *order])
         return _cut(table, paper_keys(table))
 
@@ -98,12 +103,16 @@ def paper_keys(table: pa.Table) -> pa.ChunkedArray:
 
 
 def packed(tables: Sequence[pa.Table]) -> list[bytes]:
-    """The tables, some at a time, for other processes: pickled, a slice would take along all that it is cut from."""
+    """The tables, some at a time, for other processes: pickled, a slice would take along all that it is cut
+    from."""
     packs = []
     for start in range(0, len(tables), _A_PACK):
         # As one batch: 50,000 batches of six rows took 15 s to write and 19 s to read.
-        pack, sink = pa.concat_tables(tables[start : start + _A_PACK]).combine_chunks(), pa.BufferOutputStream()
-        with pa.ipc.new_stream(sink, pack.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")) as stream:
+        pack = pa.concat_tables(tables[start : start + _A_PACK]).combine_chunks()
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(
+            sink, pack.schema, options=pa.ipc.IpcWriteOptions(compression="lz4")
+        ) as stream:
             stream.write_table(pack)
         packs.append(sink.getvalue().to_pybytes())
     return packs

@@ -1,4 +1,5 @@
-"""Evidence as a reader sees it: the row of the table with its cell marked, or the sentence with its number marked."""
+"""Evidence as a reader sees it: the row of the table with its cell marked, or the sentence with its number
+marked."""
 
 from __future__ import annotations
 
@@ -16,13 +17,20 @@ def shown_evidence(row: Mapping[str, Any]) -> dict[str, Any] | None:
     shown = {"kind": evidence["kind"], "caption": evidence["caption"] or "", "where": _where(evidence)}
     if evidence["kind"] == "cell":
         cells = evidence.get("row") or [
-            {"value": evidence["text"], "bold": False, "column_headers": evidence["column_headers"], "marked": True}
+            {
+                "value": evidence["text"],
+                "bold": False,
+                "column_headers": evidence["column_headers"],
+                "marked": True,
+            }
         ]
         depth = max((len(cell["column_headers"] or ()) for cell in cells), default=0)
         heads = [[_at(cell["column_headers"], level, depth) for cell in cells] for level in range(depth)]
         return {
             **shown,
-            "cells": [(cell["value"], "mark" if cell["marked"] else "b" if cell["bold"] else "") for cell in cells],
+            "cells": [
+                (cell["value"], "mark" if cell["marked"] else "b" if cell["bold"] else "") for cell in cells
+            ],
             "heads": [_spans(head) for head in heads],
             "row": evidence["row_headers"] or [],
         }

@@ -20,15 +20,25 @@ _TASKS = 8
 def home_page(content: Content) -> tuple[str, str]:
     """Areas, the newest states of the art, what the last run brought."""
     areas = [
-        {"name": name, "boards": len(lines), "tasks": Counter(line.tdm.task for line in lines).most_common(_TASKS),
-         "more": len({line.tdm.task for line in lines}) - _TASKS}
+        {
+            "name": name,
+            "boards": len(lines),
+            "tasks": Counter(line.tdm.task for line in lines).most_common(_TASKS),
+            "more": len({line.tdm.task for line in lines}) - _TASKS,
+        }
         for name, lines in _by_area(content)
-    ]  # fmt: skip
+    ]
     return "index.html", render(
-        "home.html", root="", areas=areas, newest=content.newest, boards=len(content.lines), entries=len(content.table),
-        papers=len(content.papers), left_out=content.left_out,
+        "home.html",
+        root="",
+        areas=areas,
+        newest=content.newest,
+        boards=len(content.lines),
+        entries=len(content.table),
+        papers=len(content.papers),
+        left_out=content.left_out,
         as_of=next((run.row["started_at"] for run in content.runs if run.row["outcome"] != "failed"), None),
-    )  # fmt: skip
+    )
 
 
 def area_pages(content: Content) -> Iterator[tuple[str, str]]:
@@ -44,13 +54,17 @@ def area_pages(content: Content) -> Iterator[tuple[str, str]]:
 def run_pages(content: Content) -> Iterator[tuple[str, str]]:
     """A list of the runs, and a page for each; what a run brought may since be gone, and has no link then."""
     yield "runs.html", render("runs.html", root="", runs=content.runs)
-    boards, papers = {line.url for line in content.lines}, {base_id(paper): paper for paper in content.paper_ids}
+    boards = {line.url for line in content.lines}
+    papers = {base_id(paper): paper for paper in content.paper_ids}
     for run in content.runs:
         entries = [
-            {**row, "board": url if (url := board_url(_tdm(row))) in boards else None,
-             "page": paper_url(found) if (found := papers.get(base_id(row["paper_id"]))) else None}
+            {
+                **row,
+                "board": url if (url := board_url(_tdm(row))) in boards else None,
+                "page": paper_url(found) if (found := papers.get(base_id(row["paper_id"]))) else None,
+            }
             for row in (run.changes.entries if run.changes else ())
-        ]  # fmt: skip
+        ]
         told = run.changes and {"count": run.changes.count, "entries": entries}
         yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=told)
 
@@ -60,7 +74,8 @@ def _tdm(row: Mapping[str, Any]) -> TDM:
 
 
 def search_index(content: Content) -> tuple[str, str]:
-    """`[task, [[dataset, metric, page, entries], ...]], ...` as a script: pages of a folder may not read other files.
+    """`[task, [[dataset, metric, page, entries], ...]], ...` as a script: pages of a folder may not read
+    other files.
 
     It is loaded when somebody begins to search.
     """

@@ -1,4 +1,5 @@
-"""State of the art over time, as an SVG that takes its colours from the page: each paper a point, the best a line."""
+"""State of the art over time, as an SVG that takes its colours from the page: each paper a point, the best a
+line."""
 
 from __future__ import annotations
 
@@ -35,7 +36,8 @@ class _Points(pygal.DateLine):  # type: ignore[misc]
 
 
 def plot(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
-    """The SVG of a leaderboard's entries; None where fewer than two have a date and a score that is no outlier."""
+    """The SVG of a leaderboard's entries; None where fewer than two have a date and a score that is no
+    outlier."""
     found = [e for e in entries if e["published"] and _finite(e["score"]) and not e["outlier"]]
     found = sorted(found, key=lambda e: (e["published"], e["rank"]))
     if len(found) < 2:
@@ -44,12 +46,24 @@ def plot(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
     others = [e for e in found if not e["was_best"]]
     shown = [*others[:: -(-len(others) // _MOST_POINTS) or 1], *best]
     chart = _Points(
-        style=_PLAIN, css=[], js=[], width=760, height=240, margin=8, margin_right=36, max_scale=6, dots_size=4,
+        style=_PLAIN,
+        css=[],
+        js=[],
+        width=760,
+        height=240,
+        margin=8,
+        margin_right=36,
+        max_scale=6,
+        dots_size=4,
         show_legend=False,
-        x_labels=_ticks(found[0]["published"], found[-1]["published"]), x_value_formatter=_told,
-        value_formatter=lambda value: f"{value:.4g}", disable_xml_declaration=True, explicit_size=False,
-        title=None, no_data_text="",
-    )  # fmt: skip
+        x_labels=_ticks(found[0]["published"], found[-1]["published"]),
+        x_value_formatter=_told,
+        value_formatter=lambda value: f"{value:.4g}",
+        disable_xml_declaration=True,
+        explicit_size=False,
+        title=None,
+        no_data_text="",
+    )
     chart.add("all", [_point(e) for e in shown], stroke=False)
     chart.add(_STROKE, _steps(best, found[-1]["published"]), show_dots=False)
     return _as_figure(chart.render_tree(), name)
@@ -60,14 +74,24 @@ def _finite(score: float | None) -> bool:
 
 
 def _point(entry: Mapping[str, Any]) -> dict[str, Any]:
-    title = f"{entry['score_text'] or entry['score']}: {entry['title'] or entry['paper_id']} ({entry['published']})"
+    title = (
+        f"{entry['score_text'] or entry['score']}: {entry['title'] or entry['paper_id']} "
+        f"({entry['published']})"
+    )
     title = _NOT_XML.sub("", title)
     # The table below has the same links: a keyboard need not pass 300 points.
-    link = {"href": f"../{paper_url(entry['paper_id'])}", "target": "_self", "tabindex": "-1", "aria-label": title}
+    link = {
+        "href": f"../{paper_url(entry['paper_id'])}",
+        "target": "_self",
+        "tabindex": "-1",
+        "aria-label": title,
+    }
     return {
-        "value": (entry["published"], entry["score"]), "tooltip": title, "xlink": link,
+        "value": (entry["published"], entry["score"]),
+        "tooltip": title,
+        "xlink": link,
         "node": {"class": "was-best"} if entry["was_best"] else {},
-    }  # fmt: skip
+    }
 
 
 def _steps(best: Sequence[Mapping[str, Any]], last: date) -> list[tuple[date, float]]:
@@ -94,7 +118,11 @@ def _told(day: date) -> str:
 def _as_figure(svg: etree._Element, name: str) -> str:
     """The chart with a name for those who cannot see it; the same again from run to run."""
     for node in list(svg.iter()):
-        if not isinstance(node.tag, str) or etree.QName(node).localname in ("defs", "desc") or _is_empty(node):
+        if (
+            not isinstance(node.tag, str)
+            or etree.QName(node).localname in ("defs", "desc")
+            or _is_empty(node)
+        ):
             node.getparent().remove(node)
     svg.attrib.pop("id", None)
     svg.set("role", "group")
@@ -104,4 +132,6 @@ def _as_figure(svg: etree._Element, name: str) -> str:
 
 def _is_empty(node: etree._Element) -> bool:
     """Pygal's own title, and the boxes of its script's tooltips."""
-    return node.getparent() is not None and (node.text == "Pygal" or "tooltip-overlay" in node.get("class", ""))
+    return node.getparent() is not None and (
+        node.text == "Pygal" or "tooltip-overlay" in node.get("class", "")
+    )

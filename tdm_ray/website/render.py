@@ -1,4 +1,5 @@
-"""Templates -> HTML. Everything that comes from a paper is escaped; only plots, which hold it escaped, are not."""
+"""Templates -> HTML. Everything that comes from a paper is escaped; only plots, which hold it escaped, are
+not."""
 
 from __future__ import annotations
 
@@ -21,10 +22,19 @@ def render(template: str, **values: Any) -> str:
 @cache
 def _environment() -> Environment:
     found = Environment(
-        loader=PackageLoader("tdm_ray.website"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, auto_reload=False,
-    )  # fmt: skip
-    found.globals |= {"area_of": area_of, "area_url": area_url, "board_url": board_url, "paper_url": paper_url}
+        loader=PackageLoader("tdm_ray.website"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    found.globals |= {
+        "area_of": area_of,
+        "area_url": area_url,
+        "board_url": board_url,
+        "paper_url": paper_url,
+    }
     found.globals |= {"run_url": run_url}
     found.filters |= {"thousands": lambda n: f"{n:,}", "svg": Markup, "probability": lambda p: f"{p:.2f}"}
     return found

@@ -40,7 +40,8 @@ class RunFacts:
 
 @dataclass(frozen=True)
 class Source:
-    """`boards` has schema `LEADERBOARDS`, each label's entries together in order of rank; `runs` the newest first."""
+    """`boards` has schema `LEADERBOARDS`, each label's entries together in order of rank; `runs` the newest
+    first."""
 
     boards: pa.Table
     runs: Sequence[RunFacts] = field(default=())
@@ -70,7 +71,9 @@ def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> 
     try:
         new = store.read("leaderboards", _COLUMNS, version=now)
         old = (
-            store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=then) if then is not None else new.slice(0, 0)
+            store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=then)
+            if then is not None
+            else new.slice(0, 0)
         )
     except (OSError, DeltaError):  # its files were removed with those of its week
         return None

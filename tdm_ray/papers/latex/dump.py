@@ -18,7 +18,9 @@ from tdm_ray.storage import open_file
 # arXiv takes no submission of more than 50 MB without asking; what is larger is not a paper's source.
 MAX_MEMBER = 120_000_000
 _READ = 1 << 20
-_LONGEST_SKIP = 10_000_000_000  # a header that sends the reader further than this is broken: a tar of arXiv has 0.5 GB
+_LONGEST_SKIP = (
+    10_000_000_000  # a header that sends the reader further than this is broken: a tar of arXiv has 0.5 GB
+)
 _END = 1024
 _ITEMS = (".gz", ".pdf", ".html")
 
@@ -46,7 +48,10 @@ class _Counted:
     """A stream that counts and hashes what is read from it."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.size, self.md5, self._tail = file, 0, hashlib.md5(usedforsecurity=False), b""
+        self._file = file
+        self.size = 0
+        self.md5 = hashlib.md5(usedforsecurity=False)
+        self._tail = b""
 
     def read(self, size: int = -1) -> bytes:
         data = self._file.read(size)
@@ -57,7 +62,8 @@ class _Counted:
 
     @property
     def cut(self) -> bool:
-        """Whether the end mark of a tar, two empty blocks, is missing; `tarfile` takes that for an end like another."""
+        """Whether the end mark of a tar, two empty blocks, is missing; `tarfile` takes that for an end like
+        another."""
         return self.size % 512 != 0 or bool(self._tail.strip(b"\0"))
 
     def drain(self) -> None:
@@ -66,8 +72,10 @@ class _Counted:
 
 
 def read_dump(path: str) -> Iterator[Member | End]:
-    """The members of a tar in order, then its end. A tar of a project, not of e-prints, is its own only member."""
-    items, error = 0, None
+    """The members of a tar in order, then its end. A tar of a project, not of e-prints, is its own only
+    member."""
+    items = 0
+    error = None
     with open_file(path) as file:
         stream = _Counted(file)
         try:
@@ -82,7 +90,9 @@ def read_dump(path: str) -> Iterator[Member | End]:
                     items += 1
                     yield _member(archive, info)
         except (tarfile.TarError, EOFError, ValueError, OverflowError, RecursionError) as cause:
-            error = PaperError("truncated", f"{cause}; the items before this one were read; fetch the tar again")
+            error = PaperError(
+                "truncated", f"{cause}; the items before this one were read; fetch the tar again"
+            )
         stream.drain()
     if not items and error is None and stream.size:
         items = 1
@@ -96,7 +106,9 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
     if not info.isreg():
         return Member(info.name, error=PaperError("not_a_paper", "a link or a device, not a file"))
     if info.size > MAX_MEMBER:
-        return Member(info.name, error=PaperError("too_large", f"{info.size:,} bytes, more than {MAX_MEMBER:,}"))
+        return Member(
+            info.name, error=PaperError("too_large", f"{info.size:,} bytes, more than {MAX_MEMBER:,}")
+        )
     file = archive.extractfile(info)
     return Member(info.name, file.read() if file else b"")
 

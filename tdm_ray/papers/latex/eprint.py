@@ -1,8 +1,8 @@
 """An e-print as arXiv distributes it -> one flat TeX source.
 
-A gzip of one TeX file, or of a tar of a project, or a plain tar, told apart by content; a PDF, an HTML page or a
-withdrawal notice is a reject. Nothing is written to disk, names inside an archive are only compared, never opened.
-See https://info.arxiv.org/help/bulk_data_s3.html and https://info.arxiv.org/help/unpack.html
+A gzip of one TeX file, or of a tar of a project, or a plain tar, told apart by content; a PDF, an HTML page
+or a withdrawal notice is a reject. Nothing is written to disk, names inside an archive are only compared,
+never opened. See https://info.arxiv.org/help/bulk_data_s3.html and https://info.arxiv.org/help/unpack.html
 """
 
 from __future__ import annotations
@@ -15,15 +15,32 @@ import zlib
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex.project import decode, flatten
 
-# What an e-print may unpack to: of 4,196 real ones the largest has 0.7 MB of TeX; with figures 100 MB are seen.
+# What an e-print may unpack to: of 4,196 real ones the largest has 0.7 MB of TeX; with figures 100 MB are
+# seen.
 MAX_UNPACKED = 150_000_000
 # Of that, TeX: a book has 5 MB.
 MAX_TEX = 20_000_000
-_TEX_NAMES = (".tex", ".ltx", ".latex", ".sty", ".cls", ".bbl", ".inp", ".txt", ".tikz", ".def", ".macros", "")
-_GZIP, _PDF = b"\x1f\x8b", b"%PDF"
+_TEX_NAMES = (
+    ".tex",
+    ".ltx",
+    ".latex",
+    ".sty",
+    ".cls",
+    ".bbl",
+    ".inp",
+    ".txt",
+    ".tikz",
+    ".def",
+    ".macros",
+    "",
+)
+_GZIP = b"\x1f\x8b"
+_PDF = b"%PDF"
 _MARKUP = re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?<(?:!doctype\s+html|html|head)", re.IGNORECASE)
 _WITHDRAWN = re.compile(r"\b(?:withdrawn|withdrawal)\b", re.IGNORECASE)
-_MARKS = re.compile(r"\\(?:begin|section|documentclass|documentstyle|title|par|bf|input|centerline|magnification)\b")
+_MARKS = re.compile(
+    r"\\(?:begin|section|documentclass|documentstyle|title|par|bf|input|centerline|magnification)\b"
+)
 
 
 def read_eprint(data: bytes) -> str:
@@ -77,7 +94,8 @@ def _old_tar(content: bytes) -> bool:
 def _members(content: bytes) -> dict[str, bytes]:
     """The text files of a project, by name."""
     files: dict[str, bytes] = {}
-    kinds, total = set(), 0
+    kinds = set()
+    total = 0
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
             for member in archive:
@@ -95,8 +113,12 @@ def _members(content: bytes) -> dict[str, bytes]:
             raise PaperError("truncated", f"{error}; fetch the e-print again") from None
     if not files:
         if kinds & {".pdf", ".ps", ".eps"}:
-            raise PaperError("pdf_only", "the e-print has a PDF or PostScript and no TeX; give a GROBID TEI of it")
-        raise PaperError("no_source", f"no TeX among the files of the e-print ({', '.join(sorted(kinds)) or 'none'})")
+            raise PaperError(
+                "pdf_only", "the e-print has a PDF or PostScript and no TeX; give a GROBID TEI of it"
+            )
+        raise PaperError(
+            "no_source", f"no TeX among the files of the e-print ({', '.join(sorted(kinds)) or 'none'})"
+        )
     return files
 
 

@@ -1,7 +1,8 @@
-"""An author's own macros: those that shape tables and sections are expanded here, the rest is left to the converter.
+"""An author's own macros: those that shape tables and sections are expanded here, the rest is left to the
+converter.
 
-A macro that hides an `&`, a row's end, `\\multicolumn`, a float or a section must be gone before the source is split.
-"""
+A macro that hides an `&`, a row's end, `\\multicolumn`, a float or a section must be gone before the source
+is split."""
 
 from __future__ import annotations
 
@@ -44,8 +45,8 @@ class Macro:
 
     @property
     def endless(self) -> bool:
-        """Whether it names itself: authors wrap a command after `\\let`, and the converter, which reads no `\\let`,
-        would follow it for ever."""
+        """Whether it names itself: authors wrap a command after `\\let`, and the converter, which reads no
+        `\\let`, would follow it for ever."""
         return bool(re.search(re.escape(self.name) + r"(?![a-zA-Z@])", self.body))
 
     @property
@@ -57,7 +58,8 @@ class Macro:
 
 
 def expand(text: str) -> tuple[str, dict[str, Macro]]:
-    """The source without its definitions and with structural macros expanded, and the other macros by name."""
+    """The source without its definitions and with structural macros expanded, and the other macros by
+    name."""
     text, macros = _collect(text)
     structural = {name: m for name, m in macros.items() if m.structural}
     limit = _GROWTH * len(text) + 100_000
@@ -70,11 +72,15 @@ def expand(text: str) -> tuple[str, dict[str, Macro]]:
 
 
 def _collect(text: str) -> tuple[str, dict[str, Macro]]:
-    kept, macros, at = [], {}, 0
+    kept = []
+    macros = {}
+    at = 0
     for found in re.finditer(f"{_DEFINITION.pattern}|(?P<env>{_ENVIRONMENT.pattern})", text):
         if found.start() < at:
             continue
-        read = _environment(text, found.end()) if found["env"] else _definition(text, found.end(), found["how"])
+        read = (
+            _environment(text, found.end()) if found["env"] else _definition(text, found.end(), found["how"])
+        )
         if read is None:
             continue
         new, end = read
@@ -99,7 +105,8 @@ def _definition(text: str, at: int, how: str) -> tuple[list[Macro], int] | None:
         if parameters is None:  # a delimited macro: the converter would read it as wrongly as we
             return None
         end = group_end(text, parameters.end())
-        count, default = len(parameters[0]) // 2, None
+        count = len(parameters[0]) // 2
+        default = None
         body = text[parameters.end() + 1 : end - 1] if end else ""
     else:
         given, at = option(text, at)
@@ -124,23 +131,30 @@ def _environment(text: str, at: int) -> tuple[list[Macro], int] | None:
         return None
     (begin, end), at = read
     count = int(given) if given and given.strip().isdigit() else 0
-    return [Macro(f"\\begin{{{name[0]}}}", count, default, begin), Macro(f"\\end{{{name[0]}}}", 0, None, end)], at
+    return [
+        Macro(f"\\begin{{{name[0]}}}", count, default, begin),
+        Macro(f"\\end{{{name[0]}}}", 0, None, end),
+    ], at
 
 
 def _expand_once(text: str, macros: Mapping[str, Macro]) -> str:
     names = "|".join(re.escape(n) + (r"(?![a-zA-Z@])" if n[-1].isalpha() else "") for n in macros)
-    kept, at = [], 0
+    kept = []
+    at = 0
     for found in re.finditer(names, text):
         if found.start() < at:
             continue
-        macro, end, values = macros[found[0]], found.end(), []
+        macro = macros[found[0]]
+        end = found.end()
+        values = []
         if macro.default is not None:
             value, end = option(text, end)
             values.append(macro.default if value is None else value)
         read = arguments(text, end, macro.parameters - len(values))
         if read is None:
             continue
-        values, end = [*values, *read[0]], read[1]
+        values = [*values, *read[0]]
+        end = read[1]
         kept += [text[at : found.start()], _filled(macro.body, values)]
         at = end
     return "".join([*kept, text[at:]])

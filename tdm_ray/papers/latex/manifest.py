@@ -1,4 +1,5 @@
-"""arXiv's manifest of its bulk dump: what each tar should be. See https://info.arxiv.org/help/bulk_data_s3.html"""
+"""arXiv's manifest of its bulk dump: what each tar should be. See
+https://info.arxiv.org/help/bulk_data_s3.html"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Parts of TeX -> text, through pandoc; a part it cannot read goes through pylatexenc, which forgives everything.
+"""Parts of TeX -> text, through pandoc; a part it cannot read goes through pylatexenc, which forgives
+everything.
 
-All parts of a paper go in one call. Where that fails the parts are halved until the broken one stands alone, so a
-stray command costs its own part and not the paper. Of 60 real papers pandoc alone fails on 5.
-"""
+All parts of a paper go in one call. Where that fails the parts are halved until the broken one stands alone,
+so a stray command costs its own part and not the paper. Of 60 real papers pandoc alone fails on 5."""
 
 from __future__ import annotations
 
@@ -32,7 +32,9 @@ _SILENT = frozenset(
     {"Cite", "Note", "Image", "RawInline", "RawBlock", "Figure", "Table", "HorizontalRule", "CodeBlock"}
 )
 _BREAKS = frozenset({"Space", "SoftBreak", "LineBreak"})
-_BLOCKS = frozenset({"Para", "Plain", "Header", "LineBlock", "BlockQuote", "Div", "BulletList", "OrderedList"})
+_BLOCKS = frozenset(
+    {"Para", "Plain", "Header", "LineBlock", "BlockQuote", "Div", "BulletList", "OrderedList"}
+)
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class Text:
 def convert(parts: Sequence[str], definitions: Sequence[str] = ()) -> list[Text]:
     """The text of each part, in order; `definitions` are the author's macros as `\\newcommand`s.
 
-    Never raises for what stands in a part. Nothing in a part is executed: pandoc runs in its sandbox, without files
-    and without a shell, with 512 MB and 10 s a call, 30 s a paper.
-    """
-    parts = [p if _PLAIN.fullmatch(p) else balanced(p) for p in parts]
+    Never raises for what stands in a part. Nothing in a part is executed: pandoc runs in its sandbox, without
+    files and without a shell, with 512 MB and 10 s a call, 30 s a paper."""
+    closed = {p: p if _PLAIN.fullmatch(p) else balanced(p) for p in dict.fromkeys(parts)}
+    parts = [closed[p] for p in parts]
     waiting = list(dict.fromkeys(p for p in parts if not _PLAIN.fullmatch(p)))
     call = _Converter("", time.monotonic() + _PAPER_S)
     call = _Converter("".join(call.readable(definitions)), call.deadline)
@@ -94,12 +96,18 @@ class _Converter:
         command = [_pandoc(), "+RTS", f"-M{_HEAP}", "-RTS", "--sandbox", "--from=latex", "--to=json"]
         try:
             done = subprocess.run(  # noqa: S603 - a fixed command; the paper is on its standard input
-                command, input=tex.encode("utf-8", "replace"), capture_output=True, check=False, timeout=_CALL_S
+                command,
+                input=tex.encode("utf-8", "replace"),
+                capture_output=True,
+                check=False,
+                timeout=_CALL_S,
             )
         except subprocess.TimeoutExpired:
             return None
         try:
-            blocks: list[dict[str, Any]] | None = json.loads(done.stdout)["blocks"] if done.returncode == 0 else None
+            blocks: list[dict[str, Any]] | None = (
+                json.loads(done.stdout)["blocks"] if done.returncode == 0 else None
+            )
         except RecursionError:
             return None
         return blocks
@@ -181,7 +189,9 @@ def _math(tex: str) -> str:
     return _SUBSCRIPT.sub("", _SMALL.sub(r"\1 \2", text))
 
 
-_DROPPED = re.compile(rf"\\(?=[a-zA-Z]*?(?:cite|ref|label|footnote))[a-zA-Z]++\*?(?:{OPTION}){{0,2}}\{{[^{{}}]*\}}")
+_DROPPED = re.compile(
+    rf"\\(?=[a-zA-Z]*?(?:cite|ref|label|footnote))[a-zA-Z]++\*?(?:{OPTION}){{0,2}}\{{[^{{}}]*\}}"
+)
 
 
 def _tolerant(part: str) -> Text:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
+from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import Text, convert
 from tdm_ray.papers.latex.split import TexPaper, split
@@ -48,7 +48,11 @@ def read_tex(paper_id: str, tex: str) -> Paper:
     definitions = [m.definition for m in macros.values() if m.name in names or not m.name[1:].isalpha()]
     texts = convert(parts, definitions)
     paper = _paper(paper_id, found, iter(texts))
-    if not paper.abstract and not any(s.text for s in paper.sections) and not any(t.cells for t in paper.tables):
+    if (
+        not paper.abstract
+        and not any(s.text for s in paper.sections)
+        and not any(t.cells for t in paper.tables)
+    ):
         raise PaperError("no_text", "the source has neither an abstract nor a section with text nor a table")
     return paper
 
@@ -75,17 +79,26 @@ def _parts(found: TexPaper) -> list[str]:
 
 def _cell(tex: str) -> str:
     """A cell or caption without what is no text in it; lines within a cell are joined."""
-    for pattern, new in ((_KEPT, ""), (_RESIZED, ""), (_BOXED, ""), (_SET, " "), (_INNER, " "), (_BREAK, " ")):
+    for pattern, new in (
+        (_KEPT, ""),
+        (_RESIZED, ""),
+        (_BOXED, ""),
+        (_SET, " "),
+        (_INNER, " "),
+        (_BREAK, " "),
+    ):
         tex = pattern.sub(new, tex)
     return re.sub(r"(?<!\\)&", " ", tex).strip()
 
 
 def _paper(paper_id: str, found: TexPaper, texts: Iterator[Text]) -> Paper:
     """The paper of the parts' texts."""
-    texts, seen = iter(kept := list(texts)), len(kept)
-    title, abstract = next(texts).text, next(texts).text
+    texts = iter(kept := list(texts))
+    seen = len(kept)
+    title = next(texts).text
+    abstract = next(texts).text
     sections = [Section(next(texts).text, next(texts).text) for _ in found.sections]
-    tables = [_table(table, next(texts).text, texts) for _, table in found.tables]
+    tables = few_enough(_table(table, next(texts).text, texts) for _, table in found.tables)
     tolerant = sum(t.tolerant for t in kept)
     conversion = f"pandoc; pylatexenc for {tolerant} of {seen} parts" if tolerant else "pandoc"
     return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)

@@ -1,4 +1,5 @@
-"""The files of a TeX project -> one flat source: the main file found, `\\input` and `\\include` followed inside it."""
+"""The files of a TeX project -> one flat source: the main file found, `\\input` and `\\include` followed
+inside it."""
 
 from __future__ import annotations
 
@@ -22,8 +23,16 @@ _DEFINITION = re.compile(
 )
 _TOPLEVEL = re.compile(r"(?<![\w./-])([\w./-]+\.tex)\s+toplevelfile")
 _ENCODING = re.compile(rb"\\usepackage\s*\[([a-z0-9-]+)\]\s*\{inputenc\}")
-_CODECS = {"latin1": "cp1252", "ansinew": "cp1252", "cp1252": "cp1252", "latin2": "iso8859-2", "latin9": "iso8859-15",
-           "applemac": "mac-roman", "cp1251": "cp1251", "koi8-r": "koi8-r"}  # fmt: skip
+_CODECS = {
+    "latin1": "cp1252",
+    "ansinew": "cp1252",
+    "cp1252": "cp1252",
+    "latin2": "iso8859-2",
+    "latin9": "iso8859-15",
+    "applemac": "mac-roman",
+    "cp1251": "cp1251",
+    "koi8-r": "koi8-r",
+}
 _TEX = (".tex", ".ltx", ".latex")
 _USUAL = ("main", "ms", "paper", "article", "arxiv", "manuscript", "root", "template")
 _DEEP = 12
@@ -63,7 +72,9 @@ def _main(texts: Mapping[str, str], named: str | None) -> str:
     """The file that LaTeX would be called with."""
     if named in texts:
         return str(named)
-    sources = [n for n in texts if n.endswith(_TEX) or ("." not in posixpath.basename(n) and "\\" in texts[n])]
+    sources = [
+        n for n in texts if n.endswith(_TEX) or ("." not in posixpath.basename(n) and "\\" in texts[n])
+    ]
     sources = sources or [n for n in texts if _DOCUMENT.search(texts[n]) and n.endswith(".txt")]
     if not sources:
         raise PaperError("no_source", f"no TeX file among {', '.join(sorted(texts)[:10])}")
@@ -74,9 +85,13 @@ def _main(texts: Mapping[str, str], named: str | None) -> str:
 def _rank(name: str, text: str, inner: bool) -> tuple[bool, bool, bool, bool, bool, int]:
     stem = posixpath.splitext(posixpath.basename(name))[0].lower()
     return (
-        bool(_DOCUMENT.search(text)), bool(_BEGIN.search(text)), not inner, "\\title" in text or "\\section" in text,
-        stem in _USUAL, len(text),
-    )  # fmt: skip
+        bool(_DOCUMENT.search(text)),
+        bool(_BEGIN.search(text)),
+        not inner,
+        "\\title" in text or "\\section" in text,
+        stem in _USUAL,
+        len(text),
+    )
 
 
 def _target(found: re.Match[str]) -> str:
@@ -85,7 +100,8 @@ def _target(found: re.Match[str]) -> str:
 
 
 def _found(texts: Mapping[str, str], target: str, near: str) -> str | None:
-    """The file a name means: as in TeX with or without its suffix, from the root or beside the file that names it."""
+    """The file a name means: as in TeX with or without its suffix, from the root or beside the file that
+    names it."""
     for base in (target, posixpath.normpath(posixpath.join(posixpath.dirname(near), target))):
         for name in (base, *(base + suffix for suffix in _TEX)):
             if name in texts:
@@ -115,5 +131,8 @@ def _macros(texts: Mapping[str, str], flat: str) -> str:
     wanted = {name.strip() + ".sty" for found in _PACKAGE.finditer(flat) for name in found[1].split(",")}
     own = [text for name, text in texts.items() if posixpath.basename(name) in wanted and len(text) < 100_000]
     return "".join(
-        f"{line.strip()}\n" for text in own for line in _DEFINITION.findall(text) if line.count("{") == line.count("}")
+        f"{line.strip()}\n"
+        for text in own
+        for line in _DEFINITION.findall(text)
+        if line.count("{") == line.count("}")
     )

@@ -1,4 +1,5 @@
-"""A flat TeX source -> its parts: title, abstract, sections, tables with their captions. Nothing is converted here."""
+"""A flat TeX source -> its parts: title, abstract, sections, tables with their captions. Nothing is converted
+here."""
 
 from __future__ import annotations
 
@@ -6,20 +7,62 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex.tabular import TABULARS, TexTable, read_tabular, tabulars
 from tdm_ray.papers.latex.tex import OPTION, Environment, argument, cut, environments, options, without
 
 _FLOATS = [
-    "table", "table*", "wraptable", "sidewaystable", "sidewaystable*", "SCtable", "SCtable*", "threeparttable",
-    "ThreePartTable", "figure", "figure*", "wrapfigure", "floatingtable", "margintable", "longtable", "subtable",
-    "minipage", "center", "table-hfill", "tableth", "turnpage", "landscape",
-]  # fmt: skip
+    "table",
+    "table*",
+    "wraptable",
+    "sidewaystable",
+    "sidewaystable*",
+    "SCtable",
+    "SCtable*",
+    "threeparttable",
+    "ThreePartTable",
+    "figure",
+    "figure*",
+    "wrapfigure",
+    "floatingtable",
+    "margintable",
+    "longtable",
+    "subtable",
+    "minipage",
+    "center",
+    "table-hfill",
+    "tableth",
+    "turnpage",
+    "landscape",
+]
 _PANELS = ("subtable", "minipage", "subfigure", "threeparttable", "subfloat")
 _LEFT_OUT = [
-    "figure", "figure*", "wrapfigure", "SCfigure", "tikzpicture", "pgfpicture", "picture", "algorithm", "algorithm*",
-    "algorithmic", "lstlisting", "verbatim", "minted", "thebibliography", "CCSXML", "keywords", "IEEEkeywords",
-    "filecontents", "filecontents*", "comment", "tabbing", "table", "table*", "wraptable", "sidewaystable",
-]  # fmt: skip
+    "figure",
+    "figure*",
+    "wrapfigure",
+    "SCfigure",
+    "tikzpicture",
+    "pgfpicture",
+    "picture",
+    "algorithm",
+    "algorithm*",
+    "algorithmic",
+    "lstlisting",
+    "verbatim",
+    "minted",
+    "thebibliography",
+    "CCSXML",
+    "keywords",
+    "IEEEkeywords",
+    "filecontents",
+    "filecontents*",
+    "comment",
+    "tabbing",
+    "table",
+    "table*",
+    "wraptable",
+    "sidewaystable",
+]
 _CAPTION = re.compile(
     r"\\(?:[a-z]*caption|captionof\s*\{[a-z]+\}|tbl|tblcaption|subfloat|mycaption|tabcaption)\*?\s*(?=[\[{])"
 )
@@ -33,10 +76,13 @@ _LARGE = re.compile(
     r"(?P<title>(?!\s*(?:Suppl|Append))[^{}\\]{15,200})\}"
 )
 _TITLE_PAGE = 10_000
+_MOST_PLACES = 500_000
 _HEADING = re.compile(
     r"\\(?:part|chapter|section|subsection|subsubsection|Section|specialsection|beginsection|Chapter|sect)\*?\s*(?=[\[{])"
 )
-_NOT_TITLE = re.compile(r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?=[\[{])")
+_NOT_TITLE = re.compile(
+    r"\\(?:thanks|footnote|titlenote|vspace|vskip|hspace|thanksref|footnotemark)\*?\s*(?=[\[{])"
+)
 _FRONT = re.compile(
     r"\\(?:(?=[a-zA-Z]*?(?:title|author|affil|address|email|institut|thanks|keyword|orcid))[a-zA-Z]++"
     r"|date|documentclass"
@@ -61,20 +107,34 @@ class TexPaper:
 
 def split(text: str) -> TexPaper:
     """The parts of a source without comments, whose structural macros are expanded."""
-    title, abstract = _title(text), _abstract(text)
+    title = _title(text)
+    abstract = _abstract(text)
     body = _body(text)
-    tables = [(_caption(t, body), read_tabular(t, body)) for t in tabulars(body)]
+    tables = list(_tables(body))
     sections = list(_sections(_prose(body)))
     named = next((s for s in sections if _NAMED_ABSTRACT.match(s[0])), None)
     if named and not abstract:
-        abstract, sections = named[1], [s for s in sections if s is not named]
+        abstract = named[1]
+        sections = [s for s in sections if s is not named]
     return TexPaper(title, abstract, sections, [(c, t) for c, t in tables if t.grid])
+
+
+def _tables(body: str) -> Iterator[tuple[str, TexTable]]:
+    """The tables with their captions. Raises `PaperError` too_large where they are larger than a paper's."""
+    size = 0
+    for environment in tabulars(body):
+        table = read_tabular(environment, body)
+        size += sum(map(len, table.grid))
+        if size > _MOST_PLACES:
+            raise PaperError("too_large", f"tables of more than {_MOST_PLACES:,} cells, empty ones counted")
+        yield _caption(environment, body), table
 
 
 def _body(text: str) -> str:
     begin = re.search(r"\\begin\s*\{document\}", text)
     end = re.compile(r"\\end\s*\{document\}").search(text, begin.end() if begin else 0)
-    start, stop = begin.end() if begin else 0, end.start() if end else len(text)
+    start = begin.end() if begin else 0
+    stop = end.start() if end else len(text)
     body = text[start:stop]
     # Some hide the paper behind a first, empty document; then the whole is the body.
     return body if len(body) > 200 or len(text) < 1000 else text
@@ -126,20 +186,23 @@ def _sections(prose: str) -> Iterator[tuple[str, str]]:
     first = _HEADING.search(prose)
     front = prose[: first.start()] if first else prose
     prose = _without_front(front) + prose[len(front) :]
-    heading, at = "", 0
+    heading = ""
+    at = 0
     for found in _HEADING.finditer(prose):
         read = argument(prose, options(prose, found.end()))
         if read is None or found.start() < at:
             continue
         if heading or _has_text(prose[at : found.start()]):
             yield heading, prose[at : found.start()]
-        heading, at = read[0], read[1]
+        heading = read[0]
+        at = read[1]
     if heading or _has_text(prose[at:]):
         yield heading, prose[at:]
 
 
 def _has_text(tex: str) -> bool:
-    """Whether there are words besides commands: what stands before the first section is mostly authors and spaces."""
+    """Whether there are words besides commands: what stands before the first section is mostly authors and
+    spaces."""
     return len(_WORD.findall(_COMMAND.sub(" ", tex))) > 20
 
 
@@ -155,11 +218,16 @@ def _caption(table: Environment, body: str) -> str:
 
 def _around(table: Environment, body: str) -> list[Environment]:
     """The floats that hold the tabular, outermost first, itself last where it may have a caption."""
-    found, text, base = [], body, 0
-    while env := next((e for e in environments(text, _FLOATS) if base + e.start <= table.start < base + e.end), None):
+    found = []
+    text = body
+    base = 0
+    while env := next(
+        (e for e in environments(text, _FLOATS) if base + e.start <= table.start < base + e.end), None
+    ):
         moved = Environment(env.name, base + env.start, base + env.inside, base + env.outside, base + env.end)
         found.append(moved)
-        text, base = body[moved.inside : moved.outside], moved.inside
+        text = body[moved.inside : moved.outside]
+        base = moved.inside
     return found
 
 
@@ -174,9 +242,17 @@ def _captions_of(env: Environment, inner: Environment, body: str) -> list[str]:
             found.append((env.inside + mark.start(), read[0] or _optional(text, mark.end())))
     others = len(tabulars(text))
     if len(found) <= 1 or others <= 1 or len(found) != others:
-        return list(dict.fromkeys(c for _, c in found))[:2] if others <= 1 else [c for _, c in _nearest(found, inner)]
+        return (
+            list(dict.fromkeys(c for _, c in found))[:2]
+            if others <= 1
+            else [c for _, c in _nearest(found, inner)]
+        )
     order = [env.inside + t.start for t in tabulars(text)]
-    return [found[order.index(inner.start)][1]] if inner.start in order else [c for _, c in _nearest(found, inner)]
+    return (
+        [found[order.index(inner.start)][1]]
+        if inner.start in order
+        else [c for _, c in _nearest(found, inner)]
+    )
 
 
 def _captioned(text: str) -> bool:

@@ -13,12 +13,31 @@ from tdm_ray.papers.latex.tex import OPTION, Environment, argument, arguments, e
 
 # How many groups of arguments stand before the body, options not counted.
 TABULARS = {
-    "tabular": 1, "tabular*": 2, "tabularx": 2, "tabulary": 2, "tabu": 1, "longtabu": 1, "longtable": 1,
-    "longtable*": 1, "supertabular": 1, "xtabular": 1, "mpsupertabular": 1,
-    "tblr": 1, "talltblr": 1, "longtblr": 1, "NiceTabular": 1,
-    "NiceTabular*": 2, "NiceTabularX": 2, "deluxetable": 1, "deluxetable*": 1, "ctabular": 1, "tabularew": 1,
-    "tabularht": 2, "supertabular*": 2, "xltabular": 2,
-}  # fmt: skip
+    "tabular": 1,
+    "tabular*": 2,
+    "tabularx": 2,
+    "tabulary": 2,
+    "tabu": 1,
+    "longtabu": 1,
+    "longtable": 1,
+    "longtable*": 1,
+    "supertabular": 1,
+    "xtabular": 1,
+    "mpsupertabular": 1,
+    "tblr": 1,
+    "talltblr": 1,
+    "longtblr": 1,
+    "NiceTabular": 1,
+    "NiceTabular*": 2,
+    "NiceTabularX": 2,
+    "deluxetable": 1,
+    "deluxetable*": 1,
+    "ctabular": 1,
+    "tabularew": 1,
+    "tabularht": 2,
+    "supertabular*": 2,
+    "xltabular": 2,
+}
 _TOKEN = re.compile(
     r"(?P<row>\\\\\s*\*?(?:\s*\[[^\]\n]{0,2000}\])?|\\tabularnewline\b\s*(?:\[[^\]\n]{0,2000}\])?|\\cr(?![a-zA-Z]))"
     r"|(?P<begin>\\begin\s*\{[^}]{0,2000}\})|(?P<end>\\end\s*\{[^}]{0,2000}\})"
@@ -36,14 +55,17 @@ _RULE = re.compile(
     r"|rowfont|rowcolors|taburowcolors|vspace\*?|noalign|tabletail|tablehead|tabularnewline|relax|centering"
     rf"|SetRow|SetHline)(?![a-zA-Z])(?:{_OPTION})?(?:\s*\([^)]{{0,2000}}\))?(?:{_OPTION})?(?:{_GROUP}){{0,2}}(?:{_OPTION})?"
 )
-_SPAN = re.compile(r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?")
+_SPAN = re.compile(
+    r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?"
+)
 _MOST_COLUMNS = 200
 _MOST_ROWS = 2000
 
 
 @dataclass(frozen=True)
 class TexTable:
-    """Rows of cells in TeX, of equal length, and how many of the rows stand above the first rule below a row."""
+    """Rows of cells in TeX, of equal length, and how many of the rows stand above the first rule below a
+    row."""
 
     grid: list[list[str]]
     head: int
@@ -59,7 +81,9 @@ def read_tabular(environment: Environment, text: str) -> TexTable:
     body = environment.body(text)
     at = options(body, re.match(r"\s*(?:to|spread)\s*\S*?(?=\{)|", body).end())  # type: ignore[union-attr]
     read = arguments(body, at, TABULARS[environment.name])
-    return _table(body[options(body, read[1]) if environment.name.startswith("Nice") else read[1] :] if read else body)
+    return _table(
+        body[options(body, read[1]) if environment.name.startswith("Nice") else read[1] :] if read else body
+    )
 
 
 def _table(body: str) -> TexTable:
@@ -81,7 +105,8 @@ def _full_rule(cell: str) -> bool:
 
 def _rows(body: str) -> list[list[str]]:
     rows: list[list[str]] = [[]]
-    depth, at = 0, 0
+    depth = 0
+    at = 0
     for token in _TOKEN.finditer(body):
         if token["open"] or token["begin"]:
             depth += 1
@@ -104,7 +129,8 @@ class _Span:
 
 
 def _spread(rows: list[list[str]]) -> list[list[str]]:
-    """Every cell at its column, what spans several repeated over all of them, rows filled up to one length."""
+    """Every cell at its column, what spans several repeated over all of them, rows filled up to one
+    length."""
     placed: list[dict[int, str]] = [{} for _ in rows]
     for i, row in enumerate(rows):
         column = 0
@@ -130,7 +156,8 @@ def _span(cell: str) -> _Span:
         read = _span_at(cell, found) if found else None
         if not found or not read:
             break
-        columns, rows = max(columns, read.columns), read.rows if read.rows != 1 else rows
+        columns = max(columns, read.columns)
+        rows = read.rows if read.rows != 1 else rows
         cell = f"{cell[: found.start()]}{read.text}"
     return _Span(cell.strip(), min(columns, _MOST_COLUMNS), rows)
 
@@ -151,5 +178,6 @@ def _span_at(cell: str, found: re.Match[str]) -> _Span | None:
     content = argument(cell, options(cell, spec[1])) if spec else None
     if content is None:
         return None
-    text, n = content[0] + cell[content[1] :], int(number[1]) if number else 1
+    text = content[0] + cell[content[1] :]
+    n = int(number[1]) if number else 1
     return _Span(text, n, 1) if found[1] == "multicolumn" else _Span(text, 1, n or 1)

@@ -12,9 +12,11 @@ from functools import lru_cache
 
 # A group or an environment longer than this is not closed where its author meant it to be.
 _FAR = 300_000
-# Groups shorter than this are found by looking, others by a map of the text: nearly all of a real source are shorter.
+# Groups shorter than this are found by looking, others by a map of the text: nearly all of a real source are
+# shorter.
 _NEAR = 500
-# An option, for the patterns of others. It has a bound: of 10,000 that nothing closes each is looked for to the end.
+# An option, for the patterns of others. It has a bound: of 10,000 that nothing closes each is looked for to
+# the end.
 OPTION = r"\[[^\]]{0,2000}\]"
 _COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*(?=\S))?")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
@@ -28,7 +30,8 @@ _COMMAND = re.compile(r"\\(?:[a-zA-Z@]+|.)", re.DOTALL)
 
 
 def without_comments(text: str) -> str:
-    """The source without `%` comments; as in TeX, one takes its line's end with it, but never a paragraph's."""
+    """The source without `%` comments; as in TeX, one takes its line's end with it, but never a
+    paragraph's."""
     return _COMMENT.sub(r"\1", text)
 
 
@@ -74,7 +77,8 @@ def _groups(text: str) -> tuple[array[int], array[int]]:
 
 
 def argument(text: str, start: int) -> tuple[str, int] | None:
-    """The next argument, a group or one token, and the index after it; None at the end or in an open group."""
+    """The next argument, a group or one token, and the index after it; None at the end or in an open
+    group."""
     at = _skip(text, start)
     if at >= len(text):
         return None
@@ -88,7 +92,8 @@ def argument(text: str, start: int) -> tuple[str, int] | None:
 
 def arguments(text: str, start: int, count: int) -> tuple[list[str], int] | None:
     """The next `count` arguments, and the index after them; None where they are not all there."""
-    found, at = [], start
+    found = []
+    at = start
     for _ in range(count):
         one = argument(text, at)
         if one is None:
@@ -99,7 +104,8 @@ def arguments(text: str, start: int, count: int) -> tuple[list[str], int] | None
 
 
 def option(text: str, start: int) -> tuple[str | None, int]:
-    """The `[...]` at `start`, blanks before it allowed, and the index after it; None and `start` if there is none."""
+    """The `[...]` at `start`, blanks before it allowed, and the index after it; None and `start` if there is
+    none."""
     at = _skip(text, start)
     if at >= len(text) or text[at] != "[":
         return None, start
@@ -162,7 +168,8 @@ def without(text: str, names: Iterable[str]) -> str:
 
 def cut(text: str, spans: Iterable[tuple[int, int]]) -> str:
     """The text without the spans (sorted, apart); each leaves a blank."""
-    kept, at = [], 0
+    kept = []
+    at = 0
     for start, end in spans:
         kept.append(text[at:start])
         at = end
@@ -175,8 +182,8 @@ def _skip(text: str, start: int) -> int:
 
 
 def balanced(text: str) -> str:
-    """The source with every group and environment closed: an `\\end` or `}` that closes nothing is taken out, and so
-    is a `\\begin`, `{` or `$` that nothing closes.
+    """The source with every group and environment closed: an `\\end` or `}` that closes nothing is taken out,
+    and so is a `\\begin`, `{` or `$` that nothing closes.
 
     One open brace makes the converter drop all that follows, without a word (1 paper in 10 of a real dump).
     """
@@ -189,7 +196,9 @@ def balanced(text: str) -> str:
 def _unpaired(text: str) -> list[tuple[int, int]]:
     """Where the braces and the `\\begin`s and `\\end`s stand that have no partner, or cross others."""
     alone: list[tuple[int, int]] = []
-    open_marks: list[tuple[str | None, tuple[int, int]]] = []  # the name, None of a brace, and where it stands
+    open_marks: list[
+        tuple[str | None, tuple[int, int]]
+    ] = []  # the name, None of a brace, and where it stands
     places: dict[str | None, list[int]] = defaultdict(list)  # those of a name in `open_marks`
     for mark in _PAIRED.finditer(text):
         if mark["open"] or mark["begin"]:
