@@ -2,8 +2,8 @@
 
 The blocks of a page share a folder like a clone's. A page needs no cluster: its inputs are a dozen papers,
 which one process scores faster than Ray starts. The demo's 36 papers, for which `auto` takes Ray, get
-`--engine local` here, and come without the installation, which CI does before these tests (`jobs/venv.sh`). Ray
-is tested in test_ray_engine.py and test_job.py.
+`--engine local` here, and come without the installation, which CI does before these tests (`jobs/venv.sh`).
+Ray is tested in test_ray_engine.py and test_job.py.
 """
 
 import os
@@ -35,7 +35,7 @@ BLOCKS = [block for page in PAGES for block in blocks_of(page)]
 
 
 def commands(block):
-    """(command, lines of output shown) of a console block; a backslash at a line's end continues a command."""
+    """(command, lines of output shown) of a console block; a backslash at the end continues a command."""
     found = []
     for line in block.replace("\\\n", "").splitlines():
         if line.startswith("$ "):
