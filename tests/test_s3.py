@@ -19,7 +19,7 @@ import pytest
 from conftest import write_store
 from eprints import EPRINTS, REJECTED
 from test_corpus import write_manifest, write_tar
-from test_readme import BLOCKS, run_block, with_s3
+from test_docs import BLOCKS, run_block, with_s3
 from test_store import read_beside_nights, take_together
 
 from benchmarks.chaos.driver import Driver
@@ -319,7 +319,7 @@ def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
 
 
 def test_a_site_in_a_bucket_is_told_what_its_files_are(direct, tmp_path):
-    from test_site import ROWS
+    from test_website import ROWS
 
     write_store(tmp_path, leaderboards=ROWS)
     here = build_site(str(tmp_path), str(tmp_path / "site"))
