@@ -358,7 +358,6 @@ ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8), 
 """
 
 
-@pytest.mark.slow
 def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read
     again."""

@@ -187,7 +187,6 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 """
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed
     run."""
