@@ -10,7 +10,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.classify.lexicon import PARTS, Coverage, Floats, Ints, Lexicon
+from tdm_ray.arrays import Floats, Ints
+from tdm_ray.classify.lexicon import PARTS, Coverage, Lexicon
 from tdm_ray.text.passages import FIELDS
 
 # A label is left out of the shortlist if no neighbour reports it and no passage names this share of its
