@@ -73,8 +73,8 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     prepared = prepare(preparer.pairs, shortlist, prior, config.max_labels)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
-    asked = preparer(paper)
-    decisions = decider(asked, log_odds[: len(asked.windows)], Extractor(resources)(paper, asked))
+    prepared = preparer(paper)
+    decisions = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 

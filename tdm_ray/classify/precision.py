@@ -38,8 +38,8 @@ def fastest_precision() -> tuple[str, str]:
         return (BFLOAT16, "the GPU has bfloat16") if fast else (FLOAT32, "the GPU has no bfloat16")
     seconds = {name: _trial(name) for name in PRECISIONS}
     best = min(PRECISIONS, key=seconds.__getitem__)
-    told = ", ".join(f"{name} {took * 1000:.0f} ms" for name, took in seconds.items())
-    return best, f"a layer over {_TOKENS[0]} x {_TOKENS[1]} tokens takes {told} here"
+    timings = ", ".join(f"{name} {took * 1000:.0f} ms" for name, took in seconds.items())
+    return best, f"a layer over {_TOKENS[0]} x {_TOKENS[1]} tokens takes {timings} here"
 
 
 def _has_gpu() -> bool:

@@ -97,12 +97,12 @@ def _fold(
 ) -> dict[str, Any]:
     learnt = [x.paper for x in train]
     neighbours, vectorizer = labelled_neighbours(learnt, gold, taxonomy)
-    asked = _Asked(Shortlister(lexicon, neighbours, vectorizer), len(taxonomy), negatives, seed)
+    sampler = _PairSampler(Shortlister(lexicon, neighbours, vectorizer), len(taxonomy), negatives, seed)
     inner = np.array([fold_of(p.paper_id, _FOLDS) for p in learnt])
     counts = neighbours.counts_of_others(inner)
     same = versions([p.paper_id for p in learnt])
-    seen = _rows(asked, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
-    new = _rows(asked, [(x, [], None) for x in test])
+    seen = _rows(sampler, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
+    new = _rows(sampler, [(x, [], None) for x in test])
     trees, log_odds = fit_prior(seen.features, seen.truth, inner[seen.papers])
     found = np.asarray(trees.predict(new.features, raw_score=True), np.float32)
     threshold = best_threshold(sigmoid(log_odds), seen.truth, int(seen.truth.sum()))
@@ -114,7 +114,7 @@ def _fold(
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PairSampler:
     """Features and truth of a paper's gold labels and of its random wrong ones."""
 
     shortlister: Shortlister
@@ -135,11 +135,11 @@ class _Asked:
         return found.features[rows], np.isin(found.labels[rows], labelled.known), found.labels[rows]
 
 
-def _rows(asked: _Asked, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
+def _rows(sampler: _PairSampler, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
     features, truth, labels = (
-        np.concatenate(c) for c in zip(*over_chunks(asked, items, what="papers shortlisted"), strict=True)
+        np.concatenate(c) for c in zip(*over_chunks(sampler, items, what="papers shortlisted"), strict=True)
     )
-    sizes = [len(x.known) + asked.negatives for x, _, _ in items]
+    sizes = [len(x.known) + sampler.negatives for x, _, _ in items]
     return Rows(features, truth, labels, np.repeat(np.arange(len(items)), sizes))
 
 

@@ -72,14 +72,14 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
         f"micro F1 {best['micro_f1']:.3f}."
     )
     yield from _scores(facts["scores"])
-    told = facts["calibration"]
+    figures = facts["calibration"]
     yield (
         "## Calibration\n\nExpected calibration error, pairs asked: "
-        f"{told['expected_calibration_error']:.3f}."
+        f"{figures['expected_calibration_error']:.3f}."
     )
     reliability = [
         [f"{r['from']:.1f}–{r['to']:.1f}", f"{r['pairs']:,}", r["probability"], r["true"]]
-        for r in told["reliability"]
+        for r in figures["reliability"]
     ]
     yield _table(["probability", "pairs", "mean probability", "share true"], reliability)
     recall = facts["shortlist"]["recall_at"]

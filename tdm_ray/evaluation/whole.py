@@ -102,13 +102,13 @@ def decision_figures(
 ) -> dict[str, Any]:
     """All figures that need nothing but probabilities and gold."""
     decided = (probability >= threshold).astype(np.float32)
-    asked = probability.tocoo()
-    right = np.asarray(truth[asked.row, asked.col]).ravel() > 0
+    scored = probability.tocoo()
+    right = np.asarray(truth[scored.row, scored.col]).ravel() > 0
     figures: dict[str, Any] = {
         "figures": f1_figures(decided, truth),
         "with_unknown": f1_figures(with_unknown(decided), with_unknown(truth)),
         "best_single_threshold": best_f1(probability, truth),
-        "calibration": calibration(asked.data, right),
+        "calibration": calibration(scored.data, right),
         "tasks": by_group(decided, truth, [label.tdm.task for label in taxonomy.labels]),
     }
     if unseen:

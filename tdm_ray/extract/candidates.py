@@ -119,8 +119,8 @@ class _Rows:
         self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int
     ) -> None:
         around = [header_text(cell.row_headers), header_text(cell.column_headers), about]
-        beside, above, told = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
-        self.found.append((value, printed, kind, beside, above, told, table, place, cell.bold))
+        beside, above, around_number = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
+        self.found.append((value, printed, kind, beside, above, around_number, table, place, cell.bold))
 
     def candidates(self) -> Candidates:
         values, printed, *rest = zip(*self.found, strict=True) if self.found else ([], [], *([()] * 7))

@@ -57,10 +57,10 @@ def _evidence(
     found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray
 ) -> pa.Array:
     """The evidence as found, or where a person gave another score that person's word for it."""
-    told = [
+    corrected = [
         {"kind": "review", "text": f"{score}, given by a reader" + (f": {why}" if why else "")}
         for score, why in zip(text.filter(other).to_pylist(), note.filter(other).to_pylist(), strict=True)
     ]
     rows = np.arange(len(found))
-    rows[other.to_numpy(zero_copy_only=False)] = len(found) + np.arange(len(told))
-    return pa.chunked_array([*found.chunks, pa.array(told, found.type)]).take(pa.array(rows))
+    rows[other.to_numpy(zero_copy_only=False)] = len(found) + np.arange(len(corrected))
+    return pa.chunked_array([*found.chunks, pa.array(corrected, found.type)]).take(pa.array(rows))

@@ -45,8 +45,8 @@ def refused(location: str, paper_id: str, source: str, error: PaperError) -> Ite
 
 def rejected(location: str, paper_id: str, source: str, error: Exception) -> Reading:
     """The reading of an item that cannot be used."""
-    told = why(error)
-    return tidy(Reading(location, paper_id=paper_id, source=source, reason=told.reason, detail=told.detail))
+    cause = why(error)
+    return tidy(Reading(location, paper_id=paper_id, source=source, reason=cause.reason, detail=cause.detail))
 
 
 def why(error: Exception) -> PaperError:
@@ -67,9 +67,9 @@ def tidy(reading: Reading) -> Reading:
         paper_id = printable(paper.paper_id)
         title = printable(paper.title)
         paper = replace(paper, paper_id=paper_id, title=title, categories=categories)
-    told = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
+    texts = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
     detail = None if reading.detail is None else printable(reading.detail)
-    return replace(reading, paper=paper, detail=detail, **told)
+    return replace(reading, paper=paper, detail=detail, **texts)
 
 
 def location_of(path: str, item: object = None) -> str:

@@ -159,8 +159,8 @@ def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> p
     source = Reading(row["location"], paper_id=row["paper_id"], source=row["source"], tex=row["tex"])
     found = converted(source, skip=skip, begin=begin)
     if found.paper:
-        told = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
-        found = replace(found, paper=replace(found.paper, **told))
+        given = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
+        found = replace(found, paper=replace(found.paper, **given))
     return row_of(found)
 
 

@@ -138,8 +138,12 @@ def _member(path: str, member: Member) -> Item:
 
 
 def _unexpected(split: InputSplit, end: End) -> PaperError | None:
-    told = split.expected.difference(end.size, end.items, end.md5) if split.expected else None
-    return PaperError("checksum", f"{told}, as the manifest says; fetch the tar again") if told else None
+    difference = split.expected.difference(end.size, end.items, end.md5) if split.expected else None
+    return (
+        PaperError("checksum", f"{difference}, as the manifest says; fetch the tar again")
+        if difference
+        else None
+    )
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:

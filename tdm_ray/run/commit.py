@@ -69,7 +69,7 @@ class Commit:
         for batch in self.store.scan("predictions").to_batches(columns=columns):
             table = pa.Table.from_batches([batch])
             mine = label_keys(table)
-            again = pc.is_in(table["paper_id"], value_set=self._asked)
+            again = pc.is_in(table["paper_id"], value_set=self._of_new_labels)
             out = pc.or_(pc.is_in(mine, value_set=removed), pc.and_(again, pc.is_in(mine, value_set=respelt)))
             found.append(table.filter(out))
         return pa.concat_tables(found).group_by(columns).aggregate([])
@@ -99,7 +99,7 @@ class Commit:
         )
 
     @cached_property
-    def _asked(self) -> pa.Array:
+    def _of_new_labels(self) -> pa.Array:
         return self._again["paper_id"].combine_chunks()
 
     def scored(self) -> None:
@@ -127,20 +127,20 @@ class Commit:
         asked."""
         old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._remade), version=version)
         if self.todo.labels.added:
-            old = old.filter(pc.is_in(old["paper_id"], value_set=self._asked))
+            old = old.filter(pc.is_in(old["paper_id"], value_set=self._of_new_labels))
         counted = row_counts(self.store.scan("predictions"), ["paper_id"])
         places = pc.index_in(old["paper_id"], value_set=counted["paper_id"].combine_chunks())
         count = pc.cast(pc.fill_null(counted["rows"].take(places), 0), pa.int32())
-        places = pc.index_in(old["paper_id"], value_set=self._asked)
-        asked = pc.fill_null(self._again["hypotheses"].take(places), 0)
+        places = pc.index_in(old["paper_id"], value_set=self._of_new_labels)
+        added = pc.fill_null(self._again["hypotheses"].take(places), 0)
         columns = {name: old[name] for name in old.column_names}
         columns |= {
             "predictions": count,
             "unknown": pc.equal(count, 0),
             "taxonomy_id": pa.repeat(self.ids["taxonomy_id"], len(old)),
-            "hypotheses": pc.cast(pc.add(old["hypotheses"], asked), pa.int32()),
+            "hypotheses": pc.cast(pc.add(old["hypotheses"], added), pa.int32()),
         }
-        if len(self._asked):
+        if len(self._of_new_labels):
             columns["scored_at"] = pc.coalesce(self._again["seen_at"].take(places), old["scored_at"])
         return pa.table(
             [columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema
@@ -166,9 +166,9 @@ class Commit:
 
     def _failed(self, table: pa.Table) -> pa.Table:
         bad = table.filter(pc.is_valid(table["reason"]))
-        told: dict[str, Any] = {name: reject_rows(table)[name] for name in REJECTS.names}
-        told |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
-        return self._numbered(pa.table({**told, "content_hash": bad["content_hash"]}))
+        columns: dict[str, Any] = {name: reject_rows(table)[name] for name in REJECTS.names}
+        columns |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
+        return self._numbered(pa.table({**columns, "content_hash": bad["content_hash"]}))
 
     def _numbered(self, rows: pa.Table) -> pa.Table:
         """With the number of nights in which the paper, as it is now, was tried."""

@@ -202,14 +202,14 @@ def _stages(readings: pa.Table, config: ScoreConfig) -> tuple[float, float, floa
     started = time.process_time()
     prepared = prepare(readings)
     prepare_s = time.process_time() - started
-    asked = [Prepared(**given) for given in prepared["hypotheses"].to_pylist() if given]
-    told = decide.decider.log_odds(asked)
-    decide.decider.log_odds = lambda papers: told  # type: ignore[method-assign]
+    prepared_papers = [Prepared(**given) for given in prepared["hypotheses"].to_pylist() if given]
+    log_odds = decide.decider.log_odds(prepared_papers)
+    decide.decider.log_odds = lambda papers: log_odds  # type: ignore[method-assign]
     started = time.perf_counter()
     decide(prepared)
     host_s = time.perf_counter() - started
     started = time.perf_counter()
-    pairs = [decide.decider.pairs_of(ask) for ask in asked]
+    pairs = [decide.decider.pairs_of(ask) for ask in prepared_papers]
     host_s += time.perf_counter() - started
     flops = sum(decide.decider.model.flops(of_paper.ids.lengths) for of_paper in pairs)
     return prepare_s / len(readings), host_s / len(readings), flops / len(readings)

@@ -20,8 +20,8 @@ class Log:
 
     def __call__(self, event: str, **facts: Any) -> None:
         """Tell an event."""
-        told = {"run_id": self.run_id, **facts} if self.json else facts
-        self._logger().info(event, **told)
+        fields = {"run_id": self.run_id, **facts} if self.json else facts
+        self._logger().info(event, **fields)
 
     def line(self, text: str) -> None:
         """Tell a line of progress."""

@@ -73,11 +73,11 @@ class Prepare:
 
     def _prepared(self, paper: Paper) -> dict[str, Any]:
         prepared = self.preparer(paper)
-        asked = len(prepared.windows)
-        extractions = self.extractor(paper, prepared)[:asked] if asked else []
+        chosen = len(prepared.windows)
+        extractions = self.extractor(paper, prepared)[:chosen] if chosen else []
         hypotheses = {
-            "labels": prepared.labels[:asked],
-            "prior": prepared.prior[:asked],
+            "labels": prepared.labels[:chosen],
+            "prior": prepared.prior[:chosen],
             "parts": prepared.parts,
             "windows": prepared.windows,
         }
@@ -95,11 +95,11 @@ class Decide:
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
         rows = prepared.to_pylist()
-        asked = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
-        answers = iter(self._log_odds([paper for paper in asked if paper]))
+        prepared = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
+        answers = iter(self._log_odds([paper for paper in prepared if paper]))
         outcomes = [
             self._row(row, paper, next(answers) if paper else None)
-            for row, paper in zip(rows, asked, strict=True)
+            for row, paper in zip(rows, prepared, strict=True)
         ]
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
@@ -114,15 +114,15 @@ class Decide:
         return [answer for paper in papers for answer in self._log_odds([paper])]
 
     def _row(
-        self, row: dict[str, Any], asked: Prepared | None, answer: Floats | Exception | None
+        self, row: dict[str, Any], prepared: Prepared | None, answer: Floats | Exception | None
     ) -> dict[str, Any]:
         outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
-        if asked is None or answer is None:
+        if prepared is None or answer is None:
             return outcome
         try:
             if isinstance(answer, Exception):
                 raise answer
-            decisions = self.decider(asked, answer, row["extractions"])
+            decisions = self.decider(prepared, answer, row["extractions"])
             return {**outcome, "hypotheses": len(answer), "decisions": decisions}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**outcome, **_failure(error)}

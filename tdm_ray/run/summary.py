@@ -63,7 +63,7 @@ class RunSummary:
             "",
             f"- {self._count()}",
             f"- this run {run['new_papers']:,} new, {run['changed_papers']:,} changed, "
-            f"{run['asked_again']:,} asked again",
+            f"{run['asked_again']:,} with new labels",
             (
                 f"- predictions {run['predictions']:,}; new entries {run['new_entries']:,}; "
                 f"new best {run['new_best']:,}"
@@ -104,8 +104,8 @@ def as_table(runs: Sequence[Mapping[str, Any]]) -> Group:
             *(run[n] for n in ("papers", "new_papers", "changed_papers")),
             sum(run["rejected"].values()),
         )
-        told = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
-        table.add_row(run["run_id"], run["outcome"], *told)
+        counts = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
+        table.add_row(run["run_id"], run["outcome"], *counts)
     errors = [Text(f"{run['run_id']}: {run['error']}", "red") for run in runs if run["error"]]
     return Group(table, *errors)
 

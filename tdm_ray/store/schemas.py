@@ -30,7 +30,7 @@ RUNS = pa.schema(
         ("rejected", COUNTS),  # by reason
         ("new_papers", pa.int64()),
         ("changed_papers", pa.int64()),
-        ("asked_again", pa.int64()),  # papers seen before that were asked about labels new to the taxonomy
+        ("asked_again", pa.int64()),  # papers scored before, now for labels new to the taxonomy
         ("predictions", pa.int64()),  # in the table
         ("new_entries", pa.int64()),  # on leaderboards
         ("new_best", pa.int64()),  # leaderboards with another first entry

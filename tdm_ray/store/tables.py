@@ -233,12 +233,12 @@ def options(root: str) -> dict[str, str] | None:
     if not root.startswith(("s3://", "s3a://")):
         return None
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    told = {"endpoint": endpoint} if endpoint else {}
+    settings = {"endpoint": endpoint} if endpoint else {}
     if endpoint.startswith("http://"):
-        told["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
+        settings["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
     if endpoint and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-        told["region"] = "us-east-1"  # what such stores take for granted; AWS's own is found by delta-rs
-    return told
+        settings["region"] = "us-east-1"  # what such stores take for granted; AWS's own is found by delta-rs
+    return settings
 
 
 def _marked(rows: pa.Table, gone: pa.Table | None, key: Sequence[str]) -> pa.Table:

@@ -81,9 +81,9 @@ def train_model(
     identity = _identity(dataset, sides, base, config)
     if (
         exists(join(out, "training.json"))
-        and (told := read_json(join(out, "training.json"))).get("run") == identity
+        and (facts := read_json(join(out, "training.json"))).get("run") == identity
     ):
-        return dict(told)
+        return dict(facts)
     _claim(out, identity)
     load_encoder(base, outputs=1)  # what cannot be loaded is better known before a cluster starts
     connect()

@@ -65,8 +65,8 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
             }
             for row in (run.changes.entries if run.changes else ())
         ]
-        told = run.changes and {"count": run.changes.count, "entries": entries}
-        yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=told)
+        changes = run.changes and {"count": run.changes.count, "entries": entries}
+        yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=changes)
 
 
 def _tdm(row: Mapping[str, Any]) -> TDM:
@@ -83,10 +83,10 @@ def search_index(content: Content) -> tuple[str, str]:
     for line in content.lines:
         page = line.url.removeprefix("boards/").removesuffix(".html")
         tasks[line.tdm.task].append((line.tdm.dataset, line.tdm.metric, page, line.entries))
-    told = json.dumps(list(tasks.items()), ensure_ascii=False, separators=(",", ":"))
+    index = json.dumps(list(tasks.items()), ensure_ascii=False, separators=(",", ":"))
     # Both end a line within a string of older JavaScript.
-    told = told.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return "search-index.js", f"window.tdmIndex={told};\n"
+    index = index.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return "search-index.js", f"window.tdmIndex={index};\n"
 
 
 def _by_area(content: Content) -> list[tuple[str, list[Line]]]:

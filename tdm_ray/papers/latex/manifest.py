@@ -22,8 +22,8 @@ class Expected:
 
     def difference(self, size: int, items: int, md5: str) -> str | None:
         """What differs between the tar and its entry, in words; None where nothing does."""
-        told = ((self.size, size, "bytes"), (self.items, items, "items"), (self.md5, md5, "md5"))
-        return ", ".join(f"{what} {seen}, not {want}" for want, seen, what in told if want != seen) or None
+        values = ((self.size, size, "bytes"), (self.items, items, "items"), (self.md5, md5, "md5"))
+        return ", ".join(f"{what} {seen}, not {want}" for want, seen, what in values if want != seen) or None
 
 
 def read_manifest(path: str) -> dict[str, Expected]:
