@@ -1,4 +1,4 @@
-"""How the work of a run is laid out on a cluster."""
+"""Divide a cluster between model actors and actors that prepare papers; choose the block size."""
 
 from __future__ import annotations
 

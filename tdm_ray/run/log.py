@@ -1,4 +1,4 @@
-"""What a night does, event by event: lines for people, or JSON lines for machines, each with the run's id."""
+"""The log of a run: events as lines for people, or as JSON lines with the run's id for machines."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The two stages of scoring as Arrow in, Arrow out. They do not know Ray: call them on a table and look.
+"""The two stages of scoring, Prepare and Decide: an Arrow table in, an Arrow table out, no Ray.
 
     Prepare: READINGS -> PREPARED     shortlist, and the scores of the likely labels (CPU)
-    Decide:  PREPARED -> OUTCOMES     the model's word on each hypothesis (GPU or CPU)
+    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis (GPU or CPU)
 
 A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost.
 """
@@ -44,9 +44,9 @@ PREPARED = pa.schema(
 
 
 class Prepare:
-    """Shortlist, premises, and the scores of the labels to be asked about, on the CPU.
+    """Makes a paper's shortlist, its hypotheses with their premises, and their scores, on the CPU.
 
-    only: the labels that are asked about, where they would be asked among all; None: all.
+    only: keep only the hypotheses of these labels; None: of all labels.
     """
 
     def __init__(
@@ -81,13 +81,13 @@ class Prepare:
             "parts": prepared.parts,
             "windows": prepared.windows,
         }
-        made = {"hypotheses": hypotheses, "extractions": extractions}
+        columns = {"hypotheses": hypotheses, "extractions": extractions}
         # The hash that a table gives may be that of another text; making it takes 2 ms.
-        return {**made, "content_hash": paper.content_hash} if self.asks_all else made
+        return {**columns, "content_hash": paper.content_hash} if self.asks_all else columns
 
 
 class Decide:
-    """The model's word on each paper; holds the model and the taxonomy's tokens."""
+    """Decides which hypotheses of a paper hold; keeps the model and the taxonomy's tokens in memory."""
 
     def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
         self.decider = Decider(Resources(config, fingerprints), threads=threads)
@@ -104,8 +104,8 @@ class Decide:
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
     def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
-        """Of all papers at once; where that fails, one by one, so that only the paper that breaks it is
-        lost."""
+        """The model's log-odds for all papers at once. Where that fails, for each paper alone, so that only
+        the paper that causes it is rejected."""
         try:
             return list(self.decider.log_odds(papers))
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause

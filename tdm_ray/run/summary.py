@@ -1,4 +1,4 @@
-"""A run for people: a line, or some lines of Markdown; and the history of runs."""
+"""The summary of a run for people: one line, a Markdown report, and the table of past runs."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class RunSummary:
 
     def _count(self) -> str:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
-        lost = sum(self.rejected.values())
-        return f"papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} ({reasons})"
+        rejected = sum(self.rejected.values())
+        return f"papers in {self.papers:,} = scored {self.scored:,} + rejected {rejected:,} ({reasons})"
 
 
 def write_summary(summary: RunSummary, folder: str) -> None:

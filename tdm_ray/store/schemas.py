@@ -1,4 +1,4 @@
-"""The tables of a store: their columns (those of the contracts, and at most some more) and their keys."""
+"""The schemas of the store's tables: columns, keys, partitions. A new table is added here."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ RUNS = pa.schema(
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a table: `key` names a row, `partition` the folders it is spread over."""
+    """The form of a table: its columns, those that identify a row, and those it is partitioned by."""
 
     schema: pa.Schema
     key: Sequence[str]
