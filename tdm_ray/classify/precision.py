@@ -1,5 +1,4 @@
-"""The number format that the model computes in: chosen by a trial, since a CPU's flags say little about its
-speed.
+"""The number format that the model computes in, chosen by a trial on this machine.
 
 On an Intel Xeon whose flags name AVX-512 BF16, bfloat16 took 2.9 times as long as float32 (16 x 160 tokens);
 on an AMD EPYC with the same flags 0.6 times."""

@@ -1,5 +1,4 @@
-"""The score of each likely label and its evidence: a cell with its headers, a sentence, or the passage that
-names it."""
+"""The score of each hypothesis and the evidence for it: a cell with its headers, a sentence, a caption."""
 
 from __future__ import annotations
 
@@ -45,7 +44,7 @@ class Extractor:
         self.threshold = resources.calibrator.joint.threshold
 
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
-        """A extraction for each label of `prepared`, in its order."""
+        """An extraction for each label of `prepared`, in its order."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
         count = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
         labels = prepared.labels[:count]  # the order of `prepared` is that of the prior

@@ -35,7 +35,7 @@ class Corpus:
 
     @classmethod
     def of(cls, splits: Sequence[InputSplit]) -> tuple[Corpus, pa.Table]:
-        """Read ids and hashes from the splits of a papers table. Of papers that share an id the first is kept;
+        """Read ids and hashes from the splits of a papers table. Of papers with one id the first is kept;
         the others are returned as rejects."""
         tables = [_PLACES.empty_table()]
         for path, splits_of_file in groupby(enumerate(splits), lambda numbered: numbered[1].paths[0]):

@@ -82,7 +82,7 @@ class Pairing:
         turn = int(
             random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters))
         )
-        return self.shortlisters[turn], self.shortlisters[turn].see(task.labelled.paper)
+        return self.shortlisters[turn], self.shortlisters[turn].view(task.labelled.paper)
 
     def _wrong(self, task: Task, look: tuple[Shortlister, View] | None) -> list[int]:
         wanted = self.config.num_negative_instances
