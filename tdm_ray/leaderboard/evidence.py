@@ -1,4 +1,4 @@
-"""Evidence at a terminal: the row of the table with its cell marked, the sentence with its number marked."""
+"""Evidence at a terminal: the row of the table or the sentence, with the number marked."""
 
 from __future__ import annotations
 

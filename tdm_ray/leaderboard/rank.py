@@ -1,5 +1,4 @@
-"""Predictions of some labels -> their leaderboards, in memory: joined, one unit, ranked, the best over time
-marked."""
+"""Rank the predictions of some labels into leaderboards, in memory, and mark the best over time."""
 
 from __future__ import annotations
 
@@ -42,11 +41,11 @@ def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
     ids = paper_ids.combine_chunks()
     newest = np.ones(len(ids), bool)
-    found = pc.extract_regex(ids, VERSIONED)
-    if found.null_count == len(ids):
+    parts = pc.extract_regex(ids, VERSIONED)
+    if parts.null_count == len(ids):
         return newest
-    base = pc.coalesce(pc.struct_field(found, "base"), ids).to_pandas()
-    number = pc.fill_null(pc.struct_field(found, "version").cast(pa.int64()), 0).to_numpy()
+    base = pc.coalesce(pc.struct_field(parts, "base"), ids).to_pandas()
+    number = pc.fill_null(pc.struct_field(parts, "version").cast(pa.int64()), 0).to_numpy()
     order = np.argsort(-number, kind="stable")
     newest[order[base.iloc[order].duplicated().to_numpy()]] = False
     return newest

@@ -1,4 +1,4 @@
-"""Papers others have parsed already, one JSON object a line (or a file): unarXive 2022, S2ORC and doc2json.
+"""Reader of papers that others have parsed to JSON: unarXive 2022, S2ORC and doc2json.
 
     unarXive   paper_id, metadata {title, abstract, categories, versions}, abstract {text},
                body_text [{section, text}], ref_entries {key: {type, caption, html?}}

@@ -1,4 +1,4 @@
-"""An e-print as arXiv distributes it -> one flat TeX source.
+"""An e-print as arXiv distributes it becomes one flat TeX source.
 
 A gzip of one TeX file, or of a tar of a project, or a plain tar, told apart by content; a PDF, an HTML page
 or a withdrawal notice is a reject. Nothing is written to disk, names inside an archive are only compared,
