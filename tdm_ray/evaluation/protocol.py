@@ -1,4 +1,4 @@
-"""The field's own protocol: a paper's gold labels plus N random wrong ones, on two disjoint 70/30 hold-outs.
+"""The field's evaluation protocol: each paper's gold labels plus N random wrong ones, two hold-outs.
 
 Source: Hou et al., ACL 2019 (TDMS-IE); Kabongo, D'Souza and Auer, ICADL 2021 (ORKG-TDM). Figures of this
 protocol and those over the whole taxonomy differ by 40 points, so a report says which it is. Pairs are
@@ -101,15 +101,17 @@ def _fold(
     inner = np.array([fold_of(p.paper_id, _FOLDS) for p in learnt])
     counts = neighbours.counts_of_others(inner)
     same = versions([p.paper_id for p in learnt])
-    seen = _rows(sampler, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
-    new = _rows(sampler, [(x, [], None) for x in test])
-    trees, log_odds = fit_prior(seen.features, seen.truth, inner[seen.papers])
-    found = np.asarray(trees.predict(new.features, raw_score=True), np.float32)
-    threshold = best_threshold(sigmoid(log_odds), seen.truth, int(seen.truth.sum()))
-    frequent = best_f1(_matrix(neighbours.counts[seen.labels], seen), _matrix(seen.truth, seen))["threshold"]
+    train_rows = _rows(sampler, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
+    test_rows = _rows(sampler, [(x, [], None) for x in test])
+    trees, log_odds = fit_prior(train_rows.features, train_rows.truth, inner[train_rows.papers])
+    test_log_odds = np.asarray(trees.predict(test_rows.features, raw_score=True), np.float32)
+    threshold = best_threshold(sigmoid(log_odds), train_rows.truth, int(train_rows.truth.sum()))
+    frequent = best_f1(
+        _matrix(neighbours.counts[train_rows.labels], train_rows), _matrix(train_rows.truth, train_rows)
+    )["threshold"]
     return {
-        "figures": _figures(sigmoid(found), threshold, new),
-        "label_frequency_alone": _figures(neighbours.counts[new.labels], frequent, new),
+        "figures": _figures(sigmoid(test_log_odds), threshold, test_rows),
+        "label_frequency_alone": _figures(neighbours.counts[test_rows.labels], frequent, test_rows),
     }
 
 
@@ -128,11 +130,15 @@ class _PairSampler:
     def _one(self, labelled: Labelled, leave_out: list[int], counts: Floats | None) -> tuple[Any, ...]:
         random = random_of(self.seed, labelled.paper.paper_id)
         wanted = [*labelled.known, *draw_random(self.labels, set(labelled.own), self.negatives, random)]
-        found = self.shortlister.shortlist(
+        shortlist = self.shortlister.shortlist(
             labelled.paper, leave_out=leave_out, include=sorted(wanted), counts=counts
         )
-        rows = np.isin(found.labels, wanted)
-        return found.features[rows], np.isin(found.labels[rows], labelled.known), found.labels[rows]
+        rows = np.isin(shortlist.labels, wanted)
+        return (
+            shortlist.features[rows],
+            np.isin(shortlist.labels[rows], labelled.known),
+            shortlist.labels[rows],
+        )
 
 
 def _rows(sampler: _PairSampler, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
