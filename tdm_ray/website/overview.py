@@ -1,4 +1,4 @@
-"""Pages about many leaderboards: home, areas, runs; and the index of the search."""
+"""Pages about many leaderboards (home, areas, runs), and the search index."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
             {
                 **row,
                 "board": url if (url := board_url(_tdm(row))) in boards else None,
-                "page": paper_url(found) if (found := papers.get(base_id(row["paper_id"]))) else None,
+                "page": paper_url(paper_id) if (paper_id := papers.get(base_id(row["paper_id"]))) else None,
             }
             for row in (run.changes.entries if run.changes else ())
         ]
