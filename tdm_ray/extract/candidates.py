@@ -24,12 +24,12 @@ CELL, ABSTRACT, TEXT = range(3)
 # 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's
 # sentences.
 MOST = 2500
-_MOST_TOLD = 1000
+_MOST_IN_TEXT = 1000
 # characters: longer is a parser's mistake
 _CAPTION = 900
 _SENTENCE = 800
 _NUMBERS_A_SENTENCE = 8
-_TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
+_TEXT_HEADING = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
     "rank_in_row",
     "rank_in_column",
@@ -82,7 +82,7 @@ def candidates_of(paper: Paper) -> Candidates:
                 rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
-            for value in _in_sentence(sentence) if len(rows.rows) < MOST + _MOST_TOLD else ():
+            for value in _in_sentence(sentence) if len(rows.rows) < MOST + _MOST_IN_TEXT else ():
                 rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
     return rows.candidates()
 
@@ -98,7 +98,7 @@ def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
 def _texts(paper: Paper) -> Iterator[tuple[int, str]]:
     yield ABSTRACT, paper.abstract
     for section in paper.sections:
-        if EXPERIMENT_HEADING.search(section.heading) or _TOLD.search(section.heading):
+        if EXPERIMENT_HEADING.search(section.heading) or _TEXT_HEADING.search(section.heading):
             yield TEXT, section.text
 
 
