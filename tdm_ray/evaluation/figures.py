@@ -85,7 +85,7 @@ def calibration(probability: Floats, truth: NDArray[np.bool_], bins: int = 10) -
 
 
 def best_f1(probability: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
-    """The highest micro F1 of any one threshold: a ceiling, to know what the choice of the threshold cost."""
+    """The highest micro F1 of any threshold: the upper bound for the choice of the threshold."""
     pairs = probability.tocoo()
     order = np.argsort(-pairs.data, kind="stable")
     hits = np.cumsum(np.asarray(gold[pairs.row, pairs.col]).ravel()[order] > 0)

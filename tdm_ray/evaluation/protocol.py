@@ -52,8 +52,7 @@ def evaluate_protocol(
     negatives: int = 10,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Figures of both folds and their mean, beside the baseline that reads nothing but how frequent a label
-    is."""
+    """Figures of both folds and their mean, beside a baseline that knows only how frequent each label is."""
     taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
     gold = read_gold(*annotations)
     checkpoint = open_checkpoint(config.model)
@@ -150,9 +149,9 @@ def _rows(sampler: _PairSampler, items: list[tuple[Labelled, list[int], Floats |
 
 
 def _figures(value: Floats, threshold: float, rows: Rows) -> dict[str, float]:
-    """F1 of the class "true" over the pairs asked, decided at a threshold chosen on the train side."""
+    """F1 of the class "true" over the sampled pairs, decided at a threshold chosen on the train side."""
     figures = f1_figures(_matrix(value >= threshold, rows), _matrix(rows.truth, rows))
-    wrong = value[~rows.truth] >= threshold  # of the pairs asked, not of all that there are
+    wrong = value[~rows.truth] >= threshold  # of the sampled pairs, not of all pairs
     return {"threshold": threshold, **figures, "false_positives_per_wrong_pair": float(wrong.mean())}
 
 

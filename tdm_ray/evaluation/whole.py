@@ -81,8 +81,7 @@ def evaluate_whole(
 
 
 def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Taxonomy) -> sp.csr_matrix:
-    """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in
-    it."""
+    """The predictions' probabilities as a sparse matrix (papers, labels); pairs not scored have no entry."""
     row = {paper_id: i for i, paper_id in enumerate(paper_ids)}
     tdms = map(TDM, *(predictions[part].to_pylist() for part in TDM_COLUMNS))
     entries = [

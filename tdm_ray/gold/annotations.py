@@ -61,10 +61,10 @@ class Gold:
 
 
 def read_gold(*paths: str) -> Gold:
-    """The gold of all files together; `broken` names the file where there are several. Raises as `_read`
-    does.
+    """The gold of all files together; `broken` names the file where there are several. Raises
+    `TaxonomyError` for a file that cannot be read or holds no annotation.
 
-    What a file of marks (see `marks`) calls wrong is no result, whatever the others say.
+    A result that a file of marks (see `marks`) calls wrong is removed, whatever the other files say.
     """
     golds = [_read(path) for path in paths]
     if len(golds) == 1:
@@ -169,7 +169,7 @@ def _of_columns(text: str) -> Gold:
 
 
 def _of_marks(path: str) -> Gold:
-    """Readers' marks: what is right as results, what is wrong as such."""
+    """Readers' marks: right ones become results, wrong ones go to `wrong`."""
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
     for mark in latest([path]):
@@ -202,8 +202,7 @@ def _of_tables(text: str) -> Gold:
 
 
 def paper_of(row: dict[str, Any]) -> str:
-    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its
-    title."""
+    """The paper of a row of `evaluation-tables.json`: its `paper_id`, its arXiv id, else its title."""
     url = str(row.get("paper_url") or "")
     return str(row.get("paper_id") or id_of_url(url) or row.get("paper_title") or row.get("model_name") or "")
 

@@ -99,7 +99,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
-    """The parts that have rows of the table, and these."""
+    """The rows of a table by the number of the part they belong to."""
     labels = label_keys(table).combine_chunks().dictionary_encode()
     part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
     parts = part_of[labels.indices.to_numpy()].astype(np.int64)

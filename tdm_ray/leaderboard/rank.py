@@ -38,7 +38,7 @@ def with_newest(scored: pa.Table) -> pa.Table:
 
 
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
+    """Which ids are the newest of their paper: of 1412.6575v1 and v4 it is v4; `yolov4` has no version."""
     ids = paper_ids.combine_chunks()
     newest = np.ones(len(ids), bool)
     parts = pc.extract_regex(ids, VERSIONED)
@@ -84,7 +84,7 @@ def _ranked(table: pa.Table) -> pa.Table:
 
 
 def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
-    """1, 2, 3, ... within each run."""
+    """1, 2, 3, ... within each run of equal boards."""
     starts = np.flatnonzero(np.r_[True, boards[1:] != boards[:-1]]) if len(boards) else np.zeros(0, np.int64)
     lengths = np.diff(np.r_[starts, len(boards)])
     return np.arange(len(boards)) - np.repeat(starts, lengths) + 1

@@ -19,7 +19,7 @@ from tdm_ray.errors import PaperError
 # The slowest of 4,196 real e-prints takes 31 s, of them 30 s in the converter, which has a limit of its own.
 PAPER_S = 120.0
 PAPER_MB = 2000
-# the alarm comes again: code that catches everything, or that runs at clean-up, may have lost the first
+# The alarm is repeated: code that catches everything, or that runs at clean-up, may swallow the first.
 _NEXT_ALARM_S = 5.0
 
 

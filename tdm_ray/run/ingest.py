@@ -157,7 +157,7 @@ def _stage(
     wanted: str,
     tell: Tell,
 ) -> None:
-    """Read what is not staged yet."""
+    """Read the splits that are not staged yet into `staging`."""
     done = staging.locations(_KIND)
     left = _unread(splits, done)
     if not left:

@@ -3,8 +3,8 @@
     splits -> readings -> select -> converted (CPU tasks) -> staging
     splits -> readings -> Prepare (CPU actors) -> Decide (model actors) -> staging
 
-A row is a paper, a block the unit of work, of retry and of what a kill loses; a block's file is whole or of
-no account."""
+A row is a paper. A block is the unit of work and of retry, and what a kill loses at most. The file of a block
+is whole or ignored."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ProgressBoard:
         self.status: tuple[int, int | None, str] = (0, None, "workers start")
 
     def say(self, done: int, total: int, note: str) -> None:
-        """Take the newest status: steps done, of so many, and what else there is to say."""
+        """Store the newest status: steps done, steps in all, and a note."""
         self.status = (done, total, note)
 
     def read(self) -> tuple[int, int | None, str]:

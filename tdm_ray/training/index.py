@@ -39,8 +39,7 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.neighbours import labelled_neighbours
 
 FOLDS = 5
-# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on
-# 2 cores.
+# Papers that the model scores to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
 

@@ -52,7 +52,7 @@ def area_pages(content: Content) -> Iterator[tuple[str, str]]:
 
 
 def run_pages(content: Content) -> Iterator[tuple[str, str]]:
-    """A list of the runs, and a page for each; what a run brought may since be gone, and has no link then."""
+    """A list of the runs, and a page for each; entries that have since been removed get no link."""
     yield "runs.html", render("runs.html", root="", runs=content.runs)
     boards = {line.url for line in content.lines}
     papers = {base_id(paper): paper for paper in content.paper_ids}
@@ -90,7 +90,7 @@ def search_index(content: Content) -> tuple[str, str]:
 
 
 def _by_area(content: Content) -> list[tuple[str, list[Line]]]:
-    """Areas, the largest first, what has none last."""
+    """The leaderboards by area: the largest area first, those without one last."""
     areas: dict[str, list[Line]] = defaultdict(list)
     for line in content.lines:
         areas[line.area].append(line)

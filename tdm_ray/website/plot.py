@@ -130,7 +130,7 @@ def _as_figure(svg: etree._Element, name: str) -> str:
 
 
 def _is_empty(node: etree._Element) -> bool:
-    """Pygal's own title, and the boxes of its script's tooltips."""
+    """Whether a node shows nothing: Pygal's own title, or a box for its script's tooltips."""
     return node.getparent() is not None and (
         node.text == "Pygal" or "tooltip-overlay" in node.get("class", "")
     )

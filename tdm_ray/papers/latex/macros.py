@@ -39,7 +39,7 @@ class Macro:
 
     @property
     def structural(self) -> bool:
-        """Whether it hides what the splitter must see."""
+        """Whether its body holds what shapes tables and sections, which the splitter must see."""
         return bool(_STRUCTURAL.search(self.body))
 
     @property

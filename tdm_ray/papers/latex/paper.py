@@ -92,7 +92,7 @@ def _cell(tex: str) -> str:
 
 
 def _paper(paper_id: str, source: TexPaper, texts: Iterator[Text]) -> Paper:
-    """The paper of the parts' texts."""
+    """Put the converted texts together, in the order of `_parts`."""
     texts = iter(kept := list(texts))
     count = len(kept)
     title = next(texts).text
