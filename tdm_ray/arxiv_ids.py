@@ -1,8 +1,8 @@
-"""Ids of papers. arXiv's have a month and versions: what is said of one version is said of the paper.
+"""Ids of papers: the month and the versions of an arXiv id, and ids from URLs and file names.
 
-Forms, see https://info.arxiv.org/help/arxiv_identifier.html: `1412.6575`, `1412.6575v4`, and of before April
-2007 `hep-th/9901001`, `math.GT/0309136v1`; in file names the old ones have no slash (`hep-th9901001`). Any
-other string is an id too, without month or version."""
+Forms of arXiv's ids: `1412.6575`, `1412.6575v4`, and from before April 2007 `hep-th/9901001`,
+`math.GT/0309136v1`; in file names the old ones have no slash (`hep-th9901001`). Any other string is an id
+too, without month or version. See https://info.arxiv.org/help/arxiv_identifier.html"""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def base_ids(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def months(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """`YYMM` of arXiv's ids; null for others."""
-    found = pc.extract_regex(paper_ids, _MONTH)
-    old = pc.struct_field(found, "old")
-    new = pc.struct_field(found, "new")
+    parts = pc.extract_regex(paper_ids, _MONTH)
+    old = pc.struct_field(parts, "old")
+    new = pc.struct_field(parts, "new")
     month = pc.if_else(pc.equal(pc.coalesce(old, pa.scalar("")), ""), new, old)
     return pc.if_else(pc.equal(month, ""), pa.scalar(None, pa.string()), month)
 
@@ -50,8 +50,8 @@ def months(paper_ids: pa.ChunkedArray) -> pa.ChunkedArray:
 def month_number(paper_id: str, published: date | None = None) -> int | None:
     """The month of an arXiv id, else that of the day: months since the year 0; None where neither is
     there."""
-    found = _COMPILED_MONTH.fullmatch(paper_id)
-    year, month = divmod(int(found["old"] or found["new"]), 100) if found else (0, 0)
+    match = _COMPILED_MONTH.fullmatch(paper_id)
+    year, month = divmod(int(match["old"] or match["new"]), 100) if match else (0, 0)
     if 1 <= month <= 12:
         century = 1900 if year > 90 else 2000  # arXiv began in 1991
         return 12 * (year + century) + month
@@ -65,8 +65,8 @@ def page_of(paper_id: str) -> str | None:
 
 def id_of_url(url: str) -> str | None:
     """The id in the URL of an arXiv page or PDF; None for other URLs."""
-    found = _PAPER_URL.search(url)
-    return found["id"] if found else None
+    match = _PAPER_URL.search(url)
+    return match["id"] if match else None
 
 
 def id_of_file_name(stem: str) -> str:

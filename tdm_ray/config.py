@@ -1,4 +1,4 @@
-"""The dials of a run, keyword-only and frozen; what they mean stands here once."""
+"""The settings of scoring, ingestion, data sets, training, Ray and the benchmark, explained once."""
 
 from __future__ import annotations
 
@@ -20,11 +20,10 @@ class ScoreConfig:
     model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy: `default`,
     or a file (see README, Taxonomies); `min_count` drops its rarer labels. index: a folder made by `tdm-ray
     index`, or None. matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that
-    ships. max_labels: how many labels of a paper's shortlist of 64 the model is asked about at most. It is
-    not asked about labels whose dataset neither the paper names nor its neighbours report, nor about those
-    whose prior is too low for the model to lift them above the threshold. threshold: the least probability of
-    a prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one
-    by a trial."""
+    ships. max_labels: how many labels of a paper's shortlist of 64 become hypotheses at most. Labels whose
+    dataset neither the paper names nor its neighbours report do not, nor do those whose prior is too low for
+    the model to lift them above the threshold. threshold: the least probability of a prediction; None takes
+    the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one by a trial."""
 
     model: str = EMBEDDED
     taxonomy: str = "default"
@@ -67,12 +66,12 @@ class Selection:
                 ) from None
 
     def __str__(self) -> str:
-        said = (
+        conditions = (
             " or ".join(self.categories),
             f"since {self.since}" if self.since else "",
             f"until {self.until}" if self.until else "",
         )
-        return f"not {', '.join(filter(None, said))}" if any(said) else "all"
+        return f"not {', '.join(filter(None, conditions))}" if any(conditions) else "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +136,7 @@ class DatasetConfig:
 
 @dataclass(frozen=True, kw_only=True)
 class TrainConfig:
-    """The dials of fine-tuning.
+    """The settings of fine-tuning.
 
     epochs: passes over the training pairs. pairs_a_step: over all workers together. accumulate: batches a
     step is split into on each worker, for encoders that do not fit otherwise. warmup: the share of steps over
@@ -163,8 +162,8 @@ class RayConfig:
 
     actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one). gpus: GPUs
     an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU. threads: CPU
-    threads of an actor without a GPU; None: the cores shared out among them, or one where papers are asked
-    about some labels only. preparers: actors that prepare papers for the model, a CPU each; None: as many as
+    threads of an actor without a GPU; None: the cores shared out among them, or one where papers are scored
+    for added labels only. preparers: actors that prepare papers for the model, a CPU each; None: as many as
     keep the model busy. papers_a_block: the unit of work and retry; None: 64 (10 s of work on 2 CPU cores),
     fewer where the corpus is too small to keep all actors busy with that."""
 

@@ -1,5 +1,4 @@
-"""Every step of one paper's way with its real values, without Ray: the best documentation of how a decision
-is made."""
+"""Show every step of one paper's way to its predictions, with its real values (`tdm-ray inspect`)."""
 
 from __future__ import annotations
 
@@ -38,8 +37,8 @@ def find_paper(source: str, paper_id: str | None) -> Paper:
     """The paper `paper_id` of `source`, or its first. Raises `InputError` where it is not there or was
     rejected."""
     for reading in read_papers(source):
-        found = reading.paper.paper_id if reading.paper else reading.paper_id
-        if paper_id in (None, found):
+        found_id = reading.paper.paper_id if reading.paper else reading.paper_id
+        if paper_id in (None, found_id):
             if reading.paper is None:
                 raise InputError(f"{reading.location}: rejected: {reading.reason}: {reading.detail}")
             return reading.paper
@@ -48,7 +47,7 @@ def find_paper(source: str, paper_id: str | None) -> Paper:
 
 @dataclass(frozen=True)
 class Trace:
-    """One paper and what was made of it, step by step."""
+    """One paper and the result of each step on its way to decisions."""
 
     paper: Paper
     resources: Resources
@@ -68,13 +67,12 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     preparer = Preparer(resources)
     decider = Decider(resources)
     shortlist, prior = preparer.shortlist(paper)
-    # All worth asking are asked here, also those that would not pass: a person wants to see what the model
-    # says.
+    # Here the model also scores hypotheses that cannot pass the threshold: a person wants to see them.
     prepared = prepare(preparer.pairs, shortlist, prior, config.max_labels)
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
-    asked = preparer(paper)
-    decisions = decider(asked, log_odds[: len(asked.windows)], Extractor(resources)(paper, asked))
+    prepared = preparer(paper)
+    decisions = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 
@@ -100,15 +98,15 @@ def as_facts(trace: Trace) -> dict[str, Any]:
 def explain(trace: Trace) -> RenderableType:
     """Paper, premise, shortlist, features, entailment and decisions, as tables."""
     resources = trace.resources
-    found = trace.shortlist
+    shortlist = trace.shortlist
     labels = trace.prepared.labels
     return Group(
         Rule("1. the paper"),
         *_paper(trace.paper),
         Rule("2. the premise"),
-        *_premise(trace.paper, Counter(p.field for p in found.passages)),
+        *_premise(trace.paper, Counter(p.field for p in shortlist.passages)),
         Rule(
-            f"3. the shortlist: {len(found.labels)} of {len(resources.taxonomy):,}; "
+            f"3. the shortlist: {len(shortlist.labels)} of {len(resources.taxonomy):,}; "
             f"{len(labels)} worth asking"
         ),
         _shortlist(resources, labels, trace.prepared.prior, trace.log_odds, trace.probability),

@@ -1,4 +1,4 @@
-"""Work over many papers on the cores of one machine, for commands that use no Ray."""
+"""Work on many papers in several processes of one machine, for commands that use no Ray."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def over_chunks(
         # Said where a process has grown by 100 MB and is started anew, which loses nothing.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
         done = map(work, chunks) if alone else _in_processes(work, chunks)
-        for chunk, found in zip(chunks, done, strict=True):
-            results += found
+        for chunk, results_of_chunk in zip(chunks, done, strict=True):
+            results += results_of_chunk
             counter.add(len(chunk))
     return results
 
@@ -52,7 +52,7 @@ def over_chunks(
 def _in_processes(
     work: Callable[[Sequence[Item]], list[Result]], chunks: Sequence[Sequence[Item]]
 ) -> list[list[Result]]:
-    found: list[list[Result]] = Parallel(n_jobs=cores(), return_as="generator")(
+    results: list[list[Result]] = Parallel(n_jobs=cores(), return_as="generator")(
         delayed(work)(chunk) for chunk in chunks
     )
-    return found
+    return results

@@ -26,8 +26,7 @@ _LINE_EVERY_S = 30.0
 
 @dataclass(frozen=True)
 class Status:
-    """How far some work is; `total` is None where only the end will tell, `note` what else there is to
-    say."""
+    """How far some work is; `total` is None where it is not known, `note` is added to the line or bar."""
 
     done: int
     total: int | None = None
@@ -95,8 +94,8 @@ def _bar(what: str, status: Callable[[], Status], tell: Callable[[str], None], s
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None, note="")
         while True:
-            now = status()
-            progress.update(task, completed=now.done, total=now.total, note=now.note)
+            current = status()
+            progress.update(task, completed=current.done, total=current.total, note=current.note)
             if stop.wait(_POLL_S):
                 return
 
@@ -108,20 +107,20 @@ def _lines(
     first = None
     wait = _FIRST_S
     while not stop.wait(wait):
-        now = status()
-        first = now.done if first is None else first
-        tell(_line(what, now, first, time.monotonic() - started))
+        current = status()
+        first = current.done if first is None else first
+        tell(_line(what, current, first, time.monotonic() - started))
         wait = _LINE_EVERY_S
 
 
-def _line(what: str, now: Status, first: int, seconds: float) -> str:
-    of = f"/{now.total:,}" if now.total is not None else ""
-    gained = now.done - first
+def _line(what: str, current: Status, first: int, seconds: float) -> str:
+    of = f"/{current.total:,}" if current.total is not None else ""
+    gained = current.done - first
     left = ""
-    if now.total and gained and now.done < now.total:
-        left = f", {_duration(seconds / gained * (now.total - now.done))} left"
-    note = f", {now.note}" if now.note else ""
-    return f"{now.done:,}{of} {what}{note}{left}"
+    if current.total and gained and current.done < current.total:
+        left = f", {_duration(seconds / gained * (current.total - current.done))} left"
+    note = f", {current.note}" if current.note else ""
+    return f"{current.done:,}{of} {what}{note}{left}"
 
 
 def _duration(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The tables that cross room borders: Arrow schemas, and a frozen dataclass for one row where code holds one.
+"""The schemas of the tables that rooms exchange, and a dataclass for one row where code holds one.
 
 Contracts are those of the design; a column is never renamed, only added.
 """
@@ -144,14 +144,14 @@ LEADERBOARDS = pa.schema(
     ]
 )
 TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
-# What a reader said of a prediction, verdict "right" or "wrong"; see `taxonomy.marks`.
-_SAID = [
+# What a reader said of a prediction, verdict "right" or "wrong"; see `gold.marks`.
+_VERDICT = [
     ("verdict", pa.string()),
     ("score", pa.float64()),
     ("score_text", pa.string()),
     ("note", pa.string()),
 ]
-MARKS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, *_SAID])
+MARKS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, *_VERDICT])
 ANNOTATIONS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, ("score", pa.string())])
 
 

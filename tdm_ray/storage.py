@@ -1,4 +1,4 @@
-"""Paths: a folder here or anywhere fsspec reaches; files told apart by name, not by guess."""
+"""Files at a path or URL: open, list, copy, replace; tables and JSON; clear errors of remote storage."""
 
 from __future__ import annotations
 
@@ -76,12 +76,12 @@ def list_files(path: str) -> list[str]:
     with _reaching(path):
         if fs.isfile(inner):
             return [inner if "file" in fs.protocol else path]
-        found = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
+        paths = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
     base = (
         len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1
     )  # of a glob's finds only the name counts
     visible = sorted(
-        f for f in found if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:])
+        f for f in paths if not any(p.startswith((".", "_")) for p in PurePosixPath(f).parts[base:])
     )
     if not visible and not fs.exists(inner):
         raise InputError(f"{path}: no such file or folder; give a file, a folder or a quoted glob")
@@ -90,12 +90,12 @@ def list_files(path: str) -> list[str]:
 
 def parquet_files(path: str) -> list[str]:
     """The Parquet files of `list_files`. Raises `InputError` where there is nothing at `path`."""
-    return [found for found in list_files(path) if found.endswith(".parquet")]
+    return [file for file in list_files(path) if file.endswith(".parquet")]
 
 
 @contextmanager
 def _reaching(path: str) -> Iterator[None]:
-    """Errors of a store that cannot be asked, as `UnreachableError`: those of botocore are no `OSError`s.
+    """Raise `UnreachableError` for a storage that cannot be reached: botocore's errors are no `OSError`s.
 
     The message names no key; the cause might, and is left out.
     """
@@ -124,8 +124,8 @@ def copy_files(source: str, folder: str) -> None:
     # is in them.
     folders = {str(parent) for path in paths for parent in PurePosixPath(path).parents}
     for path in (path for path in paths if path.rstrip("/") not in folders):
-        with fs.open(path, "rb") as found, open_file(folder + path[len(base) :], "wb") as file:
-            shutil.copyfileobj(found, file)
+        with fs.open(path, "rb") as original, open_file(folder + path[len(base) :], "wb") as file:
+            shutil.copyfileobj(original, file)
 
 
 def local_copy(path: str) -> str:
@@ -237,7 +237,7 @@ class RollingWriter:
 
 
 def file_state(path: str) -> str:
-    """What changes when a file does: its size, and its time or tag."""
+    """A string that changes when the file does: its size, and its time or tag."""
     fs, inner = fsspec.core.url_to_fs(path)
     info = fs.info(inner)
     return str((info.get("size"), info.get("mtime") or info.get("LastModified") or info.get("etag")))

@@ -105,7 +105,7 @@ def test_the_last_file_counts_and_json_is_read_too(tmp_path):
     )
     (told,) = differing(find_marks(str(tmp_path)))
     assert re.search(
-        r"x.json says otherwise than .*marks.csv of 1512.03385 / A / B / C; the later file counts", told
+        r"x.json contradicts .*marks.csv on 1512.03385 / A / B / C; the later file counts", told
     )
     assert [(m["paper_id"], m["verdict"], m["score"]) for m in found.to_pylist()] == [
         ("1512.03385", "right", None),

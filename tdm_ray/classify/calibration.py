@@ -1,5 +1,4 @@
-"""From features and the model's log-odds to a probability that can be trusted, and the threshold to decide
-by.
+"""Calibration: features and the model's log-odds become a probability; and the choice of the threshold.
 
 Two steps. The *prior*: boosted trees over the features of a (paper, label) pair. The *joint*: a logistic
 regression over the prior's and the model's log-odds. The prior's log-odds that the joint learns from are
@@ -48,9 +47,8 @@ _SETTINGS = TREES | {
 class Joint:
     """The logistic regression: weights of (prior, model) log-odds, intercept, and the threshold to decide by.
 
-    surest: the highest of the model's log-odds among the pairs that it was fitted on (16,000 at most) and
-    that the prior alone would not decide for: so sure is the model at most where its word could change a
-    decision."""
+    surest: the highest of the model's log-odds among the pairs it was fitted on that the prior alone would
+    not accept. Where the model can change a decision, it is taken to be never surer than that."""
 
     weights: tuple[float, ...]
     intercept: float
@@ -86,11 +84,10 @@ class Calibrator:
         )
 
     def least_prior(self, threshold: float) -> float:
-        """The prior's log-odds below which no word of the model's, as sure as it ever was, brings a label
-        over it.
+        """The prior's log-odds below which a label stays under the threshold even where the model is surest.
 
-        Such labels need not be asked: with an index some 6 of 32 are left. -inf where that cannot be told,
-        and never above the calibrator's own threshold: how sure the model is beyond it was not looked at."""
+        The model need not score such labels: with an index some 6 of 32 are left. It is -inf where the bound
+        is not known, and never above the calibrator's own threshold, beyond which `surest` says nothing."""
         prior, model = self.joint.weights
         if self.booster is None or prior <= 0 or model < 0 or not 0 < threshold < 1:
             return -math.inf
@@ -176,7 +173,7 @@ def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:
 
 
 def best_threshold(probability: Floats, truth: Bools, gold: int) -> float:
-    """Half the F1 that it gives: where the micro F1 of calibrated probabilities is highest.
+    """The threshold that equals half of its own micro F1: there the F1 of calibrated probabilities is best.
 
     `gold` counts all true pairs, also those no row stands for. The threshold of the highest F1 seen on 762
     papers is chance: the curve is flat (0.616 to 0.620 from 0.20 to 0.32 there), and its top moved F1 on

@@ -1,4 +1,4 @@
-"""A checkpoint folder: model and tokenizer (Hugging Face's form), word counts, calibrator; and its id."""
+"""A checkpoint folder: model, tokenizer (Hugging Face's form), word counts and calibrator; and its id."""
 
 from __future__ import annotations
 
@@ -74,15 +74,15 @@ def open_checkpoint(model: str, known_digest: str | None = None) -> Checkpoint:
 
     A model without word counts takes those of the embedded checkpoint; one without a calibrator is decided by
     its own log-odds at one half. Raises `CheckpointError` for a folder that is no checkpoint."""
-    found = known_digest or checkpoint_digest(model)
+    own_digest = known_digest or checkpoint_digest(model)
     folder = _folder(model)
     if not exists(folder):
-        return Checkpoint(folder, model, *_frequency(embedded_folder()), Calibrator.none(), found)
+        return Checkpoint(folder, model, *_frequency(embedded_folder()), Calibrator.none(), own_digest)
     own = folder if exists(join(folder, _FREQUENCY)) else embedded_folder()
     has_calibrator = exists(join(folder, _CALIBRATOR, "joint.json"))
     calibrator = Calibrator.load(join(folder, _CALIBRATOR)) if has_calibrator else Calibrator.none()
     name = EMBEDDED if model == EMBEDDED else os.path.basename(folder.rstrip("/"))
-    return Checkpoint(folder, name, *_frequency(own), calibrator, found)
+    return Checkpoint(folder, name, *_frequency(own), calibrator, own_digest)
 
 
 def checkpoint_digest(model: str) -> str:

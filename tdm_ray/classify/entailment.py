@@ -1,8 +1,7 @@
-"""The entailment model: a transformer cross-encoder that reads (premise, hypothesis) and says how true the
-pair is.
+"""The entailment model: a cross-encoder that reads (premise, hypothesis) and says how true the pair is.
 
-The method is that of TDMS-IE (Hou et al., ACL 2019); the premise here is chosen per hypothesis
-(premise.windows)."""
+The method is that of TDMS-IE (Hou et al., ACL 2019); here each hypothesis has its own premise (see
+`text.windows`)."""
 
 from __future__ import annotations
 
@@ -112,7 +111,7 @@ class EntailmentModel:
     def logits(self, pairs: Pairs) -> NDArray[np.float32]:
         """The log-odds that each hypothesis is true of its premise; shape (pairs,).
 
-        A pair's number hangs, in its last bits, on the pairs it is scored with.
+        The last bits of a pair's log-odds depend on the pairs that it is scored with.
         """
         result = np.empty(len(pairs), np.float32)
         for rows in batches(pairs.ids.lengths, self.tokens_a_batch):

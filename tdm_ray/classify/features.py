@@ -1,5 +1,4 @@
-"""What is known of a (paper, label) pair besides the model's word: one row of numbers, the same for every
-taxonomy."""
+"""The features of a (paper, label) pair for the prior: names in the paper, votes of similar papers."""
 
 from __future__ import annotations
 
@@ -57,8 +56,7 @@ _VOTES = len(LEXICAL) + LEARNED.index("votes")
 
 @dataclass(frozen=True)
 class Paperwise:
-    """What one paper shows of every element, reduced over its passages; the ground on which features
-    stand."""
+    """How one paper names every element, reduced over its passages; the features are computed from it."""
 
     by_field: Floats  # (elements, fields): best coverage
     named: Floats  # (elements,): log(1 + passages that name it)
@@ -69,17 +67,17 @@ class Paperwise:
 
 def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     """Best coverage by field and by table, counts of full mentions, and a lexical score for every label."""
-    found = coverage.found
-    count = coverage.found.shape[0]
-    elements = np.repeat(np.arange(count), np.diff(found.indptr))
-    full = found.data >= FULL_COVERAGE
-    in_tables = full & (coverage.tables[found.indices] >= 0)
+    shares = coverage.shares
+    count = coverage.shares.shape[0]
+    elements = np.repeat(np.arange(count), np.diff(shares.indptr))
+    full = shares.data >= FULL_COVERAGE
+    in_tables = full & (coverage.tables[shares.indices] >= 0)
     named, named_in_tables = (
         np.log1p(np.bincount(elements[rows], minlength=count).astype(np.float32))
         for rows in (full, in_tables)
     )
-    by_field = _best(found, elements, coverage.fields, len(FIELDS))
-    by_table = _best(found, elements, coverage.tables, max(int(coverage.tables.max(initial=-1)) + 1, 1))
+    by_field = _best(shares, elements, coverage.fields, len(FIELDS))
+    by_table = _best(shares, elements, coverage.tables, max(int(coverage.tables.max(initial=-1)) + 1, 1))
     strength = (by_field * _FIELD_WEIGHT).max(axis=1) * 0.7 + 0.3 * np.minimum(named, 2.5) / 2.5
     # A long name found is worth more than a short one: "F1" stands in half of all papers.
     strength *= np.minimum(lexicon.weight, 6) / 6
@@ -87,13 +85,13 @@ def reduce_coverage(coverage: Coverage, lexicon: Lexicon) -> Paperwise:
     return Paperwise(by_field, named, named_in_tables, by_table, lexical)
 
 
-def _best(found: sp.csr_matrix, elements: Ints, groups: Ints, count: int) -> Floats:
+def _best(shares: sp.csr_matrix, elements: Ints, groups: Ints, count: int) -> Floats:
     """The best coverage of each element by the passages of each group, shape (elements, count); -1 is no
     group."""
-    best = np.zeros((found.shape[0], count), np.float32)
-    group = groups[found.indices]
+    best = np.zeros((shares.shape[0], count), np.float32)
+    group = groups[shares.indices]
     inside = group >= 0
-    np.maximum.at(best.reshape(-1), elements[inside] * count + group[inside], found.data[inside])
+    np.maximum.at(best.reshape(-1), elements[inside] * count + group[inside], shares.data[inside])
     return best
 
 
@@ -119,8 +117,8 @@ def lexical_features(chosen: Ints, coverage: Coverage, paper: Paperwise, lexicon
 
 
 def worth_asking(features: Floats) -> NDArray[np.bool_]:
-    """Which labels, by their features, have a dataset that some passage names by `MIN_NAME_COVERAGE`, or a
-    neighbour's vote."""
+    """Which labels can become hypotheses: a passage names `MIN_NAME_COVERAGE` of their dataset, or a
+    neighbour reports them."""
     named = features[:, _DATASET].max(axis=1, initial=0) >= MIN_NAME_COVERAGE
     return np.asarray(named if features.shape[1] == len(LEXICAL) else named | (features[:, _VOTES] > 0), bool)
 

@@ -47,10 +47,9 @@ _SCORES = pa.schema([("paper_id", pa.string()), ("label", pa.int32()), ("score",
 
 @dataclass(frozen=True)
 class Index:
-    """An index folder, its labels brought into the order of `taxonomy`; each part is read when it is first
-    used.
+    """An index folder, its labels mapped to those of `taxonomy`; each part is read when it is first used.
 
-    Labels that it does not know have no neighbours.
+    Labels that the index does not know have no neighbours.
     """
 
     folder: str

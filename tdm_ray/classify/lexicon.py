@@ -1,5 +1,4 @@
-"""How much of a TDM's names stands in which passage: one sparse product serves shortlist, features and
-evidence.
+"""How much of each task's, dataset's and metric's name stands in each passage of a paper.
 
 The coverage of a name by a passage is the share of the name's words, weighted by inverse document frequency,
 that the passage holds. An element (one task, dataset or metric) is covered as well as its best alias."""
@@ -25,35 +24,34 @@ _ROUNDING = 1e-4  # of sums of single-precision weights
 
 @dataclass(frozen=True)
 class Coverage:
-    """What one paper shows of every element, and where its passages stand.
+    """How much of every element's name each passage of a paper holds, and where the passages stand.
 
-    6 % of the (element, passage) pairs of a real paper share a word at all: what looks at all is done on
-    `found`."""
+    `shares` is sparse: only 6 % of the (element, passage) pairs of a real paper have a word in common."""
 
-    found: sp.csr_matrix  # (elements, passages), in (0, 1]
+    shares: sp.csr_matrix  # (elements, passages), in (0, 1]
     fields: Ints  # index into FIELDS, per passage
     tables: Ints  # table number or -1, per passage
 
     def rows(self, elements: Ints) -> Floats:
         """The coverage of some elements, shape (elements, passages)."""
-        return np.asarray(self.found[elements].toarray(), np.float32)
+        return np.asarray(self.shares[elements].toarray(), np.float32)
 
     def matrix(self) -> Floats:
-        """That of all elements; in columns, which is how it is reduced: twice as fast."""
-        return np.asarray(self.found.toarray(order="F"), np.float32)
+        """The coverage of all elements, stored by columns: reducing it is then twice as fast."""
+        return np.asarray(self.shares.toarray(order="F"), np.float32)
 
 
 @dataclass(frozen=True)
 class NameFilter:
-    """Names as weights of words, shape (names, words), and how much of one of them a passage must hold."""
+    """A quick test whether a text can hold enough of a name; `names` are weights, shape (names, words)."""
 
     words: Sequence[str]
     names: sp.csr_matrix
     least: float
 
     def __call__(self, text: str) -> bool:
-        """Whether some passage of the text may hold so much. A no is right, but where a word ends in a Greek
-        sigma."""
+        """Whether some passage of the text may hold the share `least` of a name. A False is always right,
+        except for words that end in a Greek sigma."""
         folded = fold(text)
         held = np.array([may_stand_in(word, folded) for word in self.words], np.float32)
         return bool((self.names @ held).max(initial=0) >= self.least - _ROUNDING)
@@ -103,13 +101,13 @@ class Lexicon:
         return sp.csr_matrix((values, (rows, columns)), (len(bags), len(self._vocabulary)), dtype=np.float32)
 
     def name_filter(self, elements: Ints, least: float) -> NameFilter:
-        """What tells the texts of which no passage covers one of these elements by `least`."""
+        """A filter that rejects texts of which no passage covers one of these elements by `least`."""
         names = sp.vstack([names[np.unique(elements)] for names in self._names]).tocsr()
         used = np.unique(names.indices)
         words = list(self._vocabulary)
         return NameFilter([words[column] for column in used], names[:, used], least)
 
-    def coverage(self, found: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
+    def coverage(self, passages: Sequence[Passage], words: Sequence[Sequence[str]]) -> Coverage:
         """The coverage of every element by every passage of one paper; `words` are the passages' `tokens`."""
         bags = [self._known.intersection(ws) for ws in words]
         indices = np.array([self._vocabulary[w] for bag in bags for w in bag], np.int32)
@@ -121,6 +119,6 @@ class Lexicon:
             np.minimum(product.data, 1.0, out=product.data)
         return Coverage(
             reduce(lambda best, other: best.maximum(other), by_name),
-            np.array([FIELDS.index(p.field) for p in found], np.int64),
-            np.array([p.table for p in found], np.int64),
+            np.array([FIELDS.index(p.field) for p in passages], np.int64),
+            np.array([p.table for p in passages], np.int64),
         )

@@ -66,11 +66,11 @@ class Neighbours:
         weights = similarity[nearest]
         powered = weights**POWER
         reported = self.labels[nearest]
-        many = np.diff(reported.indptr)
-        share = np.repeat(powered / max(float(powered.sum()), 1e-9), many)
+        label_counts = np.diff(reported.indptr)
+        share = np.repeat(powered / max(float(powered.sum()), 1e-9), label_counts)
         votes = np.bincount(reported.indices, share, minlength=self.labels.shape[1]).astype(np.float32)
         closest = np.zeros(self.labels.shape[1], np.float32)
-        np.maximum.at(closest, reported.indices, np.repeat(weights, many))
+        np.maximum.at(closest, reported.indices, np.repeat(weights, label_counts))
         return votes, closest
 
     def counts_of_others(self, folds: NDArray[np.int64]) -> Floats:

@@ -1,9 +1,8 @@
-"""Token ids of (premise, hypothesis) pairs, put together from parts that are tokenised once: passages and
-hypotheses.
+"""Token ids of (premise, hypothesis) pairs, put together from passages that are tokenised once.
 
-A paper's windows overlap much. So passages are tokenised once a paper, hypotheses once a taxonomy, and pairs
-are copied together, all of a paper at once. Equal, id for id, to what the tokenizer makes of the pair of
-texts (a test holds both against each other for WordPiece and byte-level BPE)."""
+A paper's windows overlap. So passages are tokenised once a paper, hypotheses once a taxonomy, and the ids of
+all pairs of a paper are copied together. They equal, id for id, what the tokenizer makes of the two texts (a
+test compares both for WordPiece and byte-level BPE)."""
 
 from __future__ import annotations
 
@@ -53,14 +52,16 @@ class Ragged:
 
     def copied(self, rows: Ints, lengths: Ints) -> Ids:
         """The first `lengths` values of each of the rows, one after the other; both of any one shape."""
-        many = lengths.ravel()
-        starts = self.starts[rows.ravel()] - (np.cumsum(many) - many)
-        return np.asarray(self.values[np.repeat(starts, many) + np.arange(many.sum())])
+        counts = lengths.ravel()
+        starts = self.starts[rows.ravel()] - (np.cumsum(counts) - counts)
+        return np.asarray(self.values[np.repeat(starts, counts) + np.arange(counts.sum())])
 
     @classmethod
-    def joined(cls, many: Sequence[Ragged]) -> Ragged:
-        """The rows of all, in order."""
-        return cls.split(np.concatenate([m.values for m in many]), np.concatenate([m.lengths for m in many]))
+    def joined(cls, parts: Sequence[Ragged]) -> Ragged:
+        """The rows of all parts, in order."""
+        return cls.split(
+            np.concatenate([m.values for m in parts]), np.concatenate([m.lengths for m in parts])
+        )
 
 
 @dataclass(frozen=True)
@@ -75,10 +76,10 @@ class Pairs:
         return len(self.second)
 
     @classmethod
-    def joined(cls, many: Sequence[Pairs]) -> Pairs:
-        """The pairs of all, in order; `many` holds one at least."""
-        ids = Ragged.joined([pairs.ids for pairs in many])
-        return cls(ids, np.concatenate([pairs.second for pairs in many]))
+    def joined(cls, parts: Sequence[Pairs]) -> Pairs:
+        """The pairs of all parts, in order; there must be one part at least."""
+        ids = Ragged.joined([pairs.ids for pairs in parts])
+        return cls(ids, np.concatenate([pairs.second for pairs in parts]))
 
     def padded(self, rows: Ints, padding: int) -> tuple[Ints, Ints, Ints]:
         """Ids, token types and attention mask of the given rows; shapes (rows, longest of them)."""
@@ -144,18 +145,18 @@ class PairBuilder:
         """
         frame, typed = self._frame
         pool = Ragged.joined([frame, hypotheses, Ragged.of(parts)])
-        many = len(windows)
+        count = len(windows)
         chosen = Ragged.of(windows)
-        before, between, after, nothing = (np.full((many, 1), row) for row in range(4))
-        hypothesis = 4 + np.arange(many)[:, None]
-        title = np.full((many, 1), 4 + many)
+        before, between, after, nothing = (np.full((count, 1), row) for row in range(4))
+        hypothesis = 4 + np.arange(count)[:, None]
+        title = np.full((count, 1), 4 + count)
         window = np.repeat(nothing, chosen.lengths.max(initial=0), axis=1)
-        window[np.arange(window.shape[1]) < chosen.lengths[:, None]] = 4 + many + chosen.values
+        window[np.arange(window.shape[1]) < chosen.lengths[:, None]] = 4 + count + chosen.values
         segments = np.concatenate([before, title, window, between, hypothesis, after], axis=1)
         lengths = pool.lengths[segments]
         room = np.maximum(self.max_tokens - lengths[:, [0, -3, -2, -1]].sum(axis=1), 0)
         lengths[:, 1:-3] = _within(lengths[:, 1:-3], room)
-        lengths = _within(lengths, np.full(many, self.max_tokens))
+        lengths = _within(lengths, np.full(count, self.max_tokens))
         ids = Ragged.split(pool.copied(segments, lengths), lengths.sum(axis=1))
         return Pairs(ids, lengths[:, :-2].sum(axis=1) if typed else ids.lengths)
 

@@ -1,5 +1,4 @@
-"""The number format that the model computes in: chosen by a trial, since a CPU's flags say little about its
-speed.
+"""The number format that the model computes in, chosen by a trial on this machine.
 
 On an Intel Xeon whose flags name AVX-512 BF16, bfloat16 took 2.9 times as long as float32 (16 x 160 tokens);
 on an AMD EPYC with the same flags 0.6 times."""
@@ -38,8 +37,8 @@ def fastest_precision() -> tuple[str, str]:
         return (BFLOAT16, "the GPU has bfloat16") if fast else (FLOAT32, "the GPU has no bfloat16")
     seconds = {name: _trial(name) for name in PRECISIONS}
     best = min(PRECISIONS, key=seconds.__getitem__)
-    told = ", ".join(f"{name} {took * 1000:.0f} ms" for name, took in seconds.items())
-    return best, f"a layer over {_TOKENS[0]} x {_TOKENS[1]} tokens takes {told} here"
+    timings = ", ".join(f"{name} {took * 1000:.0f} ms" for name, took in seconds.items())
+    return best, f"a layer over {_TOKENS[0]} x {_TOKENS[1]} tokens takes {timings} here"
 
 
 def _has_gpu() -> bool:

@@ -1,5 +1,4 @@
-"""Everything that a `ScoreConfig` names, loaded when it is first needed: a worker loads what it uses and no
-more."""
+"""What a `ScoreConfig` names (checkpoint, taxonomy, index), each loaded when it is first needed."""
 
 from __future__ import annotations
 
@@ -41,7 +40,7 @@ class Fingerprints:
 
 @dataclass(frozen=True)
 class Resources:
-    """Checkpoint, taxonomy, index and what is made of them; all but the model's weights."""
+    """Checkpoint, taxonomy and index, and what is computed from them; not the model's weights."""
 
     config: ScoreConfig
     fingerprints: Fingerprints
@@ -53,11 +52,11 @@ class Resources:
         Raises `CheckpointError`, `TaxonomyError` for what cannot be used.
         """
         read_taxonomy(config.taxonomy, min_count=config.min_count)  # the fastest of the checks comes first
-        found = cls(config, Fingerprints.of(config, precision))
-        found.checkpoint.check()
-        if found.index:
-            found.index.check(found.fingerprints.checkpoint)
-        return found
+        loaded = cls(config, Fingerprints.of(config, precision))
+        loaded.checkpoint.check()
+        if loaded.index:
+            loaded.index.check(loaded.fingerprints.checkpoint)
+        return loaded
 
     def with_precision(self, precision: str) -> Resources:
         """The same for a model that computes in another precision."""
@@ -79,8 +78,8 @@ class Resources:
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
-        """The labels; where neither the file nor the metric's name says which way is better, the index's
-        scores do."""
+        """The labels. A direction that neither the file nor the metric's name gives is read off the scores of
+        the index."""
         if self.index is None:
             return self._labels
         scores = self.index.scores
@@ -99,8 +98,8 @@ class Resources:
 
     @property
     def model_id(self) -> str:
-        """Names all that decides besides the taxonomy: checkpoint, precision, index, matcher, threshold,
-        labels."""
+        """The id of all that decides besides the taxonomy: checkpoint, precision, index, matcher, threshold,
+        number of labels."""
         prints = self.fingerprints
         parts = (prints.checkpoint, prints.index, prints.matcher, self.threshold, self.config.max_labels)
         decided_by = digest([repr((*parts, prints.precision, MIN_NAME_COVERAGE)).encode()])

@@ -1,8 +1,8 @@
-"""One paper's way to its predictions, in two halves that a pipeline can put on different machines.
+"""From a paper to its predictions in two halves, Preparer and Decider, which may run on two machines.
 
-Preparer: paper -> passages -> shortlist -> prior -> the hypotheses worth asking, with their tokens    (CPU,
-no torch) Decider:  tokens -> entailment -> probability -> the labels decided for
-(GPU or CPU)"""
+Preparer: paper -> passages -> shortlist -> prior -> hypotheses with their tokens    (CPU, no torch)
+Decider:  tokens -> entailment -> probability -> the labels that pass                (GPU or CPU)
+"""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from tdm_ray.classify.entailment import EntailmentModel
 
 
-# So few labels are looked for in a paper's letters first: 1 ms, and 7 where labelled papers report them; a
-# shortlist takes 20. Of more labels some nearly always occur.
+# Up to this many labels are first looked for in the paper's text: that takes 1 ms (7 where labelled papers
+# report them), a shortlist 20. Of more labels some nearly always occur.
 _FEW = 20
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """One paper's likely labels, highest prior first, and what the model needs to be asked about the first of
-    them.
+    """One paper's likely labels, highest prior first. The first are its hypotheses: for these it holds
+    what the model needs.
 
     parts: token ids: the title, then every passage that some window points at (see `PairBuilder.premise`).
-    windows: per hypothesis asked, positions in `parts`; the labels after these cannot pass the threshold.
+    windows: per hypothesis, positions in `parts`; the labels after these cannot pass the threshold.
     passages: per label, the one that names it best; the model does not need it.
     """
 
@@ -50,7 +50,7 @@ class Prepared:
 
 
 class Preparer:
-    """The first half: no model. `only`: the labels to ask about, where they would be asked among all."""
+    """The first half: no model. `only`: keep only the hypotheses of these labels."""
 
     def __init__(self, resources: Resources, only: frozenset[TDM] | None = None) -> None:
         from transformers import (
@@ -76,8 +76,7 @@ class Preparer:
         return shortlist, self.resources.calibrator.prior(shortlist.features)
 
     def __call__(self, paper: Paper) -> Prepared:
-        """The `max_labels` labels of the highest prior; those that may pass the threshold are ready for the
-        model."""
+        """The `max_labels` labels of the highest prior; those that may pass the threshold are hypotheses."""
         if self._can_be_passed_over(paper):
             return Prepared([], [], [], [])
         shortlist, prior = self.shortlist(paper)
@@ -85,15 +84,14 @@ class Preparer:
         return prepare(self.pairs, shortlist, prior, most, self.least_prior, self.only)
 
     def _can_be_passed_over(self, paper: Paper) -> bool:
-        """Whether it is seen at once that none of the labels `only` is worth asking about."""
+        """Whether a quick test shows that none of the labels `only` can become a hypothesis."""
         if self.only is None or self._filter is None or self._filter(whole_text(paper)):
             return False
         return not self.resources.shortlister.reported(paper, self.only)
 
 
 def likeliest_rows(shortlist: Shortlist, prior: Floats, max_labels: int) -> Ints:
-    """The rows of the `max_labels` labels of the highest prior, the highest first, but those not worth
-    asking."""
+    """The rows of the `max_labels` labels of the highest prior, less those not worth scoring."""
     rows = largest(prior, max_labels)
     return rows[worth_asking(shortlist.features[rows])]
 
@@ -106,9 +104,9 @@ def prepare(
     least_prior: float = -np.inf,
     only: Ints | None = None,
 ) -> Prepared:
-    """The labels of `likeliest_rows`, with the tokens of the windows of those that may pass.
+    """The labels of `likeliest_rows`, with the tokens of the windows of those that may pass the threshold.
 
-    Of these the labels `only`: so each is decided for as it is among all.
+    `only` is applied last, so that each of these labels is decided as it would be among all.
     """
     rows = likeliest_rows(shortlist, prior, max_labels)
     rows = rows if only is None else rows[np.isin(shortlist.labels[rows], only)]
@@ -144,11 +142,10 @@ class Decider:
         self.hypotheses = Ragged.of(self.pairs.ids(texts))
 
     def log_odds(self, papers: Sequence[Prepared]) -> list[Floats]:
-        """For each paper the model's log-odds of each hypothesis asked; shapes (hypotheses,).
+        """For each paper the model's log-odds of each hypothesis; shapes (hypotheses,).
 
-        On a CPU a paper's pairs make batches of their own: so its numbers do not depend, not even in the last
-        bit, on which papers it is scored with. On a GPU, which one paper does not fill, the pairs of all go
-        together."""
+        On a CPU each paper has batches of its own, so that its numbers do not depend, not even in the last
+        bit, on the papers beside it. One paper does not fill a GPU: there the pairs of all go together."""
         pairs = [self.pairs_of(prepared) for prepared in papers]
         if not self.together or not pairs:
             return [self.model.logits(of_paper) for of_paper in pairs]
@@ -160,7 +157,7 @@ class Decider:
         return self.pairs.pairs(prepared.parts, prepared.windows, self.hypotheses.take(labels))
 
     def probabilities(self, prepared: Prepared, log_odds: Floats) -> Floats:
-        """The calibrated probability of each hypothesis asked; shape (hypotheses,)."""
+        """The calibrated probability of each hypothesis; shape (hypotheses,)."""
         prior = np.array(prepared.prior[: len(log_odds)], np.float32)
         return self.resources.calibrator.probability(prior, log_odds)
 

@@ -1,4 +1,4 @@
-"""From a paper to the labels worth asking the model about, with what is known of each."""
+"""The shortlist: from a paper to the labels that become hypotheses, with their features and windows."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _SMOOTHING = 10  # of the reciprocal-rank fusion (Cormack et al., SIGIR 2009, us
 
 @dataclass(frozen=True)
 class Shortlist:
-    """The labels of one paper worth asking about: positions in the taxonomy, features, windows; one row a
-    label."""
+    """The labels that one paper may report: positions in the taxonomy, features, windows; one row a label."""
 
     passages: Sequence[Passage]
     labels: Ints
@@ -65,11 +64,11 @@ class Shortlister:
         self.neighbours = neighbours
         self.vectorizer = vectorizer
 
-    def see(self, paper: Paper) -> View:
-        """What the shortlist is made from; half of its time."""
-        found = passages(paper)
-        words = [tokens(p.text) for p in found]
-        return View(found, words, self.lexicon.coverage(found, words))
+    def view(self, paper: Paper) -> View:
+        """The view of a paper that the shortlist is made from; half of its time."""
+        paper_passages = passages(paper)
+        words = [tokens(p.text) for p in paper_passages]
+        return View(paper_passages, words, self.lexicon.coverage(paper_passages, words))
 
     def shortlist(
         self,
@@ -85,7 +84,7 @@ class Shortlister:
         `leave_out` as in `Neighbours.votes`; `include` is for training, where the gold must be there;
         `counts` is how many labelled papers report each label, where the paper is one of them (see
         `Neighbours.counts_of_others`)."""
-        view = paper if isinstance(paper, View) else self.see(paper)
+        view = paper if isinstance(paper, View) else self.view(paper)
         reduced = reduce_coverage(view.coverage, self.lexicon)
         fused = 1 / (_SMOOTHING + rank(reduced.lexical))
         if self.neighbours is None or self.vectorizer is None:
@@ -103,18 +102,20 @@ class Shortlister:
         return Shortlist(view.passages, chosen, features, self.windows(chosen, view.coverage))
 
     def reported(self, paper: Paper, labels: Ints) -> bool:
-        """Whether one of the paper's neighbours reports one of these labels; at once where no labelled paper
+        """Whether one of the paper's neighbours reports one of these labels; quick where no labelled paper
         does."""
         if self.neighbours is None or self.vectorizer is None or not self.neighbours.counts[labels].any():
             return False
-        found = [passage for passage in passages(paper) if passage.field in TELLING]
-        query = self.vectorizer.transform([telling_words(found, [tokens(passage.text) for passage in found])])
+        telling_passages = [passage for passage in passages(paper) if passage.field in TELLING]
+        query = self.vectorizer.transform(
+            [telling_words(telling_passages, [tokens(passage.text) for passage in telling_passages])]
+        )
         return bool(self.neighbours.votes(query)[0][labels].any())
 
     def _by_neighbours(self, lexical: Floats, votes: Floats, closest: Floats) -> Floats:
-        """The fused ranks of four lists: what neighbours report; labels of the datasets and of the tasks they
-        report, ordered by names; labels of those datasets alone. On 900 train papers: recall 0.981, of the
-        first two 0.976."""
+        """The fused ranks of four lists: labels that neighbours report; labels of their datasets, and of
+        their tasks, ordered by names; labels of their datasets, ordered by votes. Recall on 900 train papers
+        is 0.981; with the first two lists alone it is 0.976."""
         tasks, datasets = self.lexicon.label_elements[:, :2].T
         by_element = np.zeros(len(self.lexicon.weight), np.float32)
         for elements in (tasks, datasets):

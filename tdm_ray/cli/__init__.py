@@ -1,4 +1,6 @@
-"""The command `tdm-ray`. Exit codes: see `tdm_ray.errors`; 130 where it was interrupted."""
+"""The command `tdm-ray`: the list of its subcommands (a new one is added here), and the exit codes.
+
+Exit codes: see `tdm_ray.errors`; 130 where it was interrupted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The commands that turn papers into leaderboards: each reads options, calls one function, prints."""
+"""Commands that turn papers into leaderboards (ingest, score, nightly, inspect, plan, demo, taxonomy)."""
 
 from __future__ import annotations
 
@@ -179,8 +179,8 @@ def inspect(
     from tdm_ray.explain import as_facts, explain, find_paper, trace
 
     config = score_config(locals())
-    found = trace(find_paper(paper, paper_id), config)
-    show_facts(as_facts(found)) if json else Console().print(explain(found))
+    paper_trace = trace(find_paper(paper, paper_id), config)
+    show_facts(as_facts(paper_trace)) if json else Console().print(explain(paper_trace))
 
 
 def plan(
@@ -223,13 +223,13 @@ def plan(
     if not sample:
         typer.echo("tdm-ray: measuring on the demo's papers, which are short; give some of yours", err=True)
     pace = measure_pace(sample or [demo_papers()], config, sample=measured_on)
-    found = estimate(pace, papers, cpus=cpus, gpus=gpus, gpu=gpu)
-    cost = None if price is None else found.cost(price)
+    planned = estimate(pace, papers, cpus=cpus, gpus=gpus, gpu=gpu)
+    cost = None if price is None else planned.cost(price)
     if json:
-        facts = {"pace": dataclasses.asdict(pace), "estimate": {**dataclasses.asdict(found), "cost": cost}}
+        facts = {"pace": dataclasses.asdict(pace), "estimate": {**dataclasses.asdict(planned), "cost": cost}}
         typer.echo(json_module.dumps(facts))
     else:
-        typer.echo(f"{pace}\n{found}" + ("" if cost is None else f"; at {price:g} an hour {cost:,.0f}"))
+        typer.echo(f"{pace}\n{planned}" + ("" if cost is None else f"; at {price:g} an hour {cost:,.0f}"))
 
 
 def demo(
@@ -268,8 +268,8 @@ def taxonomy(
     from tdm_ray.taxonomy.show import as_lines, as_table, matching
     from tdm_ray.taxonomy.sources import read_taxonomy
 
-    found = matching(read_taxonomy(path, min_count=min_count), find)
+    labels = matching(read_taxonomy(path, min_count=min_count), find)
     if json:
-        typer.echo(as_lines(found), nl=False)
+        typer.echo(as_lines(labels), nl=False)
     else:
-        Console().print(as_table(found))
+        Console().print(as_table(labels))

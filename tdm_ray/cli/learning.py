@@ -1,4 +1,4 @@
-"""The commands that learn from labelled papers: each reads options, calls one function, prints."""
+"""Commands that learn from or evaluate on labelled papers (index, matcher, dataset, train, evaluate)."""
 
 from __future__ import annotations
 

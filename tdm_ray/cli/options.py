@@ -1,4 +1,4 @@
-"""The options that several commands share, and what is made of them."""
+"""The options that several commands share, and the configurations made of them."""
 
 from __future__ import annotations
 

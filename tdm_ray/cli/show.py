@@ -1,4 +1,4 @@
-"""The commands that show what a store holds: to a person in a terminal, as files, as pages."""
+"""Commands that show what a store holds (leaderboard, show, site, runs)."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ def runs(
     from tdm_ray.run.summary import as_table
     from tdm_ray.store.tables import Store
 
-    found = Store(store).history()[:count]
+    history = Store(store).history()[:count]
     if json:
-        typer.echo("".join(json_module.dumps(run, default=str) + "\n" for run in found), nl=False)
+        typer.echo("".join(json_module.dumps(run, default=str) + "\n" for run in history), nl=False)
     else:
-        Console().print(as_table(found))
+        Console().print(as_table(history))
 
 
 def show(
@@ -90,13 +90,13 @@ def show(
 
     table = read_leaderboards(results or store_here())
     paper = find_paper(table, words)
-    found = paper if len(paper) else find_boards(table, words)
+    matching = paper if len(paper) else find_boards(table, words)
     if json:
-        typer.echo(as_json(found), nl=False)
+        typer.echo(as_json(matching), nl=False)
     elif len(paper):
         Console().print(render_paper(paper))
     else:
-        Console().print(render(found, boards=boards, entries=entries, by_size=False))
+        Console().print(render(matching, boards=boards, entries=entries, by_size=False))
 
 
 def site(

@@ -1,5 +1,4 @@
-"""The demo corpus: short papers written for this package about well-known systems, with their published
-figures."""
+"""The demo corpus: short papers about well-known systems, with their published scores."""
 
 from importlib import resources
 

@@ -1,1 +1,1 @@
-"""Predictions held against gold: figures, calibration, reports."""
+"""Evaluation: predictions compared with gold, as figures, calibration and reports."""

@@ -1,4 +1,4 @@
-"""Decisions and gold -> precision, recall and F1, over matrices of shape (papers, labels)."""
+"""Precision, recall, F1 and calibration of decisions, over matrices of shape (papers, labels)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ def f1_figures(decided: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
     for."""
     right = decided.multiply(gold)
     hits = float(right.sum())
-    made = float(decided.sum())
+    decisions = float(decided.sum())
     wanted = float(gold.sum())
     wrong_pairs = gold.shape[0] * gold.shape[1] - wanted
     return {
-        "precision": _share(hits, made),
+        "precision": _share(hits, decisions),
         "recall": _share(hits, wanted),
-        "micro_f1": _share(2 * hits, made + wanted),
+        "micro_f1": _share(2 * hits, decisions + wanted),
         "macro_f1": _mean_f1(right, decided, gold, 0),
         "paper_f1": _mean_f1(right, decided, gold, 1),
-        "false_positives_per_wrong_pair": _share(made - hits, wrong_pairs),
+        "false_positives_per_wrong_pair": _share(decisions - hits, wrong_pairs),
     }
 
 
@@ -45,17 +45,17 @@ def by_group(decided: sp.csr_matrix, gold: sp.csr_matrix, groups: Sequence[str])
     names = sorted(set(groups))
     place = {name: i for i, name in enumerate(names)}
     member = sp.csr_matrix((np.ones(len(groups)), (range(len(groups)), [place[g] for g in groups])))
-    hits, made, wanted = (
+    hits, decisions, wanted = (
         np.asarray((m @ member).sum(axis=0)).ravel() for m in (decided.multiply(gold), decided, gold)
     )
     return [
         {
             "group": names[i],
             "gold": int(wanted[i]),
-            "decided": int(made[i]),
-            "precision": _share(hits[i], made[i]),
+            "decided": int(decisions[i]),
+            "precision": _share(hits[i], decisions[i]),
             "recall": _share(hits[i], wanted[i]),
-            "micro_f1": _share(2 * hits[i], made[i] + wanted[i]),
+            "micro_f1": _share(2 * hits[i], decisions[i] + wanted[i]),
         }
         for i in np.argsort(-wanted, kind="stable")
         if wanted[i]
@@ -84,22 +84,22 @@ def calibration(probability: Floats, truth: NDArray[np.bool_], bins: int = 10) -
 
 
 def best_f1(probability: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:
-    """The highest micro F1 of any one threshold: a ceiling, to know what the choice of the threshold cost."""
-    found = probability.tocoo()
-    order = np.argsort(-found.data, kind="stable")
-    hits = np.cumsum(np.asarray(gold[found.row, found.col]).ravel()[order] > 0)
+    """The highest micro F1 of any threshold: the upper bound for the choice of the threshold."""
+    pairs = probability.tocoo()
+    order = np.argsort(-pairs.data, kind="stable")
+    hits = np.cumsum(np.asarray(gold[pairs.row, pairs.col]).ravel()[order] > 0)
     f1 = 2 * hits / (np.arange(1, len(order) + 1) + gold.sum())
     best = int(np.argmax(f1)) if len(f1) else 0
     return {
         "micro_f1": float(f1[best]) if len(f1) else 0.0,
-        "threshold": float(found.data[order][best]) if len(f1) else 0.0,
+        "threshold": float(pairs.data[order][best]) if len(f1) else 0.0,
     }
 
 
 def _mean_f1(right: sp.csr_matrix, decided: sp.csr_matrix, gold: sp.csr_matrix, axis: int) -> float:
-    hits, made, wanted = (np.asarray(m.sum(axis=axis)).ravel() for m in (right, decided, gold))
+    hits, decisions, wanted = (np.asarray(m.sum(axis=axis)).ravel() for m in (right, decided, gold))
     having = wanted > 0
-    return float((2 * hits[having] / (made + wanted)[having]).mean()) if having.any() else 0.0
+    return float((2 * hits[having] / (decisions + wanted)[having]).mean()) if having.any() else 0.0
 
 
 def _share(part: float, whole: float) -> float:

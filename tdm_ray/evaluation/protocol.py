@@ -1,4 +1,4 @@
-"""The field's own protocol: a paper's gold labels plus N random wrong ones, on two disjoint 70/30 hold-outs.
+"""The field's evaluation protocol: each paper's gold labels plus N random wrong ones, two hold-outs.
 
 Source: Hou et al., ACL 2019 (TDMS-IE); Kabongo, D'Souza and Auer, ICADL 2021 (ORKG-TDM). Figures of this
 protocol and those over the whole taxonomy differ by 40 points, so a report says which it is. Pairs are
@@ -53,8 +53,7 @@ def evaluate_protocol(
     negatives: int = 10,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Figures of both folds and their mean, beside the baseline that reads nothing but how frequent a label
-    is."""
+    """Figures of both folds and their mean, beside a baseline that knows only how frequent each label is."""
     taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
     gold = read_gold(*annotations)
     checkpoint = open_checkpoint(config.model)
@@ -98,24 +97,26 @@ def _fold(
 ) -> dict[str, Any]:
     learnt = [x.paper for x in train]
     neighbours, vectorizer = labelled_neighbours(learnt, gold, taxonomy)
-    asked = _Asked(Shortlister(lexicon, neighbours, vectorizer), len(taxonomy), negatives, seed)
+    sampler = _PairSampler(Shortlister(lexicon, neighbours, vectorizer), len(taxonomy), negatives, seed)
     inner = np.array([fold_of(p.paper_id, _FOLDS) for p in learnt])
     counts = neighbours.counts_of_others(inner)
     same = versions([p.paper_id for p in learnt])
-    seen = _rows(asked, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
-    new = _rows(asked, [(x, [], None) for x in test])
-    trees, log_odds = fit_prior(seen.features, seen.truth, inner[seen.papers])
-    found = np.asarray(trees.predict(new.features, raw_score=True), np.float32)
-    threshold = best_threshold(sigmoid(log_odds), seen.truth, int(seen.truth.sum()))
-    frequent = best_f1(_matrix(neighbours.counts[seen.labels], seen), _matrix(seen.truth, seen))["threshold"]
+    train_rows = _rows(sampler, [(x, s, counts[f]) for x, s, f in zip(train, same, inner, strict=True)])
+    test_rows = _rows(sampler, [(x, [], None) for x in test])
+    trees, log_odds = fit_prior(train_rows.features, train_rows.truth, inner[train_rows.papers])
+    test_log_odds = np.asarray(trees.predict(test_rows.features, raw_score=True), np.float32)
+    threshold = best_threshold(sigmoid(log_odds), train_rows.truth, int(train_rows.truth.sum()))
+    frequent = best_f1(
+        _matrix(neighbours.counts[train_rows.labels], train_rows), _matrix(train_rows.truth, train_rows)
+    )["threshold"]
     return {
-        "figures": _figures(sigmoid(found), threshold, new),
-        "label_frequency_alone": _figures(neighbours.counts[new.labels], frequent, new),
+        "figures": _figures(sigmoid(test_log_odds), threshold, test_rows),
+        "label_frequency_alone": _figures(neighbours.counts[test_rows.labels], frequent, test_rows),
     }
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _PairSampler:
     """Features and truth of a paper's gold labels and of its random wrong ones."""
 
     shortlister: Shortlister
@@ -129,25 +130,29 @@ class _Asked:
     def _one(self, labelled: Labelled, leave_out: list[int], counts: Floats | None) -> tuple[Any, ...]:
         random = random_of(self.seed, labelled.paper.paper_id)
         wanted = [*labelled.known, *draw_random(self.labels, set(labelled.own), self.negatives, random)]
-        found = self.shortlister.shortlist(
+        shortlist = self.shortlister.shortlist(
             labelled.paper, leave_out=leave_out, include=sorted(wanted), counts=counts
         )
-        rows = np.isin(found.labels, wanted)
-        return found.features[rows], np.isin(found.labels[rows], labelled.known), found.labels[rows]
+        rows = np.isin(shortlist.labels, wanted)
+        return (
+            shortlist.features[rows],
+            np.isin(shortlist.labels[rows], labelled.known),
+            shortlist.labels[rows],
+        )
 
 
-def _rows(asked: _Asked, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
+def _rows(sampler: _PairSampler, items: list[tuple[Labelled, list[int], Floats | None]]) -> Rows:
     features, truth, labels = (
-        np.concatenate(c) for c in zip(*over_chunks(asked, items, what="papers shortlisted"), strict=True)
+        np.concatenate(c) for c in zip(*over_chunks(sampler, items, what="papers shortlisted"), strict=True)
     )
-    sizes = [len(x.known) + asked.negatives for x, _, _ in items]
+    sizes = [len(x.known) + sampler.negatives for x, _, _ in items]
     return Rows(features, truth, labels, np.repeat(np.arange(len(items)), sizes))
 
 
 def _figures(value: Floats, threshold: float, rows: Rows) -> dict[str, float]:
-    """F1 of the class "true" over the pairs asked, decided at a threshold chosen on the train side."""
+    """F1 of the class "true" over the sampled pairs, decided at a threshold chosen on the train side."""
     figures = f1_figures(_matrix(value >= threshold, rows), _matrix(rows.truth, rows))
-    wrong = value[~rows.truth] >= threshold  # of the pairs asked, not of all that there are
+    wrong = value[~rows.truth] >= threshold  # of the sampled pairs, not of all pairs
     return {"threshold": threshold, **figures, "false_positives_per_wrong_pair": float(wrong.mean())}
 
 

@@ -1,4 +1,4 @@
-"""Figures -> a report: JSON for scripts, Markdown to read."""
+"""The evaluation report: JSON for scripts, Markdown to read."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def markdown(facts: Mapping[str, Any]) -> str:
 
 def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     best = facts["best_single_threshold"]
-    said = f"{facts['gold_pairs']:,} gold pairs; decided at a probability of {facts['threshold']:g}"
-    yield f"{said}, chosen on other papers."
+    decided = f"{facts['gold_pairs']:,} gold pairs; decided at a probability of {facts['threshold']:g}"
+    yield f"{decided}, chosen on other papers."
     rows = [("all labels", facts["figures"]), ("with `unknown`", facts["with_unknown"])]
     if "held_out_labels" in facts:
         held_out = facts["held_out_labels"]
@@ -72,14 +72,14 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
         f"micro F1 {best['micro_f1']:.3f}."
     )
     yield from _scores(facts["scores"])
-    told = facts["calibration"]
+    figures = facts["calibration"]
     yield (
         "## Calibration\n\nExpected calibration error, pairs asked: "
-        f"{told['expected_calibration_error']:.3f}."
+        f"{figures['expected_calibration_error']:.3f}."
     )
     reliability = [
         [f"{r['from']:.1f}–{r['to']:.1f}", f"{r['pairs']:,}", r["probability"], r["true"]]
-        for r in told["reliability"]
+        for r in figures["reliability"]
     ]
     yield _table(["probability", "pairs", "mean probability", "share true"], reliability)
     recall = facts["shortlist"]["recall_at"]
@@ -90,17 +90,17 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     yield _table(["task", *names[1:]], [[task[name] for name in names] for task in facts["tasks"][:_TASKS]])
 
 
-def _scores(found: Mapping[str, Any]) -> Iterable[str]:
-    tdms = found["tdms"]
-    yield f"## Scores\n\n{found['with_score']:,} of {found['predictions']:,} predictions have a score."
+def _scores(figures: Mapping[str, Any]) -> Iterable[str]:
+    tdms = figures["tdms"]
+    yield f"## Scores\n\n{figures['with_score']:,} of {figures['predictions']:,} predictions have a score."
     yield _table(
         ["", "precision", "recall", "micro f1"], [["task, dataset, metric and score", *tdms.values()]]
     )
     yield (
-        f"Of {found['right_tdms_with_score_in_a_table']:,} right labels "
+        f"Of {figures['right_tdms_with_score_in_a_table']:,} right labels "
         "whose score stands in a table of the paper, "
-        f"{found['right_in_tables']:.3f} have the right one. Evidence holds "
-        f"the number: {found['with_evidence']:.3f}."
+        f"{figures['right_in_tables']:.3f} have the right one. Evidence holds "
+        f"the number: {figures['with_evidence']:.3f}."
     )
 
 
@@ -125,11 +125,11 @@ def _figures(rows: Sequence[tuple[str, Mapping[str, float]]]) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [list(heads), ["---"] * len(heads), *([_said(value) for value in row] for row in rows)]
+    lines = [list(heads), ["---"] * len(heads), *([_formatted(value) for value in row] for row in rows)]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def _said(value: Any) -> str:
+def _formatted(value: Any) -> str:
     if not isinstance(value, float):
         return str(value)
     return f"{value:.3f}" if value >= 0.01 or value == 0 else f"{value:.5f}"

@@ -1,5 +1,4 @@
-"""Predicted scores and evidence against gold: how often the number is right, and whether the evidence holds
-it."""
+"""Evaluate extracted scores: how often the number is right, and whether the evidence contains it."""
 
 from __future__ import annotations
 
@@ -28,8 +27,8 @@ def score_figures(
     by_id = {paper.paper_id: paper for paper in papers}
     wanted = {p: {t: s for t, s in gold.results[p].items() if t in taxonomy.index} for p in by_id}
     rows = [r for r in decided if r["paper_id"] in by_id]
-    said = [r for r in rows if r["score"] is not None]
-    right = sum(_is_right(r, wanted) for r in said)
+    with_score = [r for r in rows if r["score"] is not None]
+    right = sum(_is_right(r, wanted) for r in with_score)
     pairs = sum(map(len, wanted.values()))
     printed = {paper_id: _printed(paper) for paper_id, paper in by_id.items()}
     there = [
@@ -37,19 +36,19 @@ def score_figures(
         for r in rows
         if any(_stands(s, printed[r["paper_id"]]) for s in wanted[r["paper_id"]].get(_tdm(r), ()))
     ]
-    proven = sum(_holds(r["evidence"], r["score"]) for r in said)
+    proven = sum(_holds(r["evidence"], r["score"]) for r in with_score)
     return {
         "predictions": len(rows),
-        "with_score": len(said),
+        "with_score": len(with_score),
         "right": right,
         "tdms": {
-            "precision": right / max(len(said), 1),
+            "precision": right / max(len(with_score), 1),
             "recall": right / max(pairs, 1),
-            "micro_f1": 2 * right / max(len(said) + pairs, 1),
+            "micro_f1": 2 * right / max(len(with_score) + pairs, 1),
         },
         "right_tdms_with_score_in_a_table": len(there),
         "right_in_tables": sum(_is_right(r, wanted) for r in there) / max(len(there), 1),
-        "with_evidence": proven / max(len(said), 1),
+        "with_evidence": proven / max(len(with_score), 1),
     }
 
 

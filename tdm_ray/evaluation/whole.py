@@ -1,4 +1,4 @@
-"""The pipeline's own predictions against gold, over the whole taxonomy: every paper against every label."""
+"""Evaluate the pipeline's own predictions over the whole taxonomy: every paper, every label."""
 
 from __future__ import annotations
 
@@ -81,18 +81,17 @@ def evaluate_whole(
 
 
 def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Taxonomy) -> sp.csr_matrix:
-    """The predictions' probabilities as a matrix (papers, labels); pairs that were not asked are not in
-    it."""
+    """The predictions' probabilities as a sparse matrix (papers, labels); pairs not scored have no entry."""
     row = {paper_id: i for i, paper_id in enumerate(paper_ids)}
     tdms = map(TDM, *(predictions[part].to_pylist() for part in TDM_COLUMNS))
-    found = [
+    entries = [
         (row[paper_id], taxonomy.index[tdm], p)
         for paper_id, tdm, p in zip(
             predictions["paper_id"].to_pylist(), tdms, predictions["probability"].to_pylist(), strict=True
         )
         if paper_id in row
     ]
-    rows, columns, values = np.array(found, np.float64).reshape(-1, 3).T
+    rows, columns, values = np.array(entries, np.float64).reshape(-1, 3).T
     shape = (len(paper_ids), len(taxonomy))
     return sp.csr_matrix((values.astype(np.float32), (rows.astype(int), columns.astype(int))), shape)
 
@@ -102,13 +101,13 @@ def decision_figures(
 ) -> dict[str, Any]:
     """All figures that need nothing but probabilities and gold."""
     decided = (probability >= threshold).astype(np.float32)
-    asked = probability.tocoo()
-    right = np.asarray(truth[asked.row, asked.col]).ravel() > 0
+    scored = probability.tocoo()
+    right = np.asarray(truth[scored.row, scored.col]).ravel() > 0
     figures: dict[str, Any] = {
         "figures": f1_figures(decided, truth),
         "with_unknown": f1_figures(with_unknown(decided), with_unknown(truth)),
         "best_single_threshold": best_f1(probability, truth),
-        "calibration": calibration(asked.data, right),
+        "calibration": calibration(scored.data, right),
         "tasks": by_group(decided, truth, [label.tdm.task for label in taxonomy.labels]),
     }
     if unseen:
@@ -136,9 +135,9 @@ class _Recall:
 
     def _one(self, paper: Paper, known: tuple[int, ...]) -> tuple[float, ...]:
         started = time.perf_counter()
-        found = self.shortlister.shortlist(paper, size=CUTS[-1]).labels
+        labels = self.shortlister.shortlist(paper, size=CUTS[-1]).labels
         took = time.perf_counter() - started
-        return took, *(float(np.isin(found[:cut], known).sum()) for cut in CUTS)
+        return took, *(float(np.isin(labels[:cut], known).sum()) for cut in CUTS)
 
 
 def shortlist_recall(gathered: Gathered, shortlister: Shortlister) -> dict[str, Any]:

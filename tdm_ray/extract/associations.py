@@ -1,5 +1,4 @@
-"""Which words stand at the results of which names: "PTB" at those of "Penn Treebank", "Acc." at those of
-"Accuracy".
+"""Learnt associations of words: "PTB" stands at results on "Penn Treebank", "Acc." at "Accuracy".
 
 Learnt by counting: for a word of a dataset's or metric's name and a word of a context, how often the second
 stands at the right numbers, against how often it stands at any number of the same papers; the logarithm of
@@ -62,8 +61,8 @@ class ContextWords:
 
 @dataclass(frozen=True)
 class Counts:
-    """`right[pair]`: papers at whose right numbers it stands (a share of them); `any[pair]`: at any
-    number."""
+    """How often pairs of words stand together: `right[pair]` at right numbers, `any[pair]` at any number
+    (shares of a paper's numbers, summed over papers), `papers[pair]` in how many papers."""
 
     right: Counter[Pair]
     any: Counter[Pair]
@@ -82,7 +81,7 @@ class Counts:
 
 
 def count_words(candidates: Candidates, labelled: Iterable[tuple[TDM, NDArray[np.bool_]]]) -> Counts:
-    """What one paper says: for each of its TDMs, which candidates are right."""
+    """The counts of one paper; `labelled` says for each of its TDMs which candidates are right."""
     words = ContextWords([tokens(text) for text in candidates.contexts])
     at = [
         words.matrix[candidates.beside].maximum(words.matrix[candidates.above]),
@@ -91,21 +90,21 @@ def count_words(candidates: Candidates, labelled: Iterable[tuple[TDM, NDArray[np
     everywhere = [np.asarray(m.mean(axis=0)).ravel() for m in at]
     spelled = list(words.vocabulary)
     counts = Counts.none()
-    seen: set[Pair] = set()
+    pairs: set[Pair] = set()
     for tdm, right in labelled:
         if not right.any():
             continue
         for place, matrix in enumerate(at):
-            here = np.asarray(matrix[np.flatnonzero(right)].mean(axis=0)).ravel()
+            at_right = np.asarray(matrix[np.flatnonzero(right)].mean(axis=0)).ravel()
             for part in range(len(PARTS)):
                 for name in name_words(tdm, part):
                     for column in np.flatnonzero(everywhere[place]):
                         pair = (part * 2 + place, name, spelled[column])
                         counts.any[pair] += everywhere[place][column]
-                        if here[column]:
-                            counts.right[pair] += here[column]
-                        seen.add(pair)
-    counts.papers.update(seen)
+                        if at_right[column]:
+                            counts.right[pair] += at_right[column]
+                        pairs.add(pair)
+    counts.papers.update(pairs)
     return counts
 
 
@@ -151,9 +150,9 @@ class Associations:
     def of_paper(self, words: ContextWords) -> list[sp.csr_matrix]:
         """The columns of one paper's words, for `features`."""
         known = [(place, self._words[w]) for w, place in words.vocabulary.items() if w in self._words]
-        here, there = np.array(known, np.int64).reshape(-1, 2).T
+        columns, rows = np.array(known, np.int64).reshape(-1, 2).T
         shape = (len(self._words), len(words.vocabulary))
-        chosen = sp.csr_matrix((np.ones(len(here), np.float32), (there, here)), shape)
+        chosen = sp.csr_matrix((np.ones(len(columns), np.float32), (rows, columns)), shape)
         return [matrix @ chosen for matrix in self._matrices]
 
     def features(

@@ -1,4 +1,4 @@
-"""The numbers of a paper that may be a result, each with what stands around it.
+"""The candidates: the numbers of a paper that may be a result, each with the headers or text around it.
 
 A cell is seen through three contexts: the headers beside it, the headers above it, and its table's caption; a
 number in running text through one, its sentence. Contexts are kept once, however many numbers share them."""
@@ -22,12 +22,12 @@ CELL, ABSTRACT, TEXT = range(3)
 # 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's
 # sentences.
 MOST = 2500
-_MOST_TOLD = 1000
+_MOST_IN_TEXT = 1000
 # characters: longer is a parser's mistake
 _CAPTION = 900
 _SENTENCE = 800
 _NUMBERS_A_SENTENCE = 8
-_TOLD = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
+_TEXT_HEADING = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
     "rank_in_row",
     "rank_in_column",
@@ -74,13 +74,13 @@ def candidates_of(paper: Paper) -> Candidates:
         about = " ".join(filter(None, (table.caption, table.text)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
             value = None if _is_deviation(table.cells, place) else the_number(cell.value)
-            if value is not None and len(rows.found) >= MOST:
+            if value is not None and len(rows.rows) >= MOST:
                 rows.cut = number if rows.cut is None else rows.cut
             elif value is not None:
                 rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
-            for value in _in_sentence(sentence) if len(rows.found) < MOST + _MOST_TOLD else ():
+            for value in _in_sentence(sentence) if len(rows.rows) < MOST + _MOST_IN_TEXT else ():
                 rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
     return rows.candidates()
 
@@ -96,32 +96,32 @@ def _is_deviation(cells: Sequence[Cell], place: int) -> bool:
 def _texts(paper: Paper) -> Iterator[tuple[int, str]]:
     yield ABSTRACT, paper.abstract
     for section in paper.sections:
-        if EXPERIMENT_HEADING.search(section.heading) or _TOLD.search(section.heading):
+        if EXPERIMENT_HEADING.search(section.heading) or _TEXT_HEADING.search(section.heading):
             yield TEXT, section.text
 
 
 def _in_sentence(sentence: str) -> list[Number]:
     if len(sentence) > _SENTENCE:
         return []
-    found = [n for n in numbers(sentence) if (n.decimals or n.percent) and n.text in sentence]
-    return found if len(found) <= _NUMBERS_A_SENTENCE else []
+    fractions = [n for n in numbers(sentence) if (n.decimals or n.percent) and n.text in sentence]
+    return fractions if len(fractions) <= _NUMBERS_A_SENTENCE else []
 
 
 @dataclass
 class _Rows:
     contexts: dict[str, int] = field(default_factory=lambda: {"": 0})
-    found: list[tuple[Any, ...]] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
     cut: int | None = None
 
     def add(
         self, value: Number, printed: str, kind: int, cell: Cell, about: str, table: int, place: int
     ) -> None:
         around = [header_text(cell.row_headers), header_text(cell.column_headers), about]
-        beside, above, told = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
-        self.found.append((value, printed, kind, beside, above, told, table, place, cell.bold))
+        beside, above, around_number = (self.contexts.setdefault(text, len(self.contexts)) for text in around)
+        self.rows.append((value, printed, kind, beside, above, around_number, table, place, cell.bold))
 
     def candidates(self) -> Candidates:
-        values, printed, *rest = zip(*self.found, strict=True) if self.found else ([], [], *([()] * 7))
+        values, printed, *rest = zip(*self.rows, strict=True) if self.rows else ([], [], *([()] * 7))
         kinds, beside, above, about, tables, cells = (np.array(column, np.int64) for column in rest[:6])
         plain = np.array([n.value for n in values], np.float64)
         bold = np.array(rest[6], bool)
@@ -146,26 +146,26 @@ class _Rows:
 def _places(
     values: NDArray[np.float64], tables: Ints, beside: Ints, above: Ints, bold: NDArray[np.bool_]
 ) -> Floats:
-    """The `PLACES` of each candidate; NaN ranks for a number that stands alone, and for running text."""
-    found = np.full((len(values), len(PLACES)), np.nan, np.float32)
+    """The `PLACES` of each candidate; NaN in running text, and for the rank of a number alone in its line."""
+    places = np.full((len(values), len(PLACES)), np.nan, np.float32)
     cells = tables >= 0
     if not cells.any():
-        return found
+        return places
     table = tables[cells]
-    ours = values[cells]
+    cell_values = values[cells]
     for column, headers in enumerate((beside[cells], above[cells])):
         line = np.unique(np.stack([table, headers]), axis=1, return_inverse=True)[1].ravel()
-        found[cells, column] = _rank_within(ours, line)
+        places[cells, column] = _rank_within(cell_values, line)
         first = np.unique(line, return_index=True)[1]  # lines by where they begin
         start = first[line]
-        order, many = _order_within(table, start)
-        found[cells, 2 + column] = order / np.maximum(many - 1, 1)
-        found[cells, 4 + column] = many
-        found[cells, 7 - column] = np.bincount(line, bold[cells])[line]
-        found[cells, 9 + column] = _after(line)
+        order, counts = _order_within(table, start)
+        places[cells, 2 + column] = order / np.maximum(counts - 1, 1)
+        places[cells, 4 + column] = counts
+        places[cells, 7 - column] = np.bincount(line, bold[cells])[line]
+        places[cells, 9 + column] = _after(line)
         if not column:
-            found[cells, 8] = many - 1 - order
-    return found
+            places[cells, 8] = counts - 1 - order
+    return places
 
 
 def _rank_within(values: NDArray[np.float64], groups: Ints) -> NDArray[np.float64]:
@@ -197,6 +197,6 @@ def _after(groups: Ints) -> Ints:
 def _order_within(tables: Ints, starts: Ints) -> tuple[Ints, Ints]:
     """The number of each line in its table, in order of `starts`, and how many lines the table has."""
     pairs, inverse = np.unique(np.stack([tables, starts]), axis=1, return_inverse=True)
-    _, first, many = np.unique(pairs[0], return_index=True, return_counts=True)
-    number = np.arange(pairs.shape[1]) - np.repeat(first, many)
-    return number[inverse.ravel()], np.repeat(many, many)[inverse.ravel()]
+    _, first, counts = np.unique(pairs[0], return_index=True, return_counts=True)
+    number = np.arange(pairs.shape[1]) - np.repeat(first, counts)
+    return number[inverse.ravel()], np.repeat(counts, counts)[inverse.ravel()]

@@ -1,5 +1,4 @@
-"""The score of each likely label and its evidence: a cell with its headers, a sentence, or the passage that
-names it."""
+"""The score of each hypothesis and the evidence for it: a cell with its headers, a sentence, a caption."""
 
 from __future__ import annotations
 
@@ -21,8 +20,8 @@ from tdm_ray.text.passages import Passage, column_headers, row_headers
 
 _HEADERS = 12  # as many headers as a person reads at a glance
 _TO_EACH_SIDE = 8
-# Numbers are looked for only for labels that may be decided for: of those the model is asked about the ones
-# with a prior of 0.05 or more, 8 of a paper at least.
+# Scores are extracted only for hypotheses that are likely to hold: those with a prior of 0.05 or more, and
+# at least 8 of a paper.
 _LEAST_PRIOR = 0.05
 _LEAST_LABELS = 8
 Extraction = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
@@ -40,12 +39,11 @@ class Extractor:
             resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes
         )
         self.known = index.scores if index else {}
-        # The calibrator's, not the run's: which numbers are found must not depend on how many predictions are
-        # wanted.
+        # The calibrator's threshold, not the run's: the extracted scores must not depend on the run's.
         self.threshold = resources.calibrator.joint.threshold
 
     def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
-        """A extraction for each label of `prepared`, in its order."""
+        """An extraction for each label of `prepared`, in its order."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
         count = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
         labels = prepared.labels[:count]  # the order of `prepared` is that of the prior
@@ -62,8 +60,7 @@ class Extractor:
     def _extraction(
         self, paper: Paper, candidates: Candidates, match: Match | None, passage: Passage | None
     ) -> Extraction:
-        # Of a table that was not seen whole no number is known to be the right one: 10,000 at random gave one
-        # at 0.29.
+        # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
         cut = (
             match is not None
             and candidates.cut is not None

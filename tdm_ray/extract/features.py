@@ -1,4 +1,4 @@
-"""What speaks for a number being a paper's own result of a TDM: the scorer's features, one row a candidate.
+"""The scorer's features: what speaks for a number being the paper's own result for a label.
 
 Some of it is the same for every TDM (is the row ours, is the number bold, the best of its column), the rest
 compares the TDM's names, direction and known scores with what stands around the number."""
@@ -220,8 +220,8 @@ class FeatureBuilder:
         own = self._weight[element]
         other = context.best_of_others[part]
         others = [
-            other[places] - own * mine
-            for places, mine in zip(
+            other[places] - own * coverage_there
+            for places, coverage_there in zip(
                 (candidates.beside, candidates.above, candidates.about), around, strict=True
             )
         ]
@@ -323,7 +323,7 @@ def _own_names(paper: Paper) -> set[str]:
 
 
 def _against_known(values: NDArray[np.float64], known: NDArray[np.float64]) -> list[NDArray[np.floating]]:
-    """How a number fits to the scores that others report; NaN where nobody does."""
+    """How a number compares with the scores that other papers report; NaN where none do."""
     if not len(known):
         return [np.zeros(len(values)), *([np.full(len(values), np.nan)] * 5)]
     low = known[0]

@@ -1,4 +1,4 @@
-"""What tells one name from its siblings, and counts little by weight: numbers, the order of words, acronyms.
+"""Features that distinguish a name from similar ones: its numbers, the order of words, acronyms.
 
 "Mini-Imagenet 5-way (1-shot)" and "(5-shot)", "Duke to Market" and "Market to Duke", "Recall@1" and
 "Recall@10" share nearly all their words; "QQP" shares none with "Quora Question Pairs"."""

@@ -1,5 +1,4 @@
-"""Which number of a paper is its own result of a TDM: three sets of boosted trees, and the confidence to
-speak at.
+"""The matcher: scorer, reranker and confidence, three sets of trees that pick the result for a label.
 
 The scorer judges every candidate by itself (`features`), the reranker ranks the best of them against each
 other (`rerank_features`), the confidence trees say how probably the first of them is right.
@@ -150,11 +149,10 @@ def rerank_rows(
 
 
 def confidence_rows(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
-    """The best-ranked row of each label, whose candidates are the next of `sizes`, and what the last trees
-    get of it:
+    """The best-ranked row of each label, and the features that the confidence trees get of it.
 
-    the row itself, its rank's score, its share of the softmax over the label's candidates, its lead over the
-    next."""
+    `sizes` says how many rows each label has. The features are the row itself, the reranker's score, its
+    share of the softmax over the label's candidates, and its lead over the next."""
     ends = np.cumsum(sizes)
     best = []
     leads = []

@@ -1,5 +1,4 @@
-"""What labelled papers' tables say of a paper's numbers and rows: features of a candidate, from
-`model.quotes`."""
+"""Features from `quotes`: how often a number or row name stands in earlier or later papers' tables."""
 
 from __future__ import annotations
 
@@ -49,7 +48,7 @@ class QuoteFeatures:
         month = month_number(paper.paper_id, paper.published)
         self._quotes = quotes if month else None
         self._month = month or 0
-        self._found = candidates
+        self._candidates = candidates
         digits = [digits_of(number.text) or "" for number in candidates.numbers]
         self._distinct = {text: place for place, text in enumerate(dict.fromkeys(digits))}
         self._place = np.array([self._distinct[text] for text in digits], np.int64)
@@ -60,7 +59,7 @@ class QuoteFeatures:
     def features(self, tdm: TDM) -> Floats:
         """The `FEATURES` of each candidate; shape (candidates, FEATURES). NaN where nothing can be known."""
         if self._same is None:
-            return np.full((len(self._found), len(FEATURES)), np.nan, np.float32)
+            return np.full((len(self._candidates), len(FEATURES)), np.nan, np.float32)
         words = self._quotes.context_words.intersection(tokens(tdm.dataset)) if self._quotes else ()
         counts = np.full((2, len(self._digits)), np.nan)
         for word in hashes(words):
@@ -78,17 +77,17 @@ class QuoteFeatures:
         numbers[:, self._none] = np.nan
         in_row, rows = self._rows()
         sizes = np.log1p(np.tile(np.array([self._quotes.sizes(self._month)]).T, len(in_row[0])))
-        return np.concatenate([numbers[:, self._place], in_row, rows[:, self._found.beside], sizes]).T
+        return np.concatenate([numbers[:, self._place], in_row, rows[:, self._candidates.beside], sizes]).T
 
     def _rows(self) -> tuple[Matrix, Matrix]:
-        """For each candidate its number in a row that shares an unusual word; for each context what its name
-        says."""
+        """For each candidate the papers that have its number in a row with the same unusual word; for each
+        context the papers that have a row of its name or words."""
         assert self._quotes is not None
-        beside = self._found.beside
+        beside = self._candidates.beside
         in_row = np.zeros((2, len(beside)))
-        rows = np.full((6, len(self._found.contexts)), np.nan)
+        rows = np.full((6, len(self._candidates.contexts)), np.nan)
         for context in np.unique(beside).tolist():
-            words = row_words(self._found.contexts[context])
+            words = row_words(self._candidates.contexts[context])
             if not words:
                 continue
             name = hashes([" ".join(words)])
@@ -96,9 +95,9 @@ class QuoteFeatures:
             before, after = self._counts(key(WORD, each))
             rows[:2, [context]] = self._counts(key(NAME, name))
             rows[2:, context] = before.min(), before.max(), after.min(), (after / (before + 1)).max()
-            here = np.flatnonzero(beside == context)
+            in_context = np.flatnonzero(beside == context)
             for word in each[before + after < _USUAL * self._quotes.papers]:
-                keys = key(IN_ROW, self._digits[self._place[here]], word)
-                in_row[:, here] = np.maximum(in_row[:, here], self._counts(keys))
+                keys = key(IN_ROW, self._digits[self._place[in_context]], word)
+                in_row[:, in_context] = np.maximum(in_row[:, in_context], self._counts(keys))
         in_row[:, self._none[self._place]] = np.nan
         return in_row, rows

@@ -1,5 +1,7 @@
-"""What other papers' tables hold, by month: a number that earlier ones print is a baseline's, one that later
-ones print was quoted from this one. So it is with the names of rows.
+"""Numbers and row names in the tables of labelled papers, by month: what papers quote from others.
+
+A number that earlier papers print is a baseline's; one that later papers print was quoted from this paper.
+The same holds for the names of rows.
 
 An entry is 64 bits: 48 of a hash (of a number, of a number and a word of its row, ...) and 16 of the month in
 which a paper that has it came out. Entries are sorted, so that both counts are found by bisection: of 7,000
@@ -77,18 +79,20 @@ class Quotes:
         """
         one = {base_id(paper.paper_id): paper for paper in papers}
         read = over_chunks(_Reader(frozenset(context_words)), list(one.values()), what="papers' tables read")
-        found = [keys for keys in read if len(keys)]
+        keys_of_papers = [keys for keys in read if len(keys)]
         return cls(
-            np.sort(np.concatenate([np.empty(0, np.uint64), *found])), len(found), frozenset(context_words)
+            np.sort(np.concatenate([np.empty(0, np.uint64), *keys_of_papers])),
+            len(keys_of_papers),
+            frozenset(context_words),
         )
 
     def around(self, keys: Keys, month: int) -> Counts:
         """How many papers of earlier months have each key, and how many of later ones; shape (2, keys)."""
         base = keys & ~_MONTH
-        now = np.uint64(month)
+        this_month = np.uint64(month)
         start = np.searchsorted(self.entries, base, "left")
-        before = np.searchsorted(self.entries, base | now, "left")
-        after = np.searchsorted(self.entries, base | now, "right")
+        before = np.searchsorted(self.entries, base | this_month, "left")
+        after = np.searchsorted(self.entries, base | this_month, "right")
         end = np.searchsorted(self.entries, base | _MONTH, "right")
         return np.stack([before - start, end - after])
 
@@ -132,8 +136,8 @@ def _hash(word: str) -> int:
 
 
 def dataset_words(labels: Iterable[Label], lexicon: Lexicon) -> set[str]:
-    """The words of the labels' datasets, but those that stand in every seventh paper ("test", "set"): half of
-    all entries would be theirs."""
+    """The words of the labels' datasets, without common ones ("test", "set": in every seventh paper), which
+    would make half of all entries."""
     words = {word for label in labels for word in tokens(label.tdm.dataset) if len(word) >= _LEAST_LETTERS}
     return {word for word in words if lexicon.idf(word) >= _LEAST_IDF}
 
@@ -166,7 +170,10 @@ def _entries(paper: Paper, wanted: frozenset[str]) -> Keys:
     words = {word for name in names for word in row_words(name)}
     keys = [
         key(NUMBER, hashes({digits for digits, _ in pairs})),
-        *(key(kind, *_both(found)) for kind, found in ((IN_ROW, pairs), (WITH_WORD, near_words))),
+        *(
+            key(kind, *_both(words_of_pairs))
+            for kind, words_of_pairs in ((IN_ROW, pairs), (WITH_WORD, near_words))
+        ),
         key(NAME, hashes({" ".join(row_words(name)) for name in names} - {""})),
         key(WORD, hashes(words)),
     ]

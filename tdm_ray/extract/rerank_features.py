@@ -1,5 +1,4 @@
-"""The reranker's features: a paper's best candidates for each TDM, beside each other and beside its other
-TDMs'.
+"""The reranker's features: a label's best candidates, compared with each other and with other labels'.
 
 A cell that suits another TDM of the paper better is not this one's, and the row that holds the paper's other
 results holds this one too."""
@@ -62,16 +61,16 @@ class ScoreMatrix:
 
         `others` are the rows of the labels that the paper probably reports as well; `sign` is 1 where a
         higher score is better, -1 where a lower one is, else 0."""
-        mine = self.first[label]
+        scores = self.first[label]
         share = self.share[label]
         candidates = self.candidates
-        top = largest(mine, TOP)
+        top = largest(scores, TOP)
         others_scores = self.first[others]
         count = len(others) + 1
         elsewhere = others_scores.max(axis=0, initial=0)
-        leads = np.zeros(len(mine), bool)
+        leads = np.zeros(len(scores), bool)
         leads[others_scores.argmax(axis=1)] = True
-        strong = np.flatnonzero(mine >= _STRONG * mine[top[0]])
+        strong = np.flatnonzero(scores >= _STRONG * scores[top[0]])
         in_rows = (
             _masses(candidates.beside, share),
             _masses(candidates.beside, self.share[others].sum(axis=0)),
@@ -81,23 +80,23 @@ class ScoreMatrix:
             _masses(candidates.above, self.share[others].sum(axis=0)),
         )
         of_others = in_rows[1] / max(count - 1, 1)
-        missed = of_others.max(initial=0) - of_others if len(others) else np.full(len(mine), -1.0)
-        best = mine[top[0]]
-        second = mine[top[min(1, len(top) - 1)]]
+        missed = of_others.max(initial=0) - of_others if len(others) else np.full(len(scores), -1.0)
+        best = scores[top[0]]
+        second = scores[top[min(1, len(top) - 1)]]
         same_column = _alike(strong, top, candidates.tables, candidates.above)
         same_row = _alike(strong, top, candidates.tables, candidates.beside)
         every = np.ones_like(same_row)
         columns = [
-            mine[top],
+            scores[top],
             np.arange(len(top)),
-            mine[top] / max(best, 1e-6),
+            scores[top] / max(best, 1e-6),
             np.full(len(top), best),
             np.full(len(top), second / max(best, 1e-6) if len(top) > 1 else 0.0),
-            _masses(self.texts, mine)[top],
+            _masses(self.texts, scores)[top],
             np.bincount(self.texts)[self.texts[top]],
             elsewhere[top],
             others_scores.sum(axis=0)[top],
-            mine[top] / (mine + others_scores.sum(axis=0) + 1e-6)[top],
+            scores[top] / (scores + others_scores.sum(axis=0) + 1e-6)[top],
             _masses(candidates.tables + 1, share)[top],
             in_rows[0][top],
             in_columns[0][top],
@@ -113,7 +112,7 @@ class ScoreMatrix:
                 sign * _goodness(candidates.values, strong, top, among)
                 for among in (every, same_column, same_row)
             ),
-            np.full(len(top), mine.sum()),
+            np.full(len(top), scores.sum()),
             leads[top],
         ]
         return top, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)

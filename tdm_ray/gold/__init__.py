@@ -1,1 +1,1 @@
-"""What people say of papers: annotations, readers' marks, the papers they label. No Ray, no torch."""
+"""Gold: what people say of papers (annotations, readers' marks) and the papers labelled by it."""

@@ -1,5 +1,4 @@
-"""Annotation files -> gold: which paper reports which TDM, with which score; and the sides papers stand
-on."""
+"""Read annotation files into gold: which paper reports which label, with which score."""
 
 from __future__ import annotations
 
@@ -27,9 +26,9 @@ from tdm_ray.text.numbers import numbers
 
 @dataclass(frozen=True)
 class Gold:
-    """`results[paper_id][TDM]` = scores as printed; `broken` names every line or field that broke the form.
+    """`results[paper_id][TDM]` = scores as printed; `broken` names every malformed line or field.
 
-    `wrong` holds what readers marked wrong; of the papers in `marked` nothing is known but readers' marks.
+    `wrong` holds what readers marked wrong; the papers in `marked` have marks only, and no annotation.
     """
 
     results: dict[str, dict[TDM, tuple[str, ...]]]
@@ -40,15 +39,15 @@ class Gold:
     def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
         """By position in the taxonomy: the papers that report the label (less their versions) and their
         scores."""
-        found: dict[int, list[tuple[str, float]]] = {}
+        scores_by_label: dict[int, list[tuple[str, float]]] = {}
         for paper_id in sorted(paper_ids):
             for tdm, scores in sorted(self.results.get(paper_id, {}).items()):
                 values = [n[0].value for n in map(numbers, scores) if n]
                 if tdm in taxonomy.index and values:
-                    found.setdefault(taxonomy.index[tdm], []).extend(
+                    scores_by_label.setdefault(taxonomy.index[tdm], []).extend(
                         (base_id(paper_id), value) for value in values
                     )
-        return found
+        return scores_by_label
 
     def table(self) -> pa.Table:
         """The annotations as a table of schema `ANNOTATIONS`."""
@@ -62,17 +61,17 @@ class Gold:
 
 
 def read_gold(*paths: str) -> Gold:
-    """The gold of all files together; `broken` names the file where there are several. Raises as `_read`
-    does.
+    """The gold of all files together; `broken` names the file where there are several. Raises
+    `TaxonomyError` for a file that cannot be read or holds no annotation.
 
-    What a file of marks (see `marks`) calls wrong is no result, whatever the others say.
+    A result that a file of marks (see `marks`) calls wrong is removed, whatever the other files say.
     """
-    found = [_read(path) for path in paths]
-    if len(found) == 1:
-        return found[0]
+    golds = [_read(path) for path in paths]
+    if len(golds) == 1:
+        return golds[0]
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
-    annotated = {paper for gold in found for paper in gold.results.keys() - gold.marked}
-    for gold in found:
+    annotated = {paper for gold in golds for paper in gold.results.keys() - gold.marked}
+    for gold in golds:
         for name, reported in gold.results.items():
             for paper in _versions(name, annotated) if name in gold.marked else (name,):
                 merged = results[
@@ -80,17 +79,17 @@ def read_gold(*paths: str) -> Gold:
                 ]  # there also where a paper reports nothing: it is annotated all the same
                 for tdm, scores in reported.items():
                     merged[tdm] = tuple(dict.fromkeys((*merged.get(tdm, ()), *scores)))
-    wrong = _wrong(found, annotated)
+    wrong = _wrong(golds, annotated)
     for paper, tdms in wrong.items():
         results[paper] = {tdm: scores for tdm, scores in results[paper].items() if tdm not in tdms}
-    broken = tuple(f"{path}: {line}" for path, gold in zip(paths, found, strict=True) for line in gold.broken)
+    broken = tuple(f"{path}: {line}" for path, gold in zip(paths, golds, strict=True) for line in gold.broken)
     return Gold(dict(results), broken, wrong, frozenset(results.keys() - annotated))
 
 
-def _wrong(found: Sequence[Gold], annotated: set[str]) -> dict[str, frozenset[TDM]]:
-    """What was marked wrong last; a later file that calls it right takes it back."""
+def _wrong(golds: Sequence[Gold], annotated: set[str]) -> dict[str, frozenset[TDM]]:
+    """The labels marked wrong, by paper; a later file that marks one right removes it."""
     wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
-    for gold in found:
+    for gold in golds:
         for name in gold.marked:
             for paper in _versions(name, annotated):
                 right = frozenset(gold.results[name])
@@ -99,7 +98,7 @@ def _wrong(found: Sequence[Gold], annotated: set[str]) -> dict[str, frozenset[TD
 
 
 def _versions(paper: str, annotated: set[str]) -> list[str]:
-    """A mark counts for every version of its paper that is annotated; where none is, for the one it names."""
+    """The annotated versions of a marked paper, to all of which its mark applies; else the paper itself."""
     return sorted(other for other in annotated if base_id(other) == base_id(paper)) or [paper]
 
 
@@ -170,7 +169,7 @@ def _of_columns(text: str) -> Gold:
 
 
 def _of_marks(path: str) -> Gold:
-    """Readers' marks: what is right as results, what is wrong as such."""
+    """Readers' marks: right ones become results, wrong ones go to `wrong`."""
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
     wrong: dict[str, frozenset[TDM]] = defaultdict(frozenset)
     for mark in latest([path]):
@@ -203,8 +202,7 @@ def _of_tables(text: str) -> Gold:
 
 
 def paper_of(row: dict[str, Any]) -> str:
-    """The paper of a row of `evaluation-tables.json`: its id where we wrote it, its arXiv id, else its
-    title."""
+    """The paper of a row of `evaluation-tables.json`: its `paper_id`, its arXiv id, else its title."""
     url = str(row.get("paper_url") or "")
     return str(row.get("paper_id") or id_of_url(url) or row.get("paper_title") or row.get("model_name") or "")
 

@@ -1,5 +1,4 @@
-"""Papers and annotations brought together: who is labelled with what, who is left out and why, all
-counted."""
+"""Join papers with their annotations; papers that cannot be used are left out and counted."""
 
 from __future__ import annotations
 
@@ -26,9 +25,9 @@ _NOT_A_LETTER = re.compile(r"[^a-z0-9]+")
 class Labelled:
     """A paper with its gold as positions in the taxonomy.
 
-    known: the labels it reports. own: those and what its other versions report; none of them may be called
-    false. wrong: what readers marked so. whole: whether it is annotated; else only its marks are known, and
-    `own` holds all labels but `wrong`."""
+    known: the labels it reports. own: these and those of its other versions, none of which may be used as
+    false. wrong: the labels that readers marked wrong. whole: whether it is annotated; else only its marks
+    are known, and `own` holds all labels but `wrong`."""
 
     paper: Paper
     known: tuple[int, ...]
@@ -39,7 +38,7 @@ class Labelled:
 
 @dataclass(frozen=True)
 class Gathered:
-    """The papers to learn from, and how many were seen and left out: `counts`, in the order of the sieve."""
+    """The papers to learn from, and `counts` of those read and left out, in the order of the checks."""
 
     papers: Sequence[Labelled]
     counts: dict[str, int]
@@ -51,18 +50,18 @@ def read_all(paths: Sequence[str]) -> list[Reading]:
 
 
 def _read_splits(splits: Sequence[InputSplit]) -> list[Reading]:
-    return [converted(found) for split in splits for found in read_split(split)]
+    return [converted(reading) for split in splits for reading in read_split(split)]
 
 
 def gather(
     readings: Sequence[Reading], gold: Gold, known: Taxonomy, whole: Taxonomy, *, marked: bool = False
 ) -> Gathered:
-    """Sort papers by what gold says of them.
+    """Label papers with their gold, and leave out those that teach nothing certain.
 
-    `known` are the labels with enough results, `whole` the taxonomy before that cut. A paper whose results
-    all have names foreign to `whole` is left out: what it reports may be a known label spelt otherwise, so
-    that neither "unknown" nor any false label is sure. So is, unless `marked`, one of which nothing is known
-    but readers' marks: what it reports else is not said."""
+    `known` are the labels with enough results, `whole` the taxonomy before that cut. A paper whose labels are
+    all missing from `whole` is left out: they may be known labels in another spelling, so that neither
+    "unknown" nor a false label is certain. A paper that has only readers' marks is left out too, unless
+    `marked` is set: its other labels are not known."""
     counts = {"items": len(readings), "rejected": sum(r.paper is None for r in readings)}
     papers = {r.paper.paper_id: r.paper for r in readings if r.paper}
     counts["duplicate_id"] = len(readings) - counts["rejected"] - len(papers)
@@ -74,12 +73,12 @@ def gather(
     counts["marked_only"] = len(by_marks)
     if not marked:
         kept = [p for p in kept if p.paper_id not in gold.marked]
-    found = list(_labelled(kept, gold, known, whole))
-    counts["papers"] = len(found)
-    counts["unknown"] = sum(labelled.whole and not labelled.known for labelled in found)
+    labelled_papers = list(_labelled(kept, gold, known, whole))
+    counts["papers"] = len(labelled_papers)
+    counts["unknown"] = sum(labelled.whole and not labelled.known for labelled in labelled_papers)
     counts["annotations_without_paper"] = len(gold.results.keys() - papers.keys())
     counts["broken_annotations"] = len(gold.broken)
-    return Gathered(found, counts)
+    return Gathered(labelled_papers, counts)
 
 
 def _foreign_only(gold: Gold, paper_id: str, whole: Taxonomy) -> bool:

@@ -1,4 +1,4 @@
-"""Marks: what a person said of predictions. The next run honours them, the next training learns from them.
+"""Read marks, a person's verdicts on predictions; runs obey them and training learns from them.
 
 A file of marks is CSV with the header `paper_id,task,dataset,metric,verdict,score,note`, or JSON, a list of
 objects of these names. `verdict` is right or wrong; `score`, where it is given, the right score as it is
@@ -25,10 +25,10 @@ _NEEDED = HEADER[:4]
 def find_marks(folder: str) -> list[str]:
     """The files of marks of a store or of a folder that `score` wrote: `marks.csv`, `marks.json`, all in
     `reviews/`."""
-    found = [path for name in ("marks.csv", "marks.json") if exists(path := join(folder, name))]
+    paths = [path for name in ("marks.csv", "marks.json") if exists(path := join(folder, name))]
     if exists(join(folder, "reviews")):
-        found += [path for path in list_files(join(folder, "reviews")) if path.endswith((".csv", ".json"))]
-    return found
+        paths += [path for path in list_files(join(folder, "reviews")) if path.endswith((".csv", ".json"))]
+    return paths
 
 
 def is_marks(path: str, text: str) -> bool:
@@ -48,21 +48,20 @@ def latest(paths: Sequence[str]) -> list[dict[str, Any]]:
 
     Of several on one prediction, in any version of its paper, the last of the last file counts. Raises
     `InputError` for what is no mark: it names file, row and cure."""
-    found = {key: mark for _, key, mark in _all(paths)}
-    return [found[key] for key in sorted(found)]
+    marks = {key: mark for _, key, mark in _all(paths)}
+    return [marks[key] for key in sorted(marks)]
 
 
 def differing(paths: Sequence[str]) -> list[str]:
-    """Where a file says otherwise than one before it, as lines for people: of two readers only the later is
-    heard."""
-    told = []
-    found = dict[tuple[str, ...], tuple[str, dict[str, Any]]]()
+    """Where a file contradicts an earlier one, as lines for people; the later file counts."""
+    overruled = []
+    last_marks = dict[tuple[str, ...], tuple[str, dict[str, Any]]]()
     for path, key, mark in _all(paths):
-        before, other = found.get(key, (path, mark))
+        before, other = last_marks.get(key, (path, mark))
         if before != path and any(mark[name] != other[name] for name in ("verdict", "score")):
-            told.append(f"{path} says otherwise than {before} of {' / '.join(key)}; the later file counts")
-        found[key] = path, mark
-    return told
+            overruled.append(f"{path} contradicts {before} on {' / '.join(key)}; the later file counts")
+        last_marks[key] = path, mark
+    return overruled
 
 
 def _all(paths: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...], dict[str, Any]]]:
@@ -97,26 +96,26 @@ def _rows(path: str) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def _mark(path: str, number: int, row: dict[str, Any]) -> dict[str, Any]:
-    told = {name: "" if row.get(name) is None else str(row[name]).strip() for name in HEADER}
-    if missing := [name for name in _NEEDED if not told[name]]:
+    fields = {name: "" if row.get(name) is None else str(row[name]).strip() for name in HEADER}
+    if missing := [name for name in _NEEDED if not fields[name]]:
         raise InputError(f"{path}, row {number}: no {', '.join(missing)}")
-    verdict = told["verdict"].lower()
-    value = the_number(told["score"]) if told["score"] else None
-    if told["score"] and value is None:
+    verdict = fields["verdict"].lower()
+    value = the_number(fields["score"]) if fields["score"] else None
+    if fields["score"] and value is None:
         raise InputError(
-            f"{path}, row {number}: score {told['score']!r} is not one number: write it as printed"
+            f"{path}, row {number}: score {fields['score']!r} is not one number: write it as printed"
         )
-    if not verdict and told["score"]:
+    if not verdict and fields["score"]:
         verdict = "right"
     if verdict not in ("right", "wrong"):
-        raise InputError(f"{path}, row {number}: verdict {told['verdict']!r}: write right or wrong")
-    if verdict == "wrong" and told["score"]:
+        raise InputError(f"{path}, row {number}: verdict {fields['verdict']!r}: write right or wrong")
+    if verdict == "wrong" and fields["score"]:
         raise InputError(
             f"{path}, row {number}: wrong, with a score; a right score makes the prediction right"
         )
     return {
-        **told,
+        **fields,
         "verdict": verdict,
-        "score_text": told["score"] or None,
+        "score_text": fields["score"] or None,
         "score": value.value if value else None,
     }

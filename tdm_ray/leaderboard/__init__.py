@@ -1,1 +1,1 @@
-"""Ranking, units, marks, exports, the printed table. No Ray, no torch."""
+"""Leaderboards from predictions: ranking, units, outliers, marks, exports, printing. No Ray, no torch."""

@@ -1,4 +1,4 @@
-"""Predictions as people have marked them: what leaderboards are made of."""
+"""Apply people's marks to predictions, before leaderboards are made of them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def read_marks(folder: str) -> pa.Table:
 
 
 def apply_marks(predictions: pa.Table, marks: pa.Table) -> pa.Table:
-    """Predictions (columns of `PREDICTIONS`) less those marked wrong; those marked right have probability 1.
+    """Predictions (columns of `PREDICTIONS`) without those marked wrong; those marked right are certain (1).
 
-    A score that a person gave takes the place of the one found, and its evidence is of kind "review". A mark
-    counts for all versions of its paper; one of what is not predicted has no effect."""
+    A score given by a person replaces the extracted one, with evidence of kind "review". A mark counts for
+    all versions of its paper; a mark on something that is not predicted has no effect."""
     if not len(marks):
         return predictions
     at = pc.index_in(entry_keys(predictions), value_set=entry_keys(marks).combine_chunks())
@@ -54,13 +54,13 @@ def changed_labels(one: pa.Table, other: pa.Table) -> set[str]:
 
 
 def _evidence(
-    found: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray
+    predicted: pa.ChunkedArray, other: pa.Array, text: pa.ChunkedArray, note: pa.ChunkedArray
 ) -> pa.Array:
-    """The evidence as found, or where a person gave another score that person's word for it."""
-    told = [
+    """The extracted evidence; where a person gave another score, a note that says so."""
+    corrected = [
         {"kind": "review", "text": f"{score}, given by a reader" + (f": {why}" if why else "")}
         for score, why in zip(text.filter(other).to_pylist(), note.filter(other).to_pylist(), strict=True)
     ]
-    rows = np.arange(len(found))
-    rows[other.to_numpy(zero_copy_only=False)] = len(found) + np.arange(len(told))
-    return pa.chunked_array([*found.chunks, pa.array(told, found.type)]).take(pa.array(rows))
+    rows = np.arange(len(predicted))
+    rows[other.to_numpy(zero_copy_only=False)] = len(predicted) + np.arange(len(corrected))
+    return pa.chunked_array([*predicted.chunks, pa.array(corrected, predicted.type)]).take(pa.array(rows))

@@ -1,4 +1,4 @@
-"""Leaderboards in the JSON of Papers with Code (`evaluation-tables.json`), there and back.
+"""Leaderboards to and from the JSON of Papers with Code (`evaluation-tables.json`).
 
     [{"task", "datasets": [{"dataset", "sota": {"metrics": [...], "rows": [{"model_name", "paper_title",
     "paper_url",

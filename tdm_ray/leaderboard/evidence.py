@@ -1,4 +1,4 @@
-"""Evidence at a terminal: the row of the table with its cell marked, the sentence with its number marked."""
+"""Evidence at a terminal: the row of the table or the sentence, with the number marked."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def marked(evidence: Mapping[str, Any] | None, score_text: str | None) -> Text:
     if evidence["kind"] == "cell":
         heads = " / ".join(" ".join(evidence[side] or ()) for side in ("row_headers", "column_headers"))
         return Text.assemble(heads, " = ", (evidence["text"] or "", _MARKED))
-    told = Text(evidence["text"] or "")
-    if place := find_printed(told.plain, score_text or ""):
-        told.stylize(_MARKED, *place)
-    return told
+    text = Text(evidence["text"] or "")
+    if place := find_printed(text.plain, score_text or ""):
+        text.stylize(_MARKED, *place)
+    return text

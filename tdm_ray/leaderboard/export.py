@@ -1,4 +1,4 @@
-"""The leaderboards table as files for other programs: CSV, JSON, the JSON of Papers with Code."""
+"""Export the leaderboards table to other programs: CSV, JSON, the JSON of Papers with Code."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
 
 
 def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
-    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them the labels that look
-    alike.
+    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them possible duplicate
+    labels (see `merge`).
 
     Nothing is written where no format is given. Returns the paths.
     """
@@ -62,7 +62,7 @@ def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
 
 
 def check_formats(formats: list[str]) -> None:
-    """Raises `InputError` for a format that is none."""
+    """Raises `InputError` for an unknown format."""
     if unknown := [name for name in formats if name not in FORMATS]:
         raise InputError(
             f"--format {unknown[0]}: choose of {', '.join(FORMATS)}; the store itself is Parquet"
@@ -75,7 +75,7 @@ def as_csv(table: pa.Table) -> str:
 
 
 def csv_of(rows: list[dict[str, Any]]) -> str:
-    """The same of rows."""
+    """The same for rows as dictionaries."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow([*_FLAT, "evidence_kind", "evidence_text"])
@@ -94,7 +94,7 @@ def as_json(table: pa.Table) -> str:
 
 
 def json_of(rows: list[dict[str, Any]], *, indent: int | None = None) -> str:
-    """The same of rows; without indent it is written ten times as fast, by the encoder in C."""
+    """The same for rows as dictionaries; without indent the encoder in C is used, ten times as fast."""
     boards: dict[tuple[str, ...], dict[str, Any]] = {}
     for row in rows:
         key = tuple(row[part] for part in TDM_COLUMNS)

@@ -1,4 +1,4 @@
-"""Leaderboards found by words, as a person types them."""
+"""Find leaderboards by the words, or a paper by the id, that a person types."""
 
 from __future__ import annotations
 
@@ -48,18 +48,18 @@ def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
     for name, values in columns.items():
         table = table.append_column(name, values)
     best = [("whole", "descending"), ("size", "descending")]
-    found = table.filter(pc.is_valid(at)).sort_by(
+    rows = table.filter(pc.is_valid(at)).sort_by(
         [*best, *((p, "ascending") for p in TDM_COLUMNS), ("rank", "ascending")]
     )
-    return found.drop_columns(list(columns))
+    return rows.drop_columns(list(columns))
 
 
 def find_paper(table: pa.Table, words: Sequence[str]) -> pa.Table:
     """The entries of the paper whose id, with or without version, the words are; else no row. The best rank
     first."""
     wanted = base_id(words[0]) if len(words) == 1 else ""
-    found = table.filter(pc.equal(base_ids(table["paper_id"]), wanted))
-    return found.sort_by([("rank", "ascending"), ("probability", "descending")])
+    entries = table.filter(pc.equal(base_ids(table["paper_id"]), wanted))
+    return entries.sort_by([("rank", "ascending"), ("probability", "descending")])
 
 
 def _sum(hits: Iterable[pa.Array], length: int) -> pa.Array:

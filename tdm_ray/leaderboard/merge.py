@@ -1,5 +1,4 @@
-"""Labels that may be one: names that differ in case, marks or order of words only, or are near in
-spelling."""
+"""Find duplicate labels: names that differ in case, punctuation, word order or slightly in spelling."""
 
 from __future__ import annotations
 
@@ -21,9 +20,9 @@ _FILLER = {"the", "dataset", "data", "set", "score", "corpus", "benchmark", "tas
 
 
 def merge_candidates(labels: pa.Table) -> pa.Table:
-    """Pairs of datasets of one task, and of metrics of one dataset, whose names look like spellings of one.
+    """Pairs of datasets of one task, and of metrics of one dataset, whose names may mean the same thing.
 
-    `labels` has the columns task, dataset, metric. Numbers are never taken as spelling: CIFAR-10 is not
+    `labels` has the columns task, dataset, metric. Names with different numbers never match: CIFAR-10 is not
     CIFAR-100."""
     datasets = defaultdict(set)
     metrics = defaultdict(set)
@@ -31,12 +30,12 @@ def merge_candidates(labels: pa.Table) -> pa.Table:
         datasets[task].add(dataset)
         metrics[task, dataset].add(metric)
     rows = [("dataset", task, *pair) for task, names in sorted(datasets.items()) for pair in _pairs(names)]
-    seen = set()
+    metric_pairs = set()
     for (task, _), names in sorted(metrics.items()):
         for pair in _pairs(names):
-            if (task, pair) not in seen:
+            if (task, pair) not in metric_pairs:
                 rows.append(("metric", task, *pair))
-                seen.add((task, pair))
+                metric_pairs.add((task, pair))
     return pa.Table.from_pylist(
         [dict(zip(CANDIDATES.names, row, strict=True)) for row in rows], schema=CANDIDATES
     )
@@ -60,8 +59,8 @@ class _Name:
 def _pairs(names: set[str]) -> Iterator[tuple[str, str, str]]:
     groups = defaultdict(list)
     for name in sorted(names):
-        numbers, found = _Name.of(name)
-        groups[numbers].append(found)
+        numbers, parsed = _Name.of(name)
+        groups[numbers].append(parsed)
     for group in groups.values():
         for a, b in sorted(_the_same(group) | _near(group)):
             yield a.name, b.name, _reason(a, b)
@@ -83,12 +82,11 @@ def _the_same(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
 
 
 def _near(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
-    """The pairs near in spelling. Only names of which one is at most a fifth longer can be; the lengths are
-    sorted."""
+    """The pairs near in spelling. Sorted by length, each name is compared only with those little shorter."""
     long = sorted(
         (name for name in group if len(name.plain) > _SHORT), key=lambda name: (len(name.plain), name.name)
     )
-    found = set()
+    pairs = set()
     first = 0
     letters = [Counter(name.plain) for name in long]
     for place, name in enumerate(long):
@@ -101,5 +99,5 @@ def _near(group: Sequence[_Name]) -> set[tuple[_Name, _Name]]:
             if 2 * shared < _LIKE * (len(long[other].plain) + len(name.plain)):
                 continue
             if SequenceMatcher(None, long[other].plain, name.plain, autojunk=False).ratio() >= _LIKE:
-                found.add((min(long[other], name), max(long[other], name)))
-    return found
+                pairs.add((min(long[other], name), max(long[other], name)))
+    return pairs

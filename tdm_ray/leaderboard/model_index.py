@@ -18,10 +18,10 @@ from tdm_ray.storage import digest
 
 def model_index(table: pa.Table, paper_id: str) -> str:
     """The YAML of a paper's entries that have a score. Raises `InputError` where it has none."""
-    found = table.filter(
+    entries = table.filter(
         pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))
     ).to_pylist()
-    if not found:
+    if not entries:
         raise InputError(
             f"{paper_id}: no entry with a score in these leaderboards; check the id, with its version"
         )
@@ -38,9 +38,11 @@ def model_index(table: pa.Table, paper_id: str) -> str:
             source_name="tdm_ray" if url else None,
             source_url=url,
         )
-        for row in found
+        for row in entries
     ]
-    return str(ModelCardData(model_name=found[0]["title"] or paper_id, eval_results=results).to_yaml()) + "\n"
+    return (
+        str(ModelCardData(model_name=entries[0]["title"] or paper_id, eval_results=results).to_yaml()) + "\n"
+    )
 
 
 def _slug(name: str) -> str:

@@ -1,5 +1,4 @@
-"""Predictions spread over files by their label, so that each file can be ranked alone, on one machine or on
-many.
+"""Spread predictions over files by label, so that each file can be ranked alone, on any machine.
 
 The strings of the evidence are dictionaries on the way: a row of six cells with their headers is 180 bytes in
 place of 600, is read four times as fast and put in order three times."""
@@ -88,7 +87,7 @@ def read_part(path: str) -> pa.Table:
 
 
 def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
-    """Tables of `_BATCH` rows and more: of a thousand rows a part would get ten, with seven dictionaries."""
+    """Batches joined into tables of `_BATCH` rows or more; small ones would make many tiny parts."""
     held = list[pa.RecordBatch]()
     for batch in filter(len, batches):  # a file without rows has one without rows
         held.append(batch)
@@ -100,7 +99,7 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
-    """The parts that have rows of the table, and these."""
+    """The rows of a table by the number of the part they belong to."""
     labels = label_keys(table).combine_chunks().dictionary_encode()
     part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
     parts = part_of[labels.indices.to_numpy()].astype(np.int64)
@@ -112,7 +111,7 @@ def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
 
 
 def _compact(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows with dictionaries of no more than they use."""
+    """The rows with their dictionaries cut down to the values they use."""
     return pa.RecordBatch.from_arrays([_used(column) for column in rows.columns], schema=rows.schema)
 
 

@@ -1,5 +1,4 @@
-"""Predictions of some labels -> their leaderboards, in memory: joined, one unit, ranked, the best over time
-marked."""
+"""Rank the predictions of some labels into leaderboards, in memory, and mark the best over time."""
 
 from __future__ import annotations
 
@@ -39,14 +38,14 @@ def with_newest(scored: pa.Table) -> pa.Table:
 
 
 def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
-    """Which ids are the newest of their paper: 1412.6575v4 of 1412.6575v1 and v4; `yolov4` is of its own."""
+    """Which ids are the newest of their paper: of 1412.6575v1 and v4 it is v4; `yolov4` has no version."""
     ids = paper_ids.combine_chunks()
     newest = np.ones(len(ids), bool)
-    found = pc.extract_regex(ids, VERSIONED)
-    if found.null_count == len(ids):
+    parts = pc.extract_regex(ids, VERSIONED)
+    if parts.null_count == len(ids):
         return newest
-    base = pc.coalesce(pc.struct_field(found, "base"), ids).to_pandas()
-    number = pc.fill_null(pc.struct_field(found, "version").cast(pa.int64()), 0).to_numpy()
+    base = pc.coalesce(pc.struct_field(parts, "base"), ids).to_pandas()
+    number = pc.fill_null(pc.struct_field(parts, "version").cast(pa.int64()), 0).to_numpy()
     order = np.argsort(-number, kind="stable")
     newest[order[base.iloc[order].duplicated().to_numpy()]] = False
     return newest
@@ -85,7 +84,7 @@ def _ranked(table: pa.Table) -> pa.Table:
 
 
 def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
-    """1, 2, 3, ... within each run."""
+    """1, 2, 3, ... within each run of equal boards."""
     starts = np.flatnonzero(np.r_[True, boards[1:] != boards[:-1]]) if len(boards) else np.zeros(0, np.int64)
     lengths = np.diff(np.r_[starts, len(boards)])
     return np.arange(len(boards)) - np.repeat(starts, lengths) + 1

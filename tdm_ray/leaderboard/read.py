@@ -1,4 +1,4 @@
-"""The leaderboards of a store as one of its runs left them: what every command that shows results reads."""
+"""Read the leaderboards of a store as one of its runs left them, for all commands that show results."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ def read_leaderboards(store: str, *, paper_id: str | None = None, run_id: str | 
 
     As its newest run left them, or the run `run_id`. Raises `InputError` where there is no such run.
     """
-    found = Store(store).snapshot(run_id).scan("leaderboards")
+    dataset = Store(store).snapshot(run_id).scan("leaderboards")
     if paper_id is not None:
-        return _read(found, found.to_table(filter=pc.field("paper_id") == paper_id))
-    if found.count_rows() <= MOST_ROWS:
-        return _read(found, found.to_table())
+        return _read(dataset, dataset.to_table(filter=pc.field("paper_id") == paper_id))
+    if dataset.count_rows() <= MOST_ROWS:
+        return _read(dataset, dataset.to_table())
     ascending = [(name, "ascending") for name in TDM_COLUMNS]
-    sizes = row_counts(found, TDM_COLUMNS).sort_by([("rows", "descending"), *ascending])
-    many = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
-    wanted = label_keys(sizes.slice(0, many)).combine_chunks()
-    batches = (pa.Table.from_batches([batch]) for batch in found.to_batches(batch_readahead=2))
+    sizes = row_counts(dataset, TDM_COLUMNS).sort_by([("rows", "descending"), *ascending])
+    count = max(1, int((pc.cumulative_sum(sizes["rows"]).to_numpy() <= MOST_ROWS).sum()))
+    wanted = label_keys(sizes.slice(0, count)).combine_chunks()
+    batches = (pa.Table.from_batches([batch]) for batch in dataset.to_batches(batch_readahead=2))
     chosen = (batch.filter(pc.is_in(label_keys(batch), value_set=wanted)) for batch in batches)
     return pa.concat_tables(batch.select(LEADERBOARDS.names) for batch in chosen if len(batch))
 
 
-def _read(found: pads.Dataset, table: pa.Table) -> pa.Table:
+def _read(dataset: pads.Dataset, table: pa.Table) -> pa.Table:
     """The table sorted by label and rank: merges leave rows in any order."""
     order = [(name, "ascending") for name in (*TDM_COLUMNS, "rank")]
-    return table.select([n for n in LEADERBOARDS.names if n in found.schema.names]).sort_by(order)
+    return table.select([n for n in LEADERBOARDS.names if n in dataset.schema.names]).sort_by(order)
 
 
 def left_out(store: str, table: pa.Table) -> str | None:
-    """What to say where `table` is not all that the store holds."""
+    """A message where `table` is not all that the store holds; else None."""
     entries = Store(store).snapshot().scan("leaderboards").count_rows()
     if entries <= len(table):
         return None
@@ -53,7 +53,7 @@ def left_out(store: str, table: pa.Table) -> str | None:
 
 
 def labels_alike(snapshot: Snapshot) -> pa.Table:
-    """The labels that have predictions and may be spellings of one; see `merge`."""
+    """Pairs of labels with predictions that may be duplicates; see `merge`."""
     return merge_candidates(row_counts(snapshot.scan("predictions"), TDM_COLUMNS))
 
 

@@ -1,4 +1,4 @@
-"""Leaderboards as a person reads them in a terminal."""
+"""Print leaderboards, or the results of one paper, at a terminal."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _ARROW = {"higher": "higher is better", "lower": "lower is better"}
 def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: bool = True) -> RenderableType:
     """The `boards` leaderboards with most entries, the surest first entries first (or as they are), `entries`
     rows of each, and a line that says what was left out."""
-    found = _by_size(table) if by_size else list(_boards(table))
-    shown: list[RenderableType] = [_board(b, entries) for b in found[:boards]]
-    if len(found) > boards:
+    tables = _by_size(table) if by_size else list(_boards(table))
+    shown: list[RenderableType] = [_board(b, entries) for b in tables[:boards]]
+    if len(tables) > boards:
         shown.append(
-            Text(f"... and {len(found) - boards:,} more leaderboards (--boards N shows more)", "dim")
+            Text(f"... and {len(tables) - boards:,} more leaderboards (--boards N shows more)", "dim")
         )
-    if not found:
+    if not tables:
         shown.append(Text("No predictions, no leaderboards."))
     elif table["score"].null_count == len(table):
         shown.append(Text("Ranked by probability: no scores were extracted.", "dim"))

@@ -1,4 +1,4 @@
-"""Scores of one leaderboard in one unit, and those that do not fit in."""
+"""Bring the scores of a leaderboard into one unit (share or percent), and flag its outliers."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _LEAST_SCORES = 5
 
 
 def one_unit(scores: Doubles, boards: NDArray[np.int64], lower: NDArray[np.bool_]) -> Doubles:
-    """Scores with shares and percents of a board brought to what most of the board uses; NaN stays.
+    """The scores, with the shares or percents of a board converted to what most of the board uses; NaN stays.
 
     `boards` numbers the leaderboard of each score, `lower` says where less is better. Only scores in [0, 1]
-    beside ones in (1, 100] are touched, and only where a hundredfold brings them near; never down where less
-    is better: a bad error rate of 21 among ones of 0.2 would become the best."""
+    beside ones in (1, 100] are converted, and only where the result is near the others. Where less is better
+    nothing is divided: a bad error rate of 21 among ones of 0.2 would become the best."""
     frame = pd.DataFrame({"board": boards, "score": scores})
     share = (scores >= 0) & (scores <= 1)
     percent = (scores > 1) & (scores <= 100)
@@ -37,10 +37,10 @@ def one_unit(scores: Doubles, boards: NDArray[np.int64], lower: NDArray[np.bool_
         share & (counts[1] >= counts[0]) & (medians[1] >= _LEAST_MEDIAN) & _near(scores * 100, medians[1])
     )
     to_share = percent & ~lower & (counts[0] > counts[1]) & _near(scores / 100, medians[0])
-    brought = scores.copy()
-    brought[to_percent] = (scores[to_percent] * 100).round(10)
-    brought[to_share] = (scores[to_share] / 100).round(10)
-    return brought
+    converted = scores.copy()
+    converted[to_percent] = (scores[to_percent] * 100).round(10)
+    converted[to_share] = (scores[to_share] / 100).round(10)
+    return converted
 
 
 def _near(scores: Doubles, medians: Doubles) -> NDArray[np.bool_]:
@@ -50,8 +50,8 @@ def _near(scores: Doubles, medians: Doubles) -> NDArray[np.bool_]:
 
 
 def outliers(scores: Doubles, boards: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which scores lie far from their board's: a wrong cell more often than a breakthrough. None of a small
-    board."""
+    """Which scores lie far from the others of their board, more often a wrong cell than a breakthrough. A
+    small board has none."""
     frame = pd.DataFrame({"board": boards, "score": scores})
     group = frame.groupby("board")["score"]
     gap = (frame["score"] - group.transform("median")).abs()

@@ -1,1 +1,1 @@
-"""Readers: whatever a paper comes in becomes a row of the papers table. No Ray, no torch."""
+"""Readers: a paper of any supported format becomes a row of the papers table. No Ray, no torch."""

@@ -1,4 +1,4 @@
-"""A grid of strings (TEI rows, a Markdown table) -> a table whose cells know their headers."""
+"""A grid of strings (TEI rows, a Markdown table) becomes a table whose cells know their headers."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What readers yield: the items of a file, each with a call that reads it. `read.read_item` makes readings of
-them."""
+"""What readers yield: the items of a file, each with a call that reads it; and reasons for rejects."""
 
 from __future__ import annotations
 
@@ -17,8 +16,8 @@ from tdm_ray.text.clean import printable
 class Item:
     """One item of an input, not yet read.
 
-    read: its paper, or its flat TeX source, to be converted later; or raises. find_id: its id, where only a
-    look into the item tells it; asked where `read` has failed."""
+    read: returns its paper, or its flat TeX source to be converted later, or raises. find_id: finds its id
+    inside the item where the file name does not give it; it is called where `read` has failed."""
 
     location: str
     paper_id: str
@@ -28,14 +27,16 @@ class Item:
 
     def reading(self) -> Reading:
         """The reading of the item. Raises what `read` raises."""
-        found = self.read()
-        if isinstance(found, Paper):
-            return tidy(Reading(self.location, found))
-        return tidy(Reading(self.location, paper_id=self.paper_id, source=self.source, tex=found))
+        content = self.read()
+        if isinstance(content, Paper):
+            return printable_reading(Reading(self.location, content))
+        return printable_reading(
+            Reading(self.location, paper_id=self.paper_id, source=self.source, tex=content)
+        )
 
 
 def refused(location: str, paper_id: str, source: str, error: PaperError) -> Item:
-    """An item of which is known already that it cannot be read, and why."""
+    """An item that is already known to be unreadable, for the given reason."""
 
     def read() -> Paper:
         raise error
@@ -45,8 +46,10 @@ def refused(location: str, paper_id: str, source: str, error: PaperError) -> Ite
 
 def rejected(location: str, paper_id: str, source: str, error: Exception) -> Reading:
     """The reading of an item that cannot be used."""
-    told = why(error)
-    return tidy(Reading(location, paper_id=paper_id, source=source, reason=told.reason, detail=told.detail))
+    cause = why(error)
+    return printable_reading(
+        Reading(location, paper_id=paper_id, source=source, reason=cause.reason, detail=cause.detail)
+    )
 
 
 def why(error: Exception) -> PaperError:
@@ -59,17 +62,19 @@ def why(error: Exception) -> PaperError:
     return PaperError("too_large" if large else "failed", f"{type(error).__name__}: {error}")
 
 
-def tidy(reading: Reading) -> Reading:
-    """The reading with what is not a reader's `clean` text made fit for Arrow and for a terminal."""
+def printable_reading(reading: Reading) -> Reading:
+    """The reading with ids, title, categories, location and detail made fit for Arrow and a terminal.
+
+    All other text was made so by its reader (see `text.clean`)."""
     paper = reading.paper
     if paper:
         categories = [printable(category) for category in paper.categories]
         paper_id = printable(paper.paper_id)
         title = printable(paper.title)
         paper = replace(paper, paper_id=paper_id, title=title, categories=categories)
-    told = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
+    texts = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
     detail = None if reading.detail is None else printable(reading.detail)
-    return replace(reading, paper=paper, detail=detail, **told)
+    return replace(reading, paper=paper, detail=detail, **texts)
 
 
 def location_of(path: str, item: object = None) -> str:

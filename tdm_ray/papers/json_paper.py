@@ -1,4 +1,4 @@
-"""JSON lines -> papers. One object a line, with the keys of the papers table:
+"""Reader of JSON lines: one paper a line, an object with the keys of the papers table.
 
     {"paper_id": "1512.03385", "title": "...", "abstract": "...", "published": "2015-12-10",
      "categories": ["cs.CV"], "sections": [{"heading": "Experiments", "text": "..."}],

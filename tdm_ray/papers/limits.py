@@ -1,5 +1,4 @@
-"""Limits on the time and the memory that one paper may take: papers come from strangers, and a reader's worst
-case is not known."""
+"""Limits on the time and the memory that one paper may take."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ from tdm_ray.errors import PaperError
 # The slowest of 4,196 real e-prints takes 31 s, of them 30 s in the converter, which has a limit of its own.
 PAPER_S = 120.0
 PAPER_MB = 2000
-# the alarm comes again: code that catches everything, or that runs at clean-up, may have lost the first
-_AGAIN_S = 5.0
+# The alarm is repeated: code that catches everything, or that runs at clean-up, may swallow the first.
+_NEXT_ALARM_S = 5.0
 
 
 class _TooLate(BaseException):
@@ -50,26 +49,26 @@ def time_limit(seconds: float = PAPER_S) -> Iterator[None]:
     if 0 < left <= seconds or threading.current_thread() is not threading.main_thread():
         yield
         return
-    mine = _TooLate()
+    too_late = _TooLate()
 
     def late(number: int, frame: FrameType | None) -> None:
-        raise mine
+        raise too_late
 
     before = signal.signal(signal.SIGALRM, late)
     try:
-        signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN_S)
+        signal.setitimer(signal.ITIMER_REAL, seconds, _NEXT_ALARM_S)
         try:
             yield
         finally:
             signal.setitimer(signal.ITIMER_REAL, 0)
     except _TooLate as error:
-        if error is not mine:
+        if error is not too_late:
             raise
         raise PaperError("too_slow", f"not done after {seconds:g} s") from None
     finally:
         signal.signal(signal.SIGALRM, before)
         if left:
-            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), _AGAIN_S)
+            signal.setitimer(signal.ITIMER_REAL, max(left - (time.monotonic() - start), 0.001), _NEXT_ALARM_S)
 
 
 @contextmanager

@@ -1,5 +1,4 @@
-"""arXiv's metadata snapshot: title, abstract, categories and dates of every paper, joined to what the readers
-found.
+"""arXiv's metadata snapshot: joined to what was read, and used to select papers by category and date.
 
 The snapshot is JSON lines of 5 GB (id, title, abstract, categories, versions with dates), see
 https://www.kaggle.com/datasets/Cornell-University/arxiv. It is read once, line by line, into a Parquet file
@@ -101,22 +100,22 @@ class Select:
     def _joined(self, readings: pa.Table) -> pa.Table:
         base = base_ids(readings["paper_id"])
         known = self._entries(base.unique())
-        found = known.take(pc.index_in(base, known["id"].combine_chunks()))
+        entries = known.take(pc.index_in(base, known["id"].combine_chunks()))
         parsed = pc.is_null(readings["tex"])
         columns = {
-            "title": pc.if_else(parsed, readings["title"], pc.coalesce(found["title"], readings["title"])),
+            "title": pc.if_else(parsed, readings["title"], pc.coalesce(entries["title"], readings["title"])),
             "abstract": pc.if_else(
-                parsed, readings["abstract"], pc.coalesce(found["abstract"], readings["abstract"])
+                parsed, readings["abstract"], pc.coalesce(entries["abstract"], readings["abstract"])
             ),
-            "published": pc.coalesce(found["published"], readings["published"]),
-            "categories": pc.coalesce(found["categories"], readings["categories"]),
+            "published": pc.coalesce(entries["published"], readings["published"]),
+            "categories": pc.coalesce(entries["categories"], readings["categories"]),
         }
         readings = _with(readings, columns)
         version = pc.cast(
             pc.struct_field(pc.extract_regex(readings["paper_id"], VERSIONED), "version"), pa.int32()
         )
         return _rejected(
-            readings, pc.less(version, found["versions"]), "older_version", "the snapshot has a newer one"
+            readings, pc.less(version, entries["versions"]), "older_version", "the snapshot has a newer one"
         )
 
     def _entries(self, ids: pa.Array) -> pa.Table:
@@ -149,7 +148,7 @@ def _day(text: str) -> pa.Scalar:
 
 
 def _rejected(readings: pa.Table, mark: pa.ChunkedArray, reason: str, detail: str) -> pa.Table:
-    """The rows that are marked, and not yet rejected, with this reason; their text is let go."""
+    """The readings; those marked and not yet rejected get this reason and lose their text."""
     new = pc.and_(pc.fill_null(mark, False), pc.is_null(readings["reason"]))
     columns = {
         "reason": pc.if_else(new, reason, readings["reason"]),

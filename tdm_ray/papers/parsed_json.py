@@ -1,4 +1,4 @@
-"""Papers others have parsed already, one JSON object a line (or a file): unarXive 2022, S2ORC and doc2json.
+"""Reader of papers that others have parsed to JSON: unarXive 2022, S2ORC and doc2json.
 
     unarXive   paper_id, metadata {title, abstract, categories, versions}, abstract {text},
                body_text [{section, text}], ref_entries {key: {type, caption, html?}}
@@ -36,15 +36,15 @@ def is_parsed(data: dict[str, Any]) -> bool:
 def read_parsed(data: dict[str, Any]) -> Paper:
     """The paper of one object. Raises TypeError, KeyError, ... where it only looks like one."""
     parse = data.get("latex_parse") or data.get("pdf_parse") or data
-    told = data.get("metadata") or {}
+    metadata = data.get("metadata") or {}
     return Paper(
         paper_id=str(data["paper_id"]),
-        title=clean(data.get("title") or told.get("title")),
-        abstract=_running(data.get("abstract") or parse.get("abstract") or told.get("abstract")),
+        title=clean(data.get("title") or metadata.get("title")),
+        abstract=_running(data.get("abstract") or parse.get("abstract") or metadata.get("abstract")),
         sections=list(_sections(parse["body_text"])),
         tables=few_enough(_tables(parse.get("ref_entries") or {})),
-        published=_published(told),
-        categories=(told.get("categories") or "").split(),
+        published=_published(metadata),
+        categories=(metadata.get("categories") or "").split(),
         source="unarxive" if data.get("metadata") and parse is data else "s2orc",
     )
 
@@ -89,6 +89,6 @@ def _span(cell: Any) -> int:
     return min(int(given), _MANY_COLUMNS) if given.isdigit() else 1
 
 
-def _published(told: dict[str, Any]) -> date | None:
-    versions = told.get("versions") or ()
+def _published(metadata: dict[str, Any]) -> date | None:
+    versions = metadata.get("versions") or ()
     return parsedate_to_datetime(versions[0]["created"]).date() if versions else None

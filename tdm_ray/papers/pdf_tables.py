@@ -1,4 +1,4 @@
-"""The JSON of a PDF table parser (IBM's TDMS-IE form) -> tables.
+"""Reader of the JSON of a PDF table parser (IBM's TDMS-IE form).
 
 A list of objects: `caption` (with the text of the whole table before it), `rows`, `columns`,
 `mergedAllColumns` and `numberCells`, each with `number`, `isBolded`, `associatedRows`, `associatedColumns`,

@@ -1,4 +1,4 @@
-"""Plain text and Markdown -> paper.
+"""Reader of plain text and Markdown.
 
 Title on top; headings marked with `#`, numbered ("3.1 Data sets") or one of the usual names on a line of its
 own; an abstract under its heading, or between the title and the first heading. Markdown tables are read with

@@ -1,4 +1,4 @@
-"""Splits -> readings: every item becomes a paper, or a reason why there is none.
+"""From input splits to readings, with the list of all readers; a new format is added here.
 
 To add a format: write its reader as one small file in this folder, and give it a line in `_READERS` and its
 suffixes in `splits._SUFFIXES`."""
@@ -37,7 +37,7 @@ from tdm_ray.storage import open_file
 
 Skip = Callable[[str], bool]
 Begin = Callable[[str], None]
-_Found = TypeVar("_Found")
+_Read = TypeVar("_Read")
 _NEXT_S = 600.0  # to find the next item: a slow line is not the paper's fault
 _BATCH_BYTES = 200_000_000
 
@@ -48,8 +48,8 @@ def read_papers(*paths: str) -> Iterator[Reading]:
     Every item becomes a `Reading`: with a `Paper`, or with the reason why there is none.
     """
     for split in find_splits(paths):
-        for found in read_split(split):
-            yield converted(found)
+        for reading in read_split(split):
+            yield converted(reading)
 
 
 def read_split(
@@ -57,8 +57,8 @@ def read_split(
 ) -> Iterator[Reading]:
     """The readings of one split, e-prints not yet converted. Never raises for what is wrong with one paper.
 
-    begin: called with the location of an item before it is read, so that one that ends the process can be
-    told. skip: whether to reject the item at a location as `crashed`, and not to read it."""
+    begin: called with an item's location before it is read; so an item that ends the process can be named.
+    skip: whether to reject the item at a location as `crashed` instead of reading it."""
     for path in split.paths:
         for item in _each(split, path, _READERS[split.kind](split, path)):
             yield read_item(item, skip=skip, begin=begin)
@@ -88,12 +88,12 @@ def _id_of(item: Item) -> str:
         return item.paper_id
 
 
-def _each(split: InputSplit, path: str, found: Iterator[_Found]) -> Iterator[_Found | Item]:
+def _each(split: InputSplit, path: str, items: Iterator[_Read]) -> Iterator[_Read | Item]:
     """What a reader finds in a file; then, where it cannot read on, an item that says why."""
     while True:
         try:
             with paper_limits(_NEXT_S):
-                one = next(found, None)
+                one = next(items, None)
         except Exception as error:  # noqa: BLE001 - as above, of a file
             yield refused(location_of(path), paper_id_of_path(path), split.kind, why(error))
             return
@@ -114,8 +114,8 @@ def split_tables(
         return
     rows: list[pa.Table] = []
     size = 0
-    for found in read_split(split, skip=skip, begin=begin):
-        rows.append(row_of(found))
+    for reading in read_split(split, skip=skip, begin=begin):
+        rows.append(row_of(reading))
         size += rows[-1].nbytes
         if len(rows) == ROWS_A_BATCH or size > _BATCH_BYTES:
             yield together(rows)
@@ -126,21 +126,21 @@ def split_tables(
 
 def _columns(split: InputSplit, skip: Skip | None, begin: Begin | None) -> Iterator[pa.Table]:
     for path in split.paths:
-        for found in _each(split, path, papers_tables(split, path)):
-            if isinstance(found, pa.Table):
-                yield found
+        for batch in _each(split, path, papers_tables(split, path)):
+            if isinstance(batch, pa.Table):
+                yield batch
             else:
-                items = [found] if isinstance(found, Item) else found
+                items = [batch] if isinstance(batch, Item) else batch
                 yield readings_table(read_item(item, skip=skip, begin=begin) for item in items)
     yield READINGS.empty_table()
 
 
-def converted(found: Reading, *, skip: Skip | None = None, begin: Begin | None = None) -> Reading:
+def converted(reading: Reading, *, skip: Skip | None = None, begin: Begin | None = None) -> Reading:
     """The reading with its TeX source converted to a paper; others as they are."""
-    if found.tex is None:
-        return found
-    read = partial(read_tex, found.paper_id, found.tex)
-    return read_item(Item(found.location, found.paper_id, "latex", read), skip=skip, begin=begin)
+    if reading.tex is None:
+        return reading
+    read = partial(read_tex, reading.paper_id, reading.tex)
+    return read_item(Item(reading.location, reading.paper_id, "latex", read), skip=skip, begin=begin)
 
 
 def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begin | None = None) -> pa.Table:
@@ -157,11 +157,11 @@ def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begi
 def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> pa.Table:
     (row,) = given.to_pylist()
     source = Reading(row["location"], paper_id=row["paper_id"], source=row["source"], tex=row["tex"])
-    found = converted(source, skip=skip, begin=begin)
-    if found.paper:
-        told = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
-        found = replace(found, paper=replace(found.paper, **told))
-    return row_of(found)
+    reading = converted(source, skip=skip, begin=begin)
+    if reading.paper:
+        given = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
+        reading = replace(reading, paper=replace(reading.paper, **given))
+    return row_of(reading)
 
 
 def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[InputSplit, str], Iterator[Item]]:

@@ -1,5 +1,4 @@
-"""The cells of a PDF table parser in reading order: the parser (see `pdf_tables`) lists those of a table in
-none.
+"""Put the cells of a PDF table parser into reading order; the parser lists them in no order.
 
 The order is taken from GROBID's rows of the same table, else from the raw text that stands with the caption,
 which the parser leaves in order. Of 16,400 tables of real papers the first gives it for 55 %, the second for
@@ -39,23 +38,23 @@ def in_reading_order(tables: Sequence[PaperTable], grids: Sequence[Sequence[Line
 
 
 def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[Counter[str]]) -> PaperTable:
-    mine = _numbers(cell.value for cell in table.cells)
-    most = max(mine.total(), 1)
+    numbers_of_table = _numbers(cell.value for cell in table.cells)
+    most = max(numbers_of_table.total(), 1)
     shares = [
-        ((mine & numbers).total() / most, -numbers.total()) for numbers in held
+        ((numbers_of_table & numbers).total() / most, -numbers.total()) for numbers in held
     ]  # the smaller of two as good
     best = max(shares, default=(0.0, 0))
-    raw = (mine & _numbers([table.whole])).total() / most
+    raw = (numbers_of_table & _numbers([table.whole])).total() / most
     if best[0] >= max(_LEAST, raw - _RAW):
         return replace(table, cells=_by_place(table.cells, grids[shares.index(best)]))
     return replace(table, cells=_by_place(table.cells, _lines(table.whole))) if raw >= _LEAST else table
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:
-    return Counter(number for text in texts for number in _found(text))
+    return Counter(number for text in texts for number in _numbers_in(text))
 
 
-def _found(text: str) -> list[str]:
+def _numbers_in(text: str) -> list[str]:
     """The numbers of a text as they can be compared: "81 . 2" is 81.2, "0.9" is .9."""
     return [
         number.removeprefix("0") if number[:2] == "0." else number
@@ -75,14 +74,14 @@ def _lines(text: str) -> Sequence[Line]:
 
 
 def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
-    """A cell stands where its number does; of several places in the row that shares most words with its
-    headers.
+    """The cells by the place of their number; of several places the row that shares most words with a cell's
+    headers counts.
 
-    A cell that stands nowhere comes after those with its headers, else last.
+    A cell whose number is not there comes after the cells with its row headers, else last.
     """
     where: dict[str, dict[int, int]] = defaultdict(dict)
     for row, line in enumerate(lines):
-        for column, number in enumerate(number for text in line for number in _found(text)):
+        for column, number in enumerate(number for text in line for number in _numbers_in(text)):
             where[number].setdefault(row, column)
     words = [words_in(line) for line in lines]
     rows: dict[tuple[str, ...], int] = {}
@@ -102,7 +101,7 @@ def _by_place(cells: Sequence[Cell], lines: Sequence[Line]) -> list[Cell]:
 def _place(
     cell: Cell, where: dict[str, dict[int, int]], words: Sequence[frozenset[str]]
 ) -> tuple[int, int] | None:
-    numbers = _found(cell.value)
+    numbers = _numbers_in(cell.value)
     rows = where.get(numbers[0], {}) if numbers else {}
     if not 0 < len(rows) <= _MOST_ROWS:
         return None

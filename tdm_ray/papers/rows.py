@@ -1,4 +1,4 @@
-"""Files that hold many papers: JSON lines, Parquet tables, tars of e-prints. Each yields one item a paper."""
+"""Readers of files that hold many papers (JSON lines, Parquet tables, tars): one item for each paper."""
 
 from __future__ import annotations
 
@@ -64,11 +64,10 @@ def read_papers_table(split: InputSplit, path: str) -> Iterator[Item]:
 
 
 def papers_tables(split: InputSplit, path: str) -> Iterator[pa.Table | list[Item]]:
-    """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper
-    for 4.
+    """The rows of a papers table as tables of schema `READINGS`, kept in columns: 0.3 ms a paper, not 4.
 
-    Their content hashes are what the table says; who goes on with a paper makes its own (see
-    `scoring.stages`)."""
+    A batch with something wrong in it comes as items instead, to be read one by one. The content hashes are
+    those that the table states; the stages compute their own (see `run.stages`)."""
     for rows, batch in _parquet_batches(split, path, PAPERS.names):
         table = _as_readings(path, rows, batch)
         yield list(_items(path, rows, batch)) if table is None else table
@@ -100,8 +99,7 @@ def _paper_of_row(batch: pa.RecordBatch, place: int) -> Paper:
 
 
 def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Table | None:
-    """None where a column is missing, of a type that cannot become ours, or has nulls that it must not
-    have."""
+    """The batch as readings; None where a needed column is missing, has nulls, or cannot be cast."""
     given = {name: batch[name] for name in PAPERS.names if name in batch.schema.names}
     given["location"] = pa.array([location_of(path, row) for row in rows], pa.string())
     columns = [given.get(field.name, pa.nulls(len(batch), field.type)) for field in READINGS]
@@ -120,11 +118,11 @@ def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Ta
 def read_tar(split: InputSplit, path: str) -> Iterator[Item]:
     """One item an e-print of a tar, read to its flat TeX source; one more where the tar is not as
     expected."""
-    for found in read_dump(path):
-        if isinstance(found, Member):
-            yield _member(path, found)
+    for part in read_dump(path):
+        if isinstance(part, Member):
+            yield _member(path, part)
         else:
-            wrong = found.error or _unexpected(split, found)
+            wrong = part.error or _unexpected(split, part)
             if wrong:
                 yield refused(location_of(path, ""), paper_id_of_path(path), "latex", wrong)
 
@@ -138,8 +136,12 @@ def _member(path: str, member: Member) -> Item:
 
 
 def _unexpected(split: InputSplit, end: End) -> PaperError | None:
-    told = split.expected.difference(end.size, end.items, end.md5) if split.expected else None
-    return PaperError("checksum", f"{told}, as the manifest says; fetch the tar again") if told else None
+    difference = split.expected.difference(end.size, end.items, end.md5) if split.expected else None
+    return (
+        PaperError("checksum", f"{difference}, as the manifest says; fetch the tar again")
+        if difference
+        else None
+    )
 
 
 def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
@@ -183,10 +185,10 @@ def _parquet_batches(
         wanted = np.array(rows, np.int64)
         first = 0
         for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[split.row_group], columns=present):
-            here = wanted[(wanted >= first) & (wanted < first + len(batch))]
-            if len(here):
+            numbers = wanted[(wanted >= first) & (wanted < first + len(batch))]
+            if len(numbers):
                 yield (
-                    (split.first_row + here).tolist(),
-                    batch.take(here - first) if len(here) < len(batch) else batch,
+                    (split.first_row + numbers).tolist(),
+                    batch.take(numbers - first) if len(numbers) < len(batch) else batch,
                 )
             first += len(batch)

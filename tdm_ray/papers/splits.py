@@ -1,4 +1,4 @@
-"""Inputs -> splits of work: which reader a file needs, and how much of it one task reads."""
+"""From input paths to input splits: which reader a file needs (by its suffix), how much one task reads."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ _PAPERS_COLUMNS = set(PAPERS.names) - {"conversion"}  # what tables had from the
 class InputSplit:
     """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
 
-    `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of
-    a tar; `rows` which rows of a row group are wanted, all without."""
+    `papers` is how many papers it holds, None where only reading will tell; `expected` is a tar's entry in
+    arXiv's manifest; `rows` are the rows of a row group to read, None for all."""
 
     kind: str
     paths: tuple[str, ...]
@@ -66,8 +66,8 @@ class InputSplit:
 def find_splits(paths: Iterable[str], *, manifest: str | None = None) -> list[InputSplit]:
     """The splits of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
 
-    manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; one that lies beside them is
-    found."""
+    manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; without it one beside the tars
+    is used."""
     given = read_manifest(manifest) if manifest else None
     return [split for path in paths for split in _splits(path, given)]
 

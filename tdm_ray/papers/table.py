@@ -1,4 +1,4 @@
-"""Readings as an Arrow table. What Arrow refuses costs the paper it belongs to, and no other."""
+"""Readings as an Arrow table; a reading that Arrow refuses becomes a reject, the others are kept."""
 
 from __future__ import annotations
 

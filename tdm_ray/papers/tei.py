@@ -1,4 +1,6 @@
-"""GROBID TEI XML -> paper. Format: https://grobid.readthedocs.io/en/latest/TEI-encoding-of-results/"""
+"""Reader of GROBID TEI XML.
+
+Format: https://grobid.readthedocs.io/en/latest/TEI-encoding-of-results/"""
 
 from __future__ import annotations
 
@@ -64,8 +66,8 @@ def _parse(tei: str | bytes) -> etree._Element:
 
 def _abstract(root: etree._Element) -> str:
     """The paragraphs of the abstract; one within another is part of that one's text."""
-    found = root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)
-    return " ".join(filter(None, (_text(p) for p in found if next(p.iterancestors(_P), None) is None)))
+    paragraphs = root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)
+    return " ".join(filter(None, (_text(p) for p in paragraphs if next(p.iterancestors(_P), None) is None)))
 
 
 def _text(node: etree._Element | None) -> str:

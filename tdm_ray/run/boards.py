@@ -1,4 +1,4 @@
-"""The leaderboards that a night touches, ranked anew; and what is new on them."""
+"""Rank anew the leaderboards that a run touches, and count what is new on them."""
 
 from __future__ import annotations
 
@@ -26,9 +26,11 @@ _WRITTEN = 1 << 16  # with batches of 1,024 the statistics of nested columns tak
 
 @dataclass(frozen=True)
 class News:
-    """What a night changed on the leaderboards: entries of papers that were not there, in any version; boards
-    whose first entry is another paper's, `best` the largest of them. Of a store begun anew every entry is
-    new."""
+    """What a run changed on the leaderboards.
+
+    entries: how many entries are of papers that the leaderboard did not hold in any version.
+    best_count: how many leaderboards have another paper in first place; `best` shows the largest of them.
+    In a store that starts anew every entry is new."""
 
     entries: int = 0
     best_count: int = 0
@@ -38,22 +40,22 @@ class News:
 def refresh_leaderboards(
     store: Store, labels: Iterable[str], run_id: str, *, marks: pa.Table, held: int | None, anew: bool
 ) -> tuple[News, int | None]:
-    """Rank the leaderboards of these labels (as `keys.label_key` writes them) anew, or all of them; one
-    commit.
+    """Rank the leaderboards of these labels (as `keys.label_key` writes them) again, in one commit.
 
-    marks: what readers say of predictions. held: the version that readers see now, None where there is none.
-    Returns what is new, and the version made.
+    anew: rank all leaderboards. marks: what readers say of predictions.
+    held: the version that readers see now, None where there is none.
+    Returns what is new, and the version written.
     """
     wanted = pa.array(sorted(labels), pa.string())
     if anew or _count(store, wanted) > 4 * ROWS_A_PART:
         firsts = (
             _nothing() if held is None else store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held)
         )
-        return _refresh_all(store, run_id, marks, _Newest(firsts, _nothing()))
+        return _refresh_all(store, run_id, marks, _NewsCounter(firsts, _nothing()))
     before = None if held is None else _of_labels(store, "leaderboards", [*_ENTRY, "rank"], wanted, held)
     known = _nothing() if before is None else before.select(_ENTRY)
     firsts = known if before is None else before.filter(pc.equal(before["rank"], 1)).select(_ENTRY)
-    news = _Newest(firsts, known)
+    news = _NewsCounter(firsts, known)
     ranked = news.passed([_ranked(store, marks, wanted)])
     rows = pa.concat_tables([LEADERBOARDS.empty_table(), *ranked])
     old = _of_labels(store, "leaderboards", _ENTRY, wanted)
@@ -61,7 +63,7 @@ def refresh_leaderboards(
     return news.news(), version
 
 
-def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _Newest) -> tuple[News, int]:
+def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _NewsCounter) -> tuple[News, int]:
     """All leaderboards: in memory where they are few, else part by part, wherever there is room."""
     predictions = store.scan("predictions")
     if predictions.count_rows() <= ROWS_A_PART:
@@ -116,8 +118,8 @@ def _papers_and_taxonomy(root: str, run_id: str) -> tuple[pa.Table, pa.Table]:
     return _papers(store), store.read("taxonomy")
 
 
-class _Newest:
-    """Holds who was first and who was there, and counts who was not."""
+class _NewsCounter:
+    """Compares new leaderboards with the entries and first places of the old ones, and counts what is new."""
 
     def __init__(self, firsts: pa.Table, known: pa.Table) -> None:
         self._firsts = entry_keys(firsts).combine_chunks()
@@ -126,7 +128,7 @@ class _Newest:
         self._best: list[pa.Table] = []
 
     def passed(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
-        """The tables, compared on their way."""
+        """The same tables, each compared as it passes."""
         for table in tables:
             self._new += pc.sum(pc.invert(pc.is_in(entry_keys(table), value_set=self._known))).as_py() or 0
             first = table.filter(pc.and_(pc.equal(table["rank"], 1), pc.is_valid(table["score"])))
@@ -137,7 +139,7 @@ class _Newest:
             yield table
 
     def news(self) -> News:
-        """What was new in all of them."""
+        """What was new in all the tables that have passed."""
         if not self._best:
             return News()
         best = pa.concat_tables(self._best).sort_by(
@@ -158,13 +160,11 @@ def _count(store: Store, wanted: pa.Array) -> int:
 def _of_labels(
     store: Store, name: str, columns: list[str], wanted: pa.Array, version: int | None = None
 ) -> pa.Table:
-    """The rows of the labels; their tasks and datasets leave most of the others out while they are read."""
+    """The rows of these labels. A filter on tasks and datasets skips most other rows while reading."""
     parts = pc.split_pattern(wanted, SEPARATOR)
     task, dataset = (pc.list_element(parts, place).unique() for place in (0, 1))
-    found = store.read(
-        name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version
-    )
-    return found.filter(pc.is_in(label_keys(found), value_set=wanted))
+    rows = store.read(name, columns, pc.field("task").isin(task) & pc.field("dataset").isin(dataset), version)
+    return rows.filter(pc.is_in(label_keys(rows), value_set=wanted))
 
 
 def _ranked(store: Store, marks: pa.Table, labels: pa.Array) -> pa.Table:

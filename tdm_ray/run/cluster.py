@@ -1,4 +1,4 @@
-"""The Ray cluster a command finds or starts."""
+"""Join a Ray cluster or start a local one, count its cores and GPUs, run functions on its nodes."""
 
 from __future__ import annotations
 
@@ -48,25 +48,24 @@ def connect() -> None:
 
 @contextmanager
 def _without_note_on_its_log_level() -> Iterator[None]:
-    """Ray's C++ part tells standard error that a log level was set; all else it says while it starts is
-    passed on."""
+    """Hide Ray's note that a log level was set; pass on all else that it prints while it starts."""
     kept = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
+    with tempfile.TemporaryFile() as startup_output:
+        os.dup2(startup_output.fileno(), 2)
         try:
             yield
         finally:
             os.dup2(kept, 2)
             os.close(kept)
-            said.seek(0)
-            os.write(2, b"".join(line for line in said if b"RAY_BACKEND_LOG_LEVEL" not in line))
+            startup_output.seek(0)
+            os.write(2, b"".join(line for line in startup_output if b"RAY_BACKEND_LOG_LEVEL" not in line))
 
 
 def prepare_context(slowest_block_s: float = 0.0) -> None:
-    """Ray Data's settings for a run: our own progress instead of its bars, a limit to silence.
+    """Set up Ray Data for a run: no progress bars, and an error where nothing happens for too long.
 
-    slowest_block_s: how long a block of slow papers may take, each within its own limit; that is no hang. To
-    be called before a dataset is made, which takes a copy."""
+    slowest_block_s: how long one block may take at most while every paper keeps its own time limit.
+    Call it before a dataset is made: the dataset takes a copy of the settings."""
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # says that its bars are off
     context = DataContext.get_current()
@@ -91,15 +90,15 @@ def _one_part(work: Callable[[Sequence[str]], list[int]], part: str) -> list[int
 def cores() -> int:
     """The CPU cores of all nodes; a small machine's logical CPUs exceed them (see `connect`), threads must
     not."""
-    here = socket.gethostname()
+    this_host = socket.gethostname()
     most = os.cpu_count() or 1
     nodes = [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
     given = [(node["NodeManagerHostname"], int(node["Resources"].get("CPU", 0))) for node in nodes]
-    return max(1, sum(min(count, most) if host == here else count for host, count in given))
+    return max(1, sum(min(count, most) if host == this_host else count for host, count in given))
 
 
 def cpus() -> int:
-    """The logical CPUs of all nodes, which actors and tasks hold while they are there."""
+    """The logical CPUs of all nodes; actors hold theirs as long as they live."""
     return int(ray.cluster_resources().get("CPU", 1))  # type: ignore[no-untyped-call]
 
 

@@ -1,4 +1,4 @@
-"""Staged outcomes -> the tables of the store. Every step is a merge by key: done twice it is done once."""
+"""Merge a run's staged outcomes into the tables of the store; every step may be done twice."""
 
 from __future__ import annotations
 
@@ -26,25 +26,27 @@ _REASONED = ["reason", "source", "location", "detail", "seen_at"]
 
 @dataclass(frozen=True)
 class Commit:
-    """One night's changes to the tables. `touched` collects the labels whose leaderboards change, `versions`
-    what the commits made."""
+    """One run's changes to the tables.
+
+    touched: collects the labels whose leaderboards change. versions: the table versions that were written."""
 
     store: Store
     todo: Todo
     staging: Staging
     run_id: str
-    lost: pa.Table
-    """Papers that no outcome came of, as rejects."""
+    unreadable: pa.Table
+    """Papers that have no outcome because their row could not be read, as rejects."""
     versions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
 
     @property
     def ids(self) -> dict[str, str]:
-        """What rows say of the model and the taxonomy that decided."""
+        """The model and the taxonomy that decided, as columns of the rows."""
         return {"model_id": self.todo.model_id, "taxonomy_id": self.todo.taxonomy.taxonomy_id}
 
     def predictions(self) -> None:
-        """New rows in; rows of papers that changed or failed, and of labels that are gone or respelt, out."""
+        """Put new predictions in. Take out those of papers that changed or failed, and of labels that were
+        removed or have other aliases."""
         kinds = self.todo.kinds if not self.todo.anew else ("whole",)
         staged = (table for kind in kinds for table in self.staging.outcomes(kind, self.todo.corpus.keys))
         rows = (self._touch(with_month(prediction_rows(good_rows(table), self.ids))) for table in staged)
@@ -59,32 +61,35 @@ class Commit:
 
     def _outdated(self) -> pa.Table:
         columns = list(FORMS["predictions"].key)
-        found = [self.store.read("predictions", columns, _of(self._remade))]
+        tables = [self.store.read("predictions", columns, _of(self._rescored))]
         removed, respelt = (
             pa.array(sorted(map(label_key, tdms)), pa.string())
             for tdms in (self.todo.labels.removed, self.todo.labels.added)
         )
         if not len(removed) and not len(respelt):
-            return found[0]
+            return tables[0]
         for batch in self.store.scan("predictions").to_batches(columns=columns):
             table = pa.Table.from_batches([batch])
-            mine = label_keys(table)
-            again = pc.is_in(table["paper_id"], value_set=self._asked)
-            out = pc.or_(pc.is_in(mine, value_set=removed), pc.and_(again, pc.is_in(mine, value_set=respelt)))
-            found.append(table.filter(out))
-        return pa.concat_tables(found).group_by(columns).aggregate([])
+            labels = label_keys(table)
+            has_added_labels = pc.is_in(table["paper_id"], value_set=self._papers_of_added_labels)
+            out = pc.or_(
+                pc.is_in(labels, value_set=removed),
+                pc.and_(has_added_labels, pc.is_in(labels, value_set=respelt)),
+            )
+            tables.append(table.filter(out))
+        return pa.concat_tables(tables).group_by(columns).aggregate([])
 
     @cached_property
-    def _remade(self) -> pa.Array:
-        """Papers whose old rows do not count any more: those scored whole, well or not, and those lost."""
+    def _rescored(self) -> pa.Array:
+        """Papers whose old rows are out of date: scored against all labels, rejected, or unreadable."""
         tables = self.staging.outcomes("whole", self.todo.corpus.keys, ())
         ids = [table["paper_id"].combine_chunks() for table in tables]
-        return pa.concat_arrays([self.lost["paper_id"].combine_chunks(), *ids])
+        return pa.concat_arrays([self.unreadable["paper_id"].combine_chunks(), *ids])
 
     @cached_property
-    def _again(self) -> pa.Table:
-        """What came of the papers that were asked about new labels. One that failed there keeps what it has,
-        under the taxonomy that it was scored with: so the next night scores it whole."""
+    def _scored_for_added_labels(self) -> pa.Table:
+        """The known papers that were scored for added labels. A paper that failed keeps its old rows and its
+        old taxonomy id, so that the next run scores it against all labels."""
         columns = ["hypotheses", "seen_at", "reason"]
         kinds = [kind for kind in self.todo.kinds if kind != "whole"]
         tables = [
@@ -99,11 +104,11 @@ class Commit:
         )
 
     @cached_property
-    def _asked(self) -> pa.Array:
-        return self._again["paper_id"].combine_chunks()
+    def _papers_of_added_labels(self) -> pa.Array:
+        return self._scored_for_added_labels["paper_id"].combine_chunks()
 
     def scored(self) -> None:
-        """A row a paper; of papers asked about some labels only, the old row with the new counts."""
+        """Write one row for each paper; a paper scored for added labels keeps its row, with new counts."""
         whole = (
             with_month(scored_rows(good_rows(t), self.ids))
             for t in self.staging.outcomes("whole", self.todo.corpus.keys)
@@ -119,38 +124,43 @@ class Commit:
             t.filter(pc.is_valid(t["reason"])).select(["paper_id"])
             for t in self.staging.outcomes("whole", self.todo.corpus.keys, ["reason"])
         ]
-        gone = with_month(pa.concat_tables([*failed, self.lost.select(["paper_id"])]))
+        gone = with_month(pa.concat_tables([*failed, self.unreadable.select(["paper_id"])]))
         self._note("scored", self.store.upsert("scored", pa.concat_tables(tables), self.run_id, gone))
 
     def _restamped(self, version: int) -> pa.Table:
-        """The rows of papers that were seen, under the new taxonomy: all where labels only went, else those
-        asked."""
-        old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._remade), version=version)
+        """Old rows with the new taxonomy id: all where labels were only removed, else those scored again."""
+        old = self.store.read("scored", rows=~pc.field("paper_id").isin(self._rescored), version=version)
         if self.todo.labels.added:
-            old = old.filter(pc.is_in(old["paper_id"], value_set=self._asked))
+            old = old.filter(pc.is_in(old["paper_id"], value_set=self._papers_of_added_labels))
         counted = row_counts(self.store.scan("predictions"), ["paper_id"])
         places = pc.index_in(old["paper_id"], value_set=counted["paper_id"].combine_chunks())
         count = pc.cast(pc.fill_null(counted["rows"].take(places), 0), pa.int32())
-        places = pc.index_in(old["paper_id"], value_set=self._asked)
-        asked = pc.fill_null(self._again["hypotheses"].take(places), 0)
+        places = pc.index_in(old["paper_id"], value_set=self._papers_of_added_labels)
+        added = pc.fill_null(self._scored_for_added_labels["hypotheses"].take(places), 0)
         columns = {name: old[name] for name in old.column_names}
         columns |= {
             "predictions": count,
             "unknown": pc.equal(count, 0),
             "taxonomy_id": pa.repeat(self.ids["taxonomy_id"], len(old)),
-            "hypotheses": pc.cast(pc.add(old["hypotheses"], asked), pa.int32()),
+            "hypotheses": pc.cast(pc.add(old["hypotheses"], added), pa.int32()),
         }
-        if len(self._asked):
-            columns["scored_at"] = pc.coalesce(self._again["seen_at"].take(places), old["scored_at"])
+        if len(self._papers_of_added_labels):
+            columns["scored_at"] = pc.coalesce(
+                self._scored_for_added_labels["seen_at"].take(places), old["scored_at"]
+            )
         return pa.table(
             [columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema
         )
 
     def rejects(self, unread: pa.Table) -> None:
-        """Papers that failed or were lost; and `unread`, what could not be read (schema `REJECTS`)."""
+        """Write the papers that failed, and `unread`, what ingestion could not read (schema `REJECTS`)."""
         form = FORMS["rejects"]
         failed = [self._failed(t) for t in self.staging.outcomes("whole", self.todo.corpus.keys, _REASONED)]
-        tables = (self._numbered(_unread(unread)), *failed, self._numbered(self.lost.drop_columns("nights")))
+        tables = (
+            self._numbered(_unread(unread)),
+            *failed,
+            self._numbered(self.unreadable.drop_columns("nights")),
+        )
         rows = pa.concat_tables(table.select(form.schema.names) for table in tables)
         rows = rows.take(_first_of(rows, form.key))
         if self.todo.anew:
@@ -158,7 +168,7 @@ class Commit:
             return
         old = self.store.read("rejects")
         gone = old.filter(
-            pc.or_(pc.is_null(old["content_hash"]), pc.is_in(old["paper_id"], value_set=self._remade))
+            pc.or_(pc.is_null(old["content_hash"]), pc.is_in(old["paper_id"], value_set=self._rescored))
         )
         shown = [name for name in form.schema.names if name != "seen_at"]
         if _sorted(rows.select(shown)) != _sorted(gone.select(shown)):
@@ -166,12 +176,12 @@ class Commit:
 
     def _failed(self, table: pa.Table) -> pa.Table:
         bad = table.filter(pc.is_valid(table["reason"]))
-        told: dict[str, Any] = {name: reject_rows(table)[name] for name in REJECTS.names}
-        told |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
-        return self._numbered(pa.table({**told, "content_hash": bad["content_hash"]}))
+        columns: dict[str, Any] = {name: reject_rows(table)[name] for name in REJECTS.names}
+        columns |= {name: pa.repeat(value, len(bad)) for name, value in self.ids.items()}
+        return self._numbered(pa.table({**columns, "content_hash": bad["content_hash"]}))
 
     def _numbered(self, rows: pa.Table) -> pa.Table:
-        """With the number of nights in which the paper, as it is now, was tried."""
+        """The rows with the number of nights in which this version of the paper was tried."""
         old = self.store.read("rejects", [*PAPER_COLUMNS, "nights"])
         keys = (paper_keys(table).combine_chunks() for table in (rows, old))
         at = pc.index_in(next(keys), value_set=next(keys), skip_nulls=True)  # null: could not even be read
@@ -179,7 +189,7 @@ class Commit:
         return rows.append_column("nights", pc.cast(pc.add(before, 1), pa.int32()))
 
     def taxonomy(self) -> None:
-        """The labels that have now been asked about."""
+        """Write the taxonomy that this run scored with."""
         last = self.todo.last
         if (
             last is None
@@ -192,20 +202,20 @@ class Commit:
             )
 
     def marks(self) -> None:
-        """What readers said of predictions, which leaderboards are ranked by."""
+        """Write what readers said of predictions; the leaderboards follow it."""
         self.touched.update(self.todo.marked)
         if self.todo.marked:
             self._note("marks", self.store.overwrite("marks", [self.todo.marks], self.run_id))
 
     def touch_versions(self) -> None:
-        """Leaderboards show a paper's newest version only: those of its other versions change with it."""
+        """Touch the labels of a paper's other versions: leaderboards show only the newest version."""
         self.touched.update(map(label_key, self.todo.labels.turned))
         if self.todo.anew:
             return  # all are ranked
-        bases = base_ids(pa.chunked_array([self._remade])).unique()
+        bases = base_ids(pa.chunked_array([self._rescored])).unique()
         ids = self.store.read("scored", ["paper_id"])["paper_id"]
         others = pc.and_(
-            pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._remade))
+            pc.is_in(base_ids(ids), value_set=bases), pc.invert(pc.is_in(ids, value_set=self._rescored))
         )
         if pc.any(others).as_py():
             self._touch(self.store.read("predictions", TDM_COLUMNS, _of(ids.filter(others).combine_chunks())))

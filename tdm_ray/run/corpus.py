@@ -1,4 +1,4 @@
-"""The papers at hand: where each lies in the papers table, and the hash of its text."""
+"""The papers of a run: where each lies in the papers table, and the hash of its text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PLACES = pa.schema(
 
 @dataclass(frozen=True)
 class Corpus:
-    """The papers at hand: `papers` has a row each with paper_id, content_hash, and where it lies (split,
+    """The papers of a run. `papers` has a row for each: paper_id, content_hash, and where it lies (split,
     row)."""
 
     splits: Sequence[InputSplit]
@@ -35,16 +35,16 @@ class Corpus:
 
     @classmethod
     def of(cls, splits: Sequence[InputSplit]) -> tuple[Corpus, pa.Table]:
-        """Read the two columns of a papers table's splits. Of papers with one id the first counts; the others
-        are the second value, as rejects."""
+        """Read ids and hashes from the splits of a papers table. Of papers with one id the first is kept;
+        the others are returned as rejects."""
         tables = [_PLACES.empty_table()]
-        for path, here in groupby(enumerate(splits), lambda numbered: numbered[1].paths[0]):
+        for path, splits_of_file in groupby(enumerate(splits), lambda numbered: numbered[1].paths[0]):
             with open_file(path) as file:
-                found = pq.read_table(file, columns=PAPER_COLUMNS)
-            rows = [(number, row) for number, split in here for row in range(split.papers or 0)]
+                table = pq.read_table(file, columns=PAPER_COLUMNS)
+            rows = [(number, row) for number, split in splits_of_file for row in range(split.papers or 0)]
             places = np.array(rows, np.int64).reshape(-1, 2)
-            found = found.append_column("split", [places[:, 0]]).append_column("row", [places[:, 1]])
-            tables.append(found.cast(_PLACES))
+            table = table.append_column("split", [places[:, 0]]).append_column("row", [places[:, 1]])
+            tables.append(table.cast(_PLACES))
         papers = pa.concat_tables(tables)
         if len(papers):
             _check(splits[0], papers["content_hash"][0].as_py())
@@ -97,10 +97,10 @@ def _duplicates(splits: Sequence[InputSplit], papers: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REJECTS)
 
 
-def _check(split: InputSplit, said: str | None) -> None:
-    """The first paper's hash must be ours: by another one every paper would be new every night."""
+def _check(split: InputSplit, stated_hash: str | None) -> None:
+    """Check one hash: made in another way, the hashes would make every paper look new in every run."""
     first = next(read_split(replace(split, papers=1, rows=(0,))))
-    if first.paper is None or first.paper.content_hash != said:
+    if first.paper is None or first.paper.content_hash != stated_hash:
         raise InputError(
             f"{first.location}: its content_hash is not that of its text; read it with `tdm-ray ingest`"
         )

@@ -1,4 +1,4 @@
-"""Papers of an input that are there more than once: which of them is kept, and why the others are not."""
+"""Find the papers that an input holds more than once: which copy is kept, why others are rejected."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Reject = tuple[str, str]  # reason, detail
 
 
 def find_duplicates(batches: Iterable[pa.Table]) -> dict[str, Reject]:
-    """Location -> why another paper of its id was kept and not it; `batches` have the columns `COLUMNS`.
+    """Location of a left-out paper -> the reason; `batches` have the columns `COLUMNS`.
 
     Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print
     that is only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be
@@ -25,8 +25,8 @@ def find_duplicates(batches: Iterable[pa.Table]) -> dict[str, Reject]:
     table = pa.concat_tables([schema.empty_table(), *(batch.filter(wanted) for batch in batches)])
     table = table.append_column("base", base_ids(table["paper_id"]))
     counts = table.group_by("base").aggregate([("location", "count")])
-    twice = counts.filter(pc.greater(counts["location_count"], 1))["base"]
-    rows = table.filter(pc.is_in(table["base"], twice.combine_chunks())).to_pylist()
+    repeated = counts.filter(pc.greater(counts["location_count"], 1))["base"]
+    rows = table.filter(pc.is_in(table["base"], repeated.combine_chunks())).to_pylist()
     return _left_out(sorted(rows, key=_newest_first))
 
 

@@ -1,5 +1,4 @@
-"""Which engine runs the stages: Ray where a cluster is named or there is more than a few papers, else this
-process."""
+"""Choose the engine that runs the stages: Ray for a cluster or many papers, else this process."""
 
 from __future__ import annotations
 
@@ -59,8 +58,7 @@ def _size(path: str) -> int:
 
 
 def over_parts(do: Callable[[Sequence[str]], list[Any]], parts: Sequence[str]) -> list[Any]:
-    """`do` for each of some files: on the cluster that RAY_ADDRESS names, else by processes of this
-    machine."""
+    """The results of `do` for some files: on the cluster that RAY_ADDRESS names, else in processes here."""
     if not os.environ.get("RAY_ADDRESS"):
         return over_chunks(do, parts, what="parts ranked", size=1, least=2)
     from tdm_ray.run.cluster import over_cluster
@@ -70,7 +68,7 @@ def over_parts(do: Callable[[Sequence[str]], list[Any]], parts: Sequence[str]) -
 
 @contextmanager
 def parts_folder(root: str, run_id: str) -> Iterator[str]:
-    """A folder for the parts: of the store, where nodes of a cluster reach it, else of this machine."""
+    """A folder for the parts: in the store where a cluster has to reach it, else on this machine."""
     if not os.environ.get("RAY_ADDRESS"):
         with tempfile.TemporaryDirectory() as place:
             yield place

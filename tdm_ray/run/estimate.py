@@ -1,8 +1,7 @@
-"""How long a corpus will take, from a short run of the pipeline on the machine at hand.
+"""Estimate how long a corpus will take, from a short run of the pipeline on this machine (`plan`).
 
-Two runs over a sample, one of them of a few papers, tell what a start costs and what a paper costs, all
-contention of the stages included. Each stage by itself tells what GPUs would need: core seconds for
-preparing, FLOPs for the model."""
+A run of a few papers and a run of many tell what a start costs and what a paper costs. Timing each stage
+alone tells what GPUs would need: core seconds to prepare a paper, FLOPs in the model."""
 
 from __future__ import annotations
 
@@ -85,10 +84,10 @@ class Estimate:
         spent = f"{self.core_hours:,.0f} core hours" + (
             f", {self.gpu_hours:,.0f} GPU hours" if self.gpu_hours else ""
         )
-        said = "as measured here" if self.measured else "extrapolated from here"
+        basis = "as measured here" if self.measured else "extrapolated from here"
         return (
             f"{self.papers:,} papers: {hours} h {minutes:02} min, {spent}; "
-            f"held up by {self.bottleneck}; {said}"
+            f"held up by {self.bottleneck}; {basis}"
         )
 
     def cost(self, per_hour: float) -> float:
@@ -154,28 +153,28 @@ def check_gpu(gpu: str) -> None:
 
 
 def _sample(splits: Sequence[InputSplit], count: int) -> tuple[pa.Table, float]:
-    """Papers of splits drawn evenly, eight or more of each; and the seconds of one core to read one.
+    """A sample of papers from evenly drawn splits, and the core seconds to read one paper.
 
-    Of more splits, fewer of each, where they are smaller: an ingested corpus has a file a month.
+    Eight or more papers are taken of a split; where splits are too small for that, more splits are drawn.
     """
-    many = min(len(splits), -(-count // _A_SPLIT))
-    found, read_s = _drawn(splits, many, count)
-    while len(found) < count and many < len(splits):
-        many = min(len(splits), 2 * many)
-        found, read_s = _drawn(splits, many, count)
-    return found, read_s
+    split_count = min(len(splits), -(-count // _A_SPLIT))
+    papers, read_s = _drawn(splits, split_count, count)
+    while len(papers) < count and split_count < len(splits):
+        split_count = min(len(splits), 2 * split_count)
+        papers, read_s = _drawn(splits, split_count, count)
+    return papers, read_s
 
 
-def _drawn(splits: Sequence[InputSplit], many: int, count: int) -> tuple[pa.Table, float]:
-    """So many papers at most, of so many splits."""
-    chosen = [splits[i * len(splits) // many] for i in range(many)]
+def _drawn(splits: Sequence[InputSplit], split_count: int, count: int) -> tuple[pa.Table, float]:
+    """At most `count` papers from `split_count` splits."""
+    chosen = [splits[i * len(splits) // split_count] for i in range(split_count)]
     started = time.perf_counter()
     read = [table for split in chosen for table in islice(split_tables(split), 1)]
     read_s = (time.perf_counter() - started) / max(sum(map(len, read)), 1)
     started = time.perf_counter()
-    found = pa.concat_tables([converted_table(table.slice(0, -(-count // many))) for table in read])
-    read_s += (time.perf_counter() - started) / max(len(found), 1)
-    return found.filter(pc.is_null(found["reason"])).slice(0, count), read_s
+    papers = pa.concat_tables([converted_table(table.slice(0, -(-count // split_count))) for table in read])
+    read_s += (time.perf_counter() - started) / max(len(papers), 1)
+    return papers.filter(pc.is_null(papers["reason"])).slice(0, count), read_s
 
 
 def _words(readings: pa.Table) -> int:
@@ -202,14 +201,14 @@ def _stages(readings: pa.Table, config: ScoreConfig) -> tuple[float, float, floa
     started = time.process_time()
     prepared = prepare(readings)
     prepare_s = time.process_time() - started
-    asked = [Prepared(**given) for given in prepared["hypotheses"].to_pylist() if given]
-    told = decide.decider.log_odds(asked)
-    decide.decider.log_odds = lambda papers: told  # type: ignore[method-assign]
+    prepared_papers = [Prepared(**given) for given in prepared["hypotheses"].to_pylist() if given]
+    log_odds = decide.decider.log_odds(prepared_papers)
+    decide.decider.log_odds = lambda papers: log_odds  # type: ignore[method-assign]
     started = time.perf_counter()
     decide(prepared)
     host_s = time.perf_counter() - started
     started = time.perf_counter()
-    pairs = [decide.decider.pairs_of(ask) for ask in asked]
+    pairs = [decide.decider.pairs_of(ask) for ask in prepared_papers]
     host_s += time.perf_counter() - started
     flops = sum(decide.decider.model.flops(of_paper.ids.lengths) for of_paper in pairs)
     return prepare_s / len(readings), host_s / len(readings), flops / len(readings)

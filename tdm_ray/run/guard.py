@@ -1,11 +1,9 @@
-"""A paper that kills the process which works on it is given up after some attempts, and the papers beside it
-are kept.
+"""Give up a paper that kills its process again and again, and keep the papers beside it.
 
-Ray starts a dead worker again and gives it the same block, for ever; a run that was killed is begun again by
-hand. So before a block is begun a note in a folder says so, and it is removed when the block is done. Where
-the note is still there, somebody died of this block: then its papers are taken one by one, each with a note
-of its own, and a paper that was being worked on in `MAX_ATTEMPTS` deaths becomes a reject `crashed`. Costs
-two file operations a block."""
+Ray restarts a dead worker and gives it the same block, for ever. So a worker writes a note before it begins a
+block and removes it when the block is done. A note that is still there means that a process died of this
+block. Then its papers are taken one by one, each with a note of its own, and a paper that was being worked on
+in `MAX_ATTEMPTS` deaths is rejected as `crashed`. The notes cost two file operations a block."""
 
 from __future__ import annotations
 
@@ -50,7 +48,7 @@ class Notes:
 
 
 class Guard:
-    """A stage (rows in, as many rows out) under the rule above; `schema` is that of its rows."""
+    """A stage (one row out for each row in) that gives up papers as said above; `schema`: of its rows."""
 
     def __init__(self, stage: Stage, name: str, schema: pa.Schema, notes: str) -> None:
         self._stage = stage
@@ -99,7 +97,7 @@ Begin = Callable[[str], None]
 def guarded_read(
     read: Callable[[Skip | None, Begin | None], Iterator[pa.Table]], name: str, notes: str
 ) -> Iterator[pa.Table]:
-    """The tables that `read` makes of an input split named `name`, under the same rule.
+    """The tables that `read` makes of an input split named `name`, giving up items in the same way.
 
     `read(skip, begin)` asks `skip(location)` before it reads an item, and calls `begin(location)` when it
     does; both are None at the first attempt."""

@@ -1,4 +1,4 @@
-"""Ingestion on one screen: papers of any form -> a papers table that grows.
+"""Ingestion on one screen: papers of any form are read into a papers table that grows.
 
     splits -> what is new or has changed -> staging (an engine; resumed after a kill) -> papers table
 
@@ -62,12 +62,12 @@ class IngestSummary:
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
-        lost = sum(self.rejected.values())
+        rejected = sum(self.rejected.values())
         done = "already done; " if self.already_done else ""
         facts = "".join(f"{name} {value}; " for name, value in self.facts.items())
         rate = self.papers / self.seconds if self.seconds else 0.0
         return (
-            f"{done}papers in {self.papers:,} = read {self.read:,} + rejected {lost:,} ({reasons}); "
+            f"{done}papers in {self.papers:,} = read {self.read:,} + rejected {rejected:,} ({reasons}); "
             f"{facts}{self.seconds:.0f} s, {rate:.1f} papers/s"
         )
 
@@ -118,23 +118,23 @@ def _check(out: str, config: IngestConfig) -> dict[str, Any] | None:
     """The summary of the last ingestion into `out`. Raises `OutputError` where `out` holds something else."""
     record = join(out, RECORD)
     if exists(record):
-        found = read_json(record)
-        selection = found.get("selection") or found.get("identity", {}).get("selection")
+        last_record = read_json(record)
+        selection = last_record.get("selection") or last_record.get("identity", {}).get("selection")
         if selection != str(config.selection):
             raise OutputError(
                 f"{out}: holds another selection of papers ({selection}); choose another --out, or delete it"
             )
-        return _summary(found.get("summary"))
+        return _summary(last_record.get("summary"))
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty, and not an output of tdm-ray ingest; choose another --out")
     return None
 
 
-def _summary(found: dict[str, Any] | None) -> dict[str, Any] | None:
+def _summary(recorded: dict[str, Any] | None) -> dict[str, Any] | None:
     """The fields of a recorded summary; older records call the papers read `scored`."""
-    if not found:
+    if not recorded:
         return None
-    given = {"read": found.get("scored"), **found}
+    given = {"read": recorded.get("scored"), **recorded}
     return {name: given[name] for name in ("papers", "read", "rejected", "seconds", "facts")}
 
 
@@ -157,7 +157,7 @@ def _stage(
     wanted: str,
     tell: Tell,
 ) -> None:
-    """Read what is not staged yet."""
+    """Read the splits that are not staged yet into `staging`."""
     done = staging.locations(_KIND)
     left = _unread(splits, done)
     if not left:
@@ -220,8 +220,8 @@ def _commit(out: str, staging: Staging, states: Mapping[str, str], bytes_a_file:
 
 def _wanted(rows: pa.Table, states: Mapping[str, str]) -> pa.Table:
     """The rows of files that are still there."""
-    here = [file_of(location, states) is not None for location in rows["location"].to_pylist()]
-    return rows if all(here) else rows.filter(pa.array(here))
+    present = [file_of(location, states) is not None for location in rows["location"].to_pylist()]
+    return rows if all(present) else rows.filter(pa.array(present))
 
 
 class _Counts:

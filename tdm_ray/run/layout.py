@@ -1,4 +1,4 @@
-"""How the work of a run is laid out on a cluster."""
+"""Divide a cluster between model actors and actors that prepare papers; choose the block size."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class Layout:
 def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layout:
     """The layout for the cluster at hand and a corpus of `papers` (None: not known).
 
-    few: papers are asked about some labels only, so that the model hardly works, and the cores are the
-    preparers'.
+    few: papers are scored for added labels only; the model then has little to do, and preparing gets the
+    cores.
 
     Raises `InputError` where so many actors would hold all CPUs: Ray Data would wait for one to read with,
     for ever."""
@@ -73,7 +73,7 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
 
 
 def _block(config: RayConfig, papers: int | None, actors: int) -> int:
-    """Four blocks an actor at least, of 8 to 64 papers."""
+    """The papers of a block: 8 to 64, so that each actor gets four blocks or more."""
     if config.papers_a_block:
         return config.papers_a_block
     return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))

@@ -1,5 +1,4 @@
-"""The stages in this process, one block after the other: for a few papers, tests, and machines without
-Ray."""
+"""The engine without Ray: run the stages in this process, one block after the other."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a night does, event by event: lines for people, or JSON lines for machines, each with the run's id."""
+"""The log of a run: events as lines for people, or as JSON lines with the run's id for machines."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ class Log:
 
     def __call__(self, event: str, **facts: Any) -> None:
         """Tell an event."""
-        told = {"run_id": self.run_id, **facts} if self.json else facts
-        self._logger().info(event, **told)
+        fields = {"run_id": self.run_id, **facts} if self.json else facts
+        self._logger().info(event, **fields)
 
     def line(self, text: str) -> None:
         """Tell a line of progress."""

@@ -1,4 +1,4 @@
-"""Outcomes (one row a paper, its decisions nested) -> rows of the tables."""
+"""Turn outcomes (one row a paper, its decisions nested) into rows of the store's tables."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tdm_ray.records import DECISION, PREDICTIONS, REJECTS, SCORED
 
 
 def good_rows(outcomes: pa.Table) -> pa.Table:
-    """The rows of papers that went through."""
+    """The rows of papers that were not rejected."""
     return outcomes.filter(pc.is_null(outcomes["reason"]))
 
 
@@ -49,5 +49,5 @@ def reject_rows(batch: pa.Table) -> pa.Table:
     """The rows that carry a reason, of schema `REJECTS`; of readings or outcomes."""
     bad = batch.filter(pc.is_valid(batch["reason"]))
     now = pa.scalar(datetime.now(UTC), REJECTS.field("seen_at").type)
-    seen = bad["seen_at"] if "seen_at" in bad.column_names else pa.repeat(now, len(bad))
-    return pa.table([seen if name == "seen_at" else bad[name] for name in REJECTS.names], schema=REJECTS)
+    seen_at = bad["seen_at"] if "seen_at" in bad.column_names else pa.repeat(now, len(bad))
+    return pa.table([seen_at if name == "seen_at" else bad[name] for name in REJECTS.names], schema=REJECTS)

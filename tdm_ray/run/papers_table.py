@@ -1,4 +1,4 @@
-"""The papers table of an ingested folder, by month; what an earlier ingestion put there stays.
+"""Write the papers table of an ingested folder, in files by month; earlier papers stay.
 
     papers/month=2203/part-*.parquet    rejects/part-*.parquet    files.parquet
 

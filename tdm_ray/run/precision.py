@@ -1,5 +1,4 @@
-"""The precision of a run: as asked for, else as in the store's last run, else the faster one where the model
-runs."""
+"""Choose the precision of a run: as asked for, else that of the store's last run, else the faster."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""The stages on Ray Data, on one screen: papers stream from read tasks through CPU stages into the model's
-actors.
+"""The engine on Ray Data: papers stream from read tasks through CPU stages into the model's actors.
 
     splits -> readings -> select -> converted (CPU tasks) -> staging
     splits -> readings -> Prepare (CPU actors) -> Decide (model actors) -> staging
 
-A row is a paper, a block the unit of work, of retry and of what a kill loses; a block's file is whole or of
-no account."""
+A row is a paper. A block is the unit of work and of retry, and what a kill loses at most. The file of a block
+is whole or ignored."""
 
 from __future__ import annotations
 
@@ -157,19 +156,23 @@ class StagedRows:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._seen: dict[str, int] = {}
+        self._rows_by_file: dict[str, int] = {}
 
     def rows(self) -> int:
         """The rows so far; a file that is still being written counts next time."""
         fs, inner = fsspec.core.url_to_fs(self._folder)
         try:
-            new = [path for path in fs.find(inner) if path.endswith(".parquet") and path not in self._seen]
+            new = [
+                path
+                for path in fs.find(inner)
+                if path.endswith(".parquet") and path not in self._rows_by_file
+            ]
         except OSError:
             new = []
         for path in new:
             try:
                 with fs.open(path, "rb") as file:
-                    self._seen[path] = pq.ParquetFile(file).metadata.num_rows
+                    self._rows_by_file[path] = pq.ParquetFile(file).metadata.num_rows
             except Exception:  # noqa: BLE001, S112 - half-written: counted at the next look
                 continue
-        return sum(self._seen.values())
+        return sum(self._rows_by_file.values())

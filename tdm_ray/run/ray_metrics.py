@@ -1,4 +1,4 @@
-"""Ray's metrics (Prometheus): `ray_tdm_ray_papers_total` and its like, by stage."""
+"""Counters for Prometheus, through Ray: papers, pairs and rejects by stage."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ray.util.metrics import Counter
 
 
 class Counted:
-    """Counts the rows that a stage has made: papers, pairs of paper and label, rejects by reason."""
+    """Counts a stage's rows: papers, pairs of paper and hypothesis, rejects by reason."""
 
     def __init__(self, stage: str) -> None:
         self._tags = {"stage": stage}
@@ -19,10 +19,10 @@ class Counted:
         self._rejects = Counter("tdm_ray_rejects", "Papers rejected, by reason.", ("stage", "reason"))
 
     def __call__(self, rows: pa.Table) -> None:
-        """Count these rows."""
+        """Add these rows to the counters."""
         if len(rows):
             self._papers.inc(len(rows), self._tags)
         if "decisions" in rows.column_names and (pairs := pc.sum(rows["hypotheses"]).as_py()):
             self._pairs.inc(pairs, self._tags)
-        for found in rows["reason"].drop_null().value_counts().to_pylist():
-            self._rejects.inc(found["counts"], {**self._tags, "reason": found["values"]})
+        for reason in rows["reason"].drop_null().value_counts().to_pylist():
+            self._rejects.inc(reason["counts"], {**self._tags, "reason": reason["values"]})

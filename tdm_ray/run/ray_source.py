@@ -1,4 +1,4 @@
-"""Any input that a reader knows, as a Ray Data source: a read task an input split, papers in small tables."""
+"""Read any input that has a reader as a Ray Data source, in one task for each input split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a night came to, counted from the tables themselves."""
+"""Count what a run came to, from the tables themselves, for its row in `runs`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,15 @@ from tdm_ray.store.tables import Store
 def counts(
     store: Store, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int]
 ) -> dict[str, Any]:
-    """The columns of `runs` that count. Raises `TdmRayError` where papers in are not scored + rejected: then
-    nothing of the night is published."""
+    """The counts in a row of `runs`. Raises `TdmRayError` where the papers are not those scored plus those
+    rejected; then nothing of the run is published."""
     keys = todo.corpus.keys.combine_chunks()
     scored = store.read("scored", PAPER_COLUMNS, version=versions["scored"])
     rejects = store.read("rejects", [*PAPER_COLUMNS, "reason"], version=versions["rejects"])
-    here = pc.is_in(paper_keys(rejects), value_set=keys)  # those of papers that have left the corpus stay too
-    rejects = rejects.filter(pc.or_(here, pc.is_null(rejects["content_hash"])))
+    in_corpus = pc.is_in(
+        paper_keys(rejects), value_set=keys
+    )  # those of papers that have left the corpus stay too
+    rejects = rejects.filter(pc.or_(in_corpus, pc.is_null(rejects["content_hash"])))
     reasons = {v["values"]: v["counts"] for v in rejects["reason"].value_counts().to_pylist()}
     known = pc.sum(pc.is_in(keys, value_set=paper_keys(scored).combine_chunks())).as_py() or 0
     papers = len(keys) + len(unread)
@@ -36,7 +38,7 @@ def counts(
         "scored": known,
         "rejected": reasons,
         **_new(store, todo),
-        "asked_again": pc.sum(todo.again).as_py() or 0,
+        "asked_again": pc.sum(todo.for_added_labels).as_py() or 0,
         "predictions": store.scan("predictions", versions["predictions"]).count_rows(),
         "new_entries": news.entries,
         "new_best": news.best_count,
@@ -44,7 +46,7 @@ def counts(
 
 
 def _new(store: Store, todo: Todo) -> dict[str, int]:
-    """Papers that the last run did not have, and those whose text was another then."""
+    """How many papers the last run did not have, and how many have changed since."""
     last = todo.last
     wanted = todo.corpus.papers.filter(todo.whole)
     if last is None:

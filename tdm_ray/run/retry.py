@@ -1,4 +1,4 @@
-"""What fails for a reason that may pass (a store that is away, a lost node) is tried again."""
+"""Retry what fails for a passing reason (storage away, a node lost): how often, and after how long."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 def with_retries(step: Callable[[], T], log: Log) -> T:
-    """What `step` returns; it must be one that may be done twice."""
+    """What `step` returns, retried where it fails for a passing reason; it must be safe to do twice."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return step()
@@ -38,13 +38,13 @@ def with_retries(step: Callable[[], T], log: Log) -> T:
 
 
 def is_full(error: Exception) -> bool:
-    """Whether a disk is: Ray and delta-rs hand the system's error on as text."""
+    """Whether the error means a full disk; Ray and delta-rs pass the system's error on as text."""
     return "No space left" in str(error) or "os error 28" in str(error)
 
 
 @dataclass(frozen=True)
 class Stager:
-    """Makes the outcomes of a run that are not staged yet; engine: see `engine.choose_engine`."""
+    """Scores the papers that have no staged outcome yet; engine: see `engine.choose_engine`."""
 
     todo: Todo
     staging: Staging
@@ -54,10 +54,10 @@ class Stager:
     log: Log
 
     def stage(self, kind: str) -> pa.ChunkedArray:
-        """Returns which papers of the corpus no outcome came of, though all was gone through.
+        """Score until every paper was tried; returns a mask of the papers that still have no outcome.
 
-        In as many attempts as it takes while each gets further. Raises `TdmRayError` where nothing came at
-        all."""
+        It is tried again as long as each attempt stages more papers. Raises `TdmRayError` where no paper has
+        an outcome."""
         attempts = 0
         left = -1
         while True:
@@ -69,15 +69,15 @@ class Stager:
                 attempts = attempts + 1 if count == left else 1
                 left = count
                 self._score(kind, missing, attempts)
-                lost = self._missing(kind)
+                without_outcome = self._missing(kind)
             except Exception as error:
                 if attempts >= ATTEMPTS or not _may_pass(error):
                     raise
                 _wait(self.log, error)
                 continue
-            if pc.sum(lost).as_py() == len(lost) and kind == "whole":
+            if pc.sum(without_outcome).as_py() == len(without_outcome) and kind == "whole":
                 raise TdmRayError(f"of {count:,} papers none came out; see the workers' logs")
-            return lost
+            return without_outcome
 
     def _missing(self, kind: str) -> pa.ChunkedArray:
         return without(self.todo.kinds[kind][0], self.todo.corpus, self.staging.paper_keys(kind))

@@ -1,4 +1,4 @@
-"""A run on one screen: `score` is one run of a store, `nightly` the next.
+"""A run on one screen: `score_corpus` fills a store, `run_night` brings it up to date.
 
     check -> lease -> corpus (what is new is read) -> todo -> staging (an engine; resumed after a kill)
           -> commit (table by table) -> record
@@ -131,12 +131,12 @@ class _Run:
 
     def difference(self, last: dict[str, Any]) -> list[str]:
         """Which parts of the last run's identity differ from this one's, in words."""
-        mine = {
+        identity = {
             "model (or index, matcher, threshold)": (last["model_id"], self.resources.model_id),
             "taxonomy": (last["taxonomy_id"], self.resources.taxonomy.taxonomy_id),
             "set of papers": (last["inputs"], fingerprint(self.splits)),
         }
-        return [name for name, (old, new) in mine.items() if old != new]
+        return [name for name, (old, new) in identity.items() if old != new]
 
     def marks_changed(self, last: dict[str, Any]) -> bool:
         """Whether readers have marked predictions since the last run."""
@@ -160,7 +160,7 @@ class _Run:
                 raise
 
     def run(self, held: Lease) -> RunSummary:
-        """The road itself."""
+        """The steps of the run, one after the other."""
         taxonomy = self.resources.taxonomy
         self.log(
             "started",
@@ -177,16 +177,17 @@ class _Run:
             return self.record("nothing new", todo, unread, News(), self.store.versions(), held)
         staging = Staging(join(self.store.root, "_staging"), todo.generation)
         stager = Stager(todo, staging, self.resources, self.engine, self.ray_config, self.log)
-        lost = [stager.stage(kind) for kind in todo.kinds]
-        commit = Commit(self.store, todo, staging, self.log.run_id, _lost(todo, lost[0]))
+        without_outcome = [stager.stage(kind) for kind in todo.kinds]
+        commit = Commit(
+            self.store, todo, staging, self.log.run_id, _unreadable_papers(todo, without_outcome[0])
+        )
         news = self.commit(commit, unread, held)
         summary = self.record("done", todo, unread, news, commit.versions, held)
         staging.clear()
         return summary
 
     def marks(self, taxonomy: Taxonomy) -> pa.Table:
-        """What readers say of predictions; read first, so that a mistake in it is told before hours of
-        work."""
+        """What readers say of predictions; read first, so that mistakes show before hours of work."""
         marks = read_marks(self.store.root)
         for line in differing(find_marks(self.store.root)):
             self.log("marks differ", detail=line)
@@ -198,7 +199,8 @@ class _Run:
         return marks
 
     def corpus(self) -> tuple[Corpus, pa.Table]:
-        """The papers table, brought up to date where the input is none, and what could not be read."""
+        """The papers of the run, read into `store/corpus` where the input is no papers table; and the rejects
+        of reading."""
         folders = list(self.papers)
         if any(split.kind != "papers_table" for split in self.splits):
             folders = [join(self.store.root, "corpus")]
@@ -207,11 +209,11 @@ class _Run:
             )
             self.log("read", summary=str(summary))
         unread = [read_table(join(f, "rejects"), REJECTS) for f in folders if exists(join(f, RECORD))]
-        corpus, twice = Corpus.of(find_splits(folders))
-        return corpus, pa.concat_tables([twice, *unread])
+        corpus, duplicates = Corpus.of(find_splits(folders))
+        return corpus, pa.concat_tables([duplicates, *unread])
 
     def commit(self, commit: Commit, unread: pa.Table, held: Lease) -> News:
-        """Staged outcomes into the tables, one after the other; `commit.versions` then holds those of all."""
+        """Write the staged outcomes to the tables, one by one; `commit.versions` then holds all versions."""
         commit.versions.update(self.store.versions())
         for name, step in (
             ("predictions", commit.predictions),
@@ -241,9 +243,14 @@ class _Run:
 
     def _leaderboards(self, commit: Commit) -> News:
         todo = commit.todo
-        seen = todo.last["versions"].get("leaderboards") if todo.last else None
+        visible_version = todo.last["versions"].get("leaderboards") if todo.last else None
         news, version = refresh_leaderboards(
-            self.store, commit.touched, self.log.run_id, marks=todo.marks, held=seen, anew=todo.anew
+            self.store,
+            commit.touched,
+            self.log.run_id,
+            marks=todo.marks,
+            held=visible_version,
+            anew=todo.anew,
         )
         if version is not None:
             commit.versions["leaderboards"] = version
@@ -270,7 +277,7 @@ class _Run:
         return summary
 
     def record_failure(self, error: Exception) -> None:
-        """A row for the history; readers pass over it."""
+        """Add a row for the failed run to the history; readers of results skip it."""
         text = f"{type(error).__name__}: {error}"[:2000]
         self.log("failed", error=text)
         try:
@@ -283,8 +290,7 @@ class _Run:
         return {"run_id": self.log.run_id, "started_at": self.started, "seconds": seconds, "outcome": outcome}
 
     def _other_rejects(self, unread: pa.Table) -> bool:
-        """Whether other files or rows cannot be read than when the last run was made, or for another
-        reason."""
+        """Whether the files and rows that cannot be read, or the reasons, differ from the last run's."""
         shown = ["location", "reason"]
         before = self.store.read("rejects", shown, pc.is_null(pc.field("content_hash")))
         one, other = ({tuple(row.values()) for row in t.select(shown).to_pylist()} for t in (before, unread))
@@ -303,8 +309,8 @@ def _check_folder(root: str) -> None:
         )
 
 
-def _lost(todo: Todo, lost: pa.ChunkedArray) -> pa.Table:
-    """Papers that no outcome came of, as rejects: their rows do not hold what their table's columns say."""
+def _unreadable_papers(todo: Todo, without_outcome: pa.ChunkedArray) -> pa.Table:
+    """Papers without an outcome, as rejects: their row in the papers table is damaged."""
     now = datetime.now(UTC)
     rows = [
         {
@@ -317,7 +323,7 @@ def _lost(todo: Todo, lost: pa.ChunkedArray) -> pa.Table:
             "taxonomy_id": todo.taxonomy.taxonomy_id,
             "seen_at": now,
         }
-        for row in todo.corpus.papers.filter(lost).to_pylist()
+        for row in todo.corpus.papers.filter(without_outcome).to_pylist()
     ]
     return pa.Table.from_pylist(rows, schema=FORMS["rejects"].schema)
 

@@ -1,7 +1,7 @@
-"""The two stages of scoring as Arrow in, Arrow out. They do not know Ray: call them on a table and look.
+"""The two stages of scoring, Prepare and Decide: an Arrow table in, an Arrow table out, no Ray.
 
     Prepare: READINGS -> PREPARED     shortlist, and the scores of the likely labels (CPU)
-    Decide:  PREPARED -> OUTCOMES     the model's word on each hypothesis (GPU or CPU)
+    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis (GPU or CPU)
 
 A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost.
 """
@@ -44,9 +44,9 @@ PREPARED = pa.schema(
 
 
 class Prepare:
-    """Shortlist, premises, and the scores of the labels to be asked about, on the CPU.
+    """Makes a paper's shortlist, its hypotheses with their premises, and their scores, on the CPU.
 
-    only: the labels that are asked about, where they would be asked among all; None: all.
+    only: keep only the hypotheses of these labels; None: of all labels.
     """
 
     def __init__(
@@ -73,21 +73,21 @@ class Prepare:
 
     def _prepared(self, paper: Paper) -> dict[str, Any]:
         prepared = self.preparer(paper)
-        asked = len(prepared.windows)
-        extractions = self.extractor(paper, prepared)[:asked] if asked else []
+        chosen = len(prepared.windows)
+        extractions = self.extractor(paper, prepared)[:chosen] if chosen else []
         hypotheses = {
-            "labels": prepared.labels[:asked],
-            "prior": prepared.prior[:asked],
+            "labels": prepared.labels[:chosen],
+            "prior": prepared.prior[:chosen],
             "parts": prepared.parts,
             "windows": prepared.windows,
         }
-        made = {"hypotheses": hypotheses, "extractions": extractions}
+        columns = {"hypotheses": hypotheses, "extractions": extractions}
         # The hash that a table gives may be that of another text; making it takes 2 ms.
-        return {**made, "content_hash": paper.content_hash} if self.asks_all else made
+        return {**columns, "content_hash": paper.content_hash} if self.asks_all else columns
 
 
 class Decide:
-    """The model's word on each paper; holds the model and the taxonomy's tokens."""
+    """Decides which hypotheses of a paper hold; keeps the model and the taxonomy's tokens in memory."""
 
     def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
         self.decider = Decider(Resources(config, fingerprints), threads=threads)
@@ -95,17 +95,17 @@ class Decide:
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
         rows = prepared.to_pylist()
-        asked = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
-        answers = iter(self._log_odds([paper for paper in asked if paper]))
+        prepared = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
+        answers = iter(self._log_odds([paper for paper in prepared if paper]))
         outcomes = [
             self._row(row, paper, next(answers) if paper else None)
-            for row, paper in zip(rows, asked, strict=True)
+            for row, paper in zip(rows, prepared, strict=True)
         ]
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
     def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
-        """Of all papers at once; where that fails, one by one, so that only the paper that breaks it is
-        lost."""
+        """The model's log-odds for all papers at once. Where that fails, for each paper alone, so that only
+        the paper that causes it is rejected."""
         try:
             return list(self.decider.log_odds(papers))
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
@@ -114,15 +114,15 @@ class Decide:
         return [answer for paper in papers for answer in self._log_odds([paper])]
 
     def _row(
-        self, row: dict[str, Any], asked: Prepared | None, answer: Floats | Exception | None
+        self, row: dict[str, Any], prepared: Prepared | None, answer: Floats | Exception | None
     ) -> dict[str, Any]:
         outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
-        if asked is None or answer is None:
+        if prepared is None or answer is None:
             return outcome
         try:
             if isinstance(answer, Exception):
                 raise answer
-            decisions = self.decider(asked, answer, row["extractions"])
+            decisions = self.decider(prepared, answer, row["extractions"])
             return {**outcome, "hypotheses": len(answer), "decisions": decisions}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**outcome, **_failure(error)}

@@ -1,4 +1,4 @@
-"""A run for people: a line, or some lines of Markdown; and the history of runs."""
+"""The summary of a run for people: one line, a Markdown report, and the table of past runs."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class RunSummary:
             "",
             f"- {self._count()}",
             f"- this run {run['new_papers']:,} new, {run['changed_papers']:,} changed, "
-            f"{run['asked_again']:,} asked again",
+            f"{run['asked_again']:,} with new labels",
             (
                 f"- predictions {run['predictions']:,}; new entries {run['new_entries']:,}; "
                 f"new best {run['new_best']:,}"
@@ -82,8 +82,8 @@ class RunSummary:
 
     def _count(self) -> str:
         reasons = ", ".join(f"{n:,} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
-        lost = sum(self.rejected.values())
-        return f"papers in {self.papers:,} = scored {self.scored:,} + rejected {lost:,} ({reasons})"
+        rejected = sum(self.rejected.values())
+        return f"papers in {self.papers:,} = scored {self.scored:,} + rejected {rejected:,} ({reasons})"
 
 
 def write_summary(summary: RunSummary, folder: str) -> None:
@@ -104,8 +104,8 @@ def as_table(runs: Sequence[Mapping[str, Any]]) -> Group:
             *(run[n] for n in ("papers", "new_papers", "changed_papers")),
             sum(run["rejected"].values()),
         )
-        told = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
-        table.add_row(run["run_id"], run["outcome"], *told)
+        counts = (*map(_count, (*numbers, run["new_entries"])), f"{run['seconds']:.0f}")
+        table.add_row(run["run_id"], run["outcome"], *counts)
     errors = [Text(f"{run['run_id']}: {run['error']}", "red") for run in runs if run["error"]]
     return Group(table, *errors)
 

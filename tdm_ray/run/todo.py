@@ -1,5 +1,4 @@
-"""What a night has to do: which papers of the corpus the store does not know under this model and
-taxonomy."""
+"""Find what a run has to do: the papers and labels that the store does not know yet."""
 
 from __future__ import annotations
 
@@ -35,9 +34,9 @@ class Labels:
     """Of another direction; their leaderboards are ranked anew."""
 
     @classmethod
-    def between(cls, before: Taxonomy, now: Taxonomy) -> Labels:
+    def between(cls, before: Taxonomy, after: Taxonomy) -> Labels:
         """The difference of two taxonomies."""
-        old, new = ({label.tdm: label for label in taxonomy.labels} for taxonomy in (before, now))
+        old, new = ({label.tdm: label for label in taxonomy.labels} for taxonomy in (before, after))
         both = old.keys() & new.keys()
         respelt = {tdm for tdm in both if old[tdm].aliases != new[tdm].aliases}
         turned = {tdm for tdm in both if old[tdm].direction != new[tdm].direction}
@@ -50,7 +49,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class Todo:
-    """What is to be done, and for which generation: the store starts anew with another model."""
+    """What is to be done. With another model the store starts anew (`anew`): all papers are scored again."""
 
     corpus: Corpus
     last: dict[str, Any] | None
@@ -60,30 +59,30 @@ class Todo:
     anew: bool
     labels: Labels
     whole: pa.ChunkedArray
-    """Of the corpus: papers that are new or have changed."""
-    again: pa.ChunkedArray
-    """Of the corpus: papers seen before, to be asked about the labels added."""
+    """A mask over the corpus: papers that are new or have changed; they are scored against all labels."""
+    for_added_labels: pa.ChunkedArray
+    """A mask over the corpus: papers scored before, to be scored for the added labels only."""
     marks: pa.Table
     """What readers say of predictions now."""
     marked: frozenset[str]
-    """The labels (as `rank.key` writes them) of which they said something else when the last run was made."""
+    """The labels (as `keys.label_key` writes them) whose marks have changed since the last run."""
 
     @property
     def nothing(self) -> bool:
         """Whether the store is as it should be."""
-        many = (pc.sum(mask).as_py() for mask in (self.whole, self.again))
-        return not (self.anew or any(many) or self.labels != Labels() or self.marked)
+        counts = (pc.sum(mask).as_py() for mask in (self.whole, self.for_added_labels))
+        return not (self.anew or any(counts) or self.labels != Labels() or self.marked)
 
     @property
     def generation(self) -> str:
-        """Names what is staged for this model and taxonomy; what is staged for others is of no use."""
+        """The folder of what is staged for this model and taxonomy; outcomes of others cannot be used."""
         return f"{self.model_id}-{self.taxonomy.taxonomy_id}"
 
     @property
     def kinds(self) -> dict[str, tuple[pa.ChunkedArray, frozenset[TDM] | None]]:
-        """What is staged apart: papers, and the labels they are asked about (None: all)."""
+        """By kind, which is staged apart: a mask of papers, and the labels to score (None: all)."""
         added = digest(f"{tdm}\n".encode() for tdm in sorted(self.labels.added))
-        return {"whole": (self.whole, None), f"added-{added}": (self.again, self.labels.added)}
+        return {"whole": (self.whole, None), f"added-{added}": (self.for_added_labels, self.labels.added)}
 
 
 def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Table) -> Todo:
@@ -102,11 +101,20 @@ def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Tabl
     same = (
         last["taxonomy_id"] == taxonomy.taxonomy_id
     )  # else rejects are tried again: other labels, another outcome
-    seen = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
-    known = pc.is_in(corpus.keys, value_set=paper_keys(seen).combine_chunks())
-    again = known if labels.added else no
+    known_papers = pa.concat_tables([_scored(store, last), *([_rejected(store, last)] if same else [])])
+    known = pc.is_in(corpus.keys, value_set=paper_keys(known_papers).combine_chunks())
+    for_added_labels = known if labels.added else no
     return Todo(
-        corpus, last, resources.model_id, taxonomy, False, labels, pc.invert(known), again, marks, marked
+        corpus,
+        last,
+        resources.model_id,
+        taxonomy,
+        False,
+        labels,
+        pc.invert(known),
+        for_added_labels,
+        marks,
+        marked,
     )
 
 
@@ -123,7 +131,7 @@ def _scored(store: Store, last: dict[str, Any]) -> pa.Table:
 
 
 def _rejected(store: Store, last: dict[str, Any]) -> pa.Table:
-    """What was rejected, but for what may go better another night."""
+    """The papers that stay rejected: not those that may succeed in another night."""
     table = store.read("rejects", version=last["versions"]["rejects"])
     passing = pc.and_(
         pc.is_in(table["reason"], value_set=pa.array(PASSING)), pc.less(table["nights"], MOST_NIGHTS)

@@ -1,4 +1,4 @@
-"""What an engine is given to do: frozen descriptions that can travel to other machines."""
+"""The work that an engine is given: frozen descriptions that can travel to other machines."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ReadWork:
 class ScoreWork:
     """Classify papers and extract their scores, into blocks of `OUTCOMES` below `staging`.
 
-    kind: the folder of the staging. only: the labels to ask about; None: all.
+    kind: the folder of the staging. only: keep only hypotheses of these labels; None: of all.
     """
 
     splits: Sequence[InputSplit]

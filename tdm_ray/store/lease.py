@@ -1,4 +1,4 @@
-"""A lease on a store: one run at a time, and that of a dead one ends by itself.
+"""A lease on a store: one run writes at a time, and the lease of a dead run ends by itself.
 
 It is a Delta Lake table of one row, always written anew. Of two that write after reading the same version one
 fails (optimistic concurrency, without the retries delta-rs makes otherwise): that is the whole protocol."""
@@ -70,8 +70,7 @@ class Lease:
                 table.vacuum(retention_hours=1, enforce_retention_duration=False, dry_run=False)
 
     def keep(self, stop: threading.Event) -> None:
-        """Renew it until `stop`, three times in the time that it lasts; a store that is away for a while is
-        borne."""
+        """Renew it until `stop`, three times in the time that it lasts; errors of the storage are ignored."""
         while not stop.wait(self._lasts / 3):
             with suppress(BusyError, DeltaError, OSError):
                 self.check()
@@ -82,25 +81,25 @@ class Lease:
         except TableNotFoundError:
             return None
 
-    def _write(self, seen: DeltaTable | None) -> None:
+    def _write(self, last_read: DeltaTable | None) -> None:
         until = datetime.now(UTC) + timedelta(seconds=self._lasts)
         row = pa.Table.from_pylist(
             [{"run_id": self._run_id, "holder": self._holder, "until": until}], schema=_LEASE
         )
         once = CommitProperties(max_commit_retries=0)
         try:
-            if seen is None:
+            if last_read is None:
                 write_deltalake(
                     self._place, row, mode="error", storage_options=self._options, commit_properties=once
                 )
             else:
-                write_deltalake(seen, row, mode="overwrite", commit_properties=once)
+                write_deltalake(last_read, row, mode="overwrite", commit_properties=once)
         except DeltaError as error:
             if not isinstance(error, CommitFailedError) and "already exists" not in str(error):
                 raise
-            now = self._table()
+            current = self._table()
             if (
-                now is None or _row(now)["run_id"] != self._run_id
+                current is None or _row(current)["run_id"] != self._run_id
             ):  # else the answer to our own commit was lost
                 raise BusyError(f"{self._place}: another run took it at the same moment") from None
 
@@ -127,8 +126,7 @@ def _row(table: DeltaTable) -> dict[str, Any]:
 
 
 def _machine() -> str:
-    """This machine since it was started, and on it the space that process ids are of: containers have their
-    own."""
+    """A name for this boot of this machine and its process-id namespace: containers have their own."""
     if not os.path.exists(_BOOT):
         return socket.gethostname()
     with open(_BOOT) as file:
@@ -138,7 +136,7 @@ def _machine() -> str:
 
 
 def _dead(holder: str) -> bool:
-    """Whether that process was one of this machine's and is no more; of others only time tells."""
+    """Whether that process ran on this machine and has ended; of other machines that cannot be known."""
     machine, _, process = holder.rpartition(":")
     if machine != _machine():
         return False

@@ -1,4 +1,4 @@
-"""The tables of a store: their columns (those of the contracts, and at most some more) and their keys."""
+"""The schemas of the store's tables: columns, keys, partitions. A new table is added here."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ RUNS = pa.schema(
         ("rejected", COUNTS),  # by reason
         ("new_papers", pa.int64()),
         ("changed_papers", pa.int64()),
-        ("asked_again", pa.int64()),  # papers seen before that were asked about labels new to the taxonomy
+        ("asked_again", pa.int64()),  # papers scored before, now for labels new to the taxonomy
         ("predictions", pa.int64()),  # in the table
         ("new_entries", pa.int64()),  # on leaderboards
         ("new_best", pa.int64()),  # leaderboards with another first entry
@@ -43,7 +43,7 @@ RUNS = pa.schema(
 
 @dataclass(frozen=True)
 class Form:
-    """The form of a table: `key` names a row, `partition` the folders it is spread over."""
+    """The form of a table: its columns, those that identify a row, and those it is partitioned by."""
 
     schema: pa.Schema
     key: Sequence[str]

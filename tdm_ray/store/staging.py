@@ -1,10 +1,10 @@
-"""What a run has made and not yet committed: blocks of rows, each file whole or of no account.
+"""Staged rows: the blocks that a run has made and not yet committed to the tables.
 
     FOLDER/GENERATION/KIND/ATTEMPT/*.parquet     the rows
     FOLDER/GENERATION/notes                      what processes are at work on (see `run.guard`)
 
-A killed run leaves its files; the next one asks what is in them and makes the rest. A row may be staged more
-than once (a worker outlives its killed driver for a moment): readers of a staging take the first."""
+A file is whole or ignored. A killed run leaves its files; the next one looks what is in them and makes the
+rest. A row may be staged twice, since a worker may outlive its killed driver; readers take the first."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Staging:
 
     @property
     def notes(self) -> str:
-        """Where the stages note what they are at work on."""
+        """The folder of the notes on unfinished work (see `run.guard`)."""
         return join(self.root, "notes")
 
     def new_folder(self, kind: str) -> str:
@@ -52,7 +52,7 @@ class Staging:
         return folder
 
     def batches(self, kind: str, columns: Sequence[str], rows: int = _ROWS) -> Iterator[pa.Table]:
-        """The staged rows as they lie there, some at a time; a row may come twice."""
+        """The staged rows in batches; a row may come twice."""
         wanted = pa.schema([self.schema.field(name) for name in columns])
         folder = join(self.root, kind)
         for path in parquet_files(folder) if exists(folder) else ():
@@ -95,7 +95,7 @@ class Staging:
                 yield kept
 
     def clear(self) -> None:
-        """Remove this generation, and others that nobody has gone on with for a month."""
+        """Remove this generation, and others that no run has added to for a month."""
         remove_folder(self.root)
         fs, inner = fsspec.core.url_to_fs(self.folder)
         newest: dict[str, int] = {}

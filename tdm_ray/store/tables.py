@@ -1,4 +1,4 @@
-"""A store: tables of Delta Lake (through delta-rs) in one folder, and snapshots that fit together.
+"""A store: Delta Lake tables in one folder, how they are read and written, and snapshots of runs.
 
 Each commit of a table is atomic, on a disk and on S3 (by conditional put), and makes a version that stays
 readable. A run writes several tables (and more than a million new rows in several commits); when all are
@@ -48,7 +48,7 @@ class Store:
         table = self.open(name)
         return table.version() if table else None
 
-    def _made(self, name: str) -> int:
+    def _version_written(self, name: str) -> int:
         version = self.version(name)
         assert version is not None
         return version
@@ -69,10 +69,10 @@ class Store:
         return self.scan(name, version).to_table(columns=columns, filter=rows)
 
     def overwrite(self, name: str, tables: Iterable[pa.Table], run_id: str) -> int:
-        """Put these rows in place of all there are, one commit; returns its version.
+        """Replace all rows of the table by these, in one commit; returns its version.
 
-        They are spooled to the disk of this machine first: delta-rs asks for rows inside its runtime, from
-        where its other tables cannot be read."""
+        The rows are first written to a temporary file here: while delta-rs takes rows, they cannot be read
+        from another of its tables."""
         form = FORMS[name]
         with tempfile.TemporaryFile() as file:
             with pa.ipc.new_stream(
@@ -84,7 +84,7 @@ class Store:
             return self.overwrite_from(name, pa.ipc.open_stream(file), run_id)
 
     def overwrite_from(self, name: str, rows: pa.RecordBatchReader, run_id: str) -> int:
-        """The same of a stream that needs no Python to be read."""
+        """The same for rows that come from a stream which needs no Python to be read."""
         write_deltalake(
             join(self.root, name),
             rows,
@@ -94,13 +94,12 @@ class Store:
             storage_options=options(self.root),
             commit_properties=CommitProperties(custom_metadata={"run_id": run_id}),
         )
-        return self._made(name)
+        return self._version_written(name)
 
     def upsert(self, name: str, rows: pa.Table, run_id: str, gone: pa.Table | None = None) -> int | None:
-        """Put in these rows, in place of those of the same key, and take out those of the keys `gone`; one
-        commit.
+        """Insert rows, replacing those of the same key, and delete those of the keys `gone`; one commit.
 
-        Returns its version; nothing to do makes none. `rows` must hold each key once.
+        Returns its version; without a change there is no new one. `rows` must hold each key once.
         """
         form = FORMS[name]
         source = _marked(rows.select(form.schema.names), gone, form.key)
@@ -135,7 +134,7 @@ class Store:
         return table.version()
 
     def add_run(self, row: Mapping[str, Any]) -> None:
-        """Add a row to `runs`, which gets the next number: by that, and not by a clock, the newest is known.
+        """Add a row to `runs` with the next number; runs are ordered by it, not by a clock.
 
         Raises `CommitFailedError` where another run was added at the same moment.
         """
@@ -154,10 +153,10 @@ class Store:
         )
 
     def roll_back(self) -> list[str]:
-        """Take back what a run has committed that did not come to its end; returns the tables.
+        """Undo what an unfinished run has committed; returns the names of the tables.
 
-        Where no run has come to its end yet nobody has read them: then they are removed, so that the files of
-        a store of one run hold each row once."""
+        Before the first finished run nobody has read the tables, so they are removed: then the files of a
+        store of one run hold each row once."""
         last = self.last()
         back = []
         for name in TABLES:
@@ -173,7 +172,7 @@ class Store:
 
     def versions(self) -> dict[str, int]:
         """The last version of every table that is there."""
-        return {name: found for name in TABLES if (found := self.version(name)) is not None}
+        return {name: version for name in TABLES if (version := self.version(name)) is not None}
 
     def runs(self) -> list[dict[str, Any]]:
         """The rows of `runs`, the newest first; none where there is no store yet."""
@@ -192,7 +191,7 @@ class Store:
         return rows
 
     def last(self) -> dict[str, Any] | None:
-        """The newest run that came to an end; None where none has."""
+        """The row of the newest finished run; None where there is none."""
         return next((run for run in self.runs() if run["versions"]), None)
 
     def snapshot(self, run_id: str | None = None) -> Snapshot:
@@ -229,21 +228,20 @@ class Snapshot:
 
 
 def options(root: str) -> dict[str, str] | None:
-    """What delta-rs must be told beside the standard environment variables, which it reads itself."""
+    """Options for delta-rs beyond the standard environment variables, which it reads itself."""
     if not root.startswith(("s3://", "s3a://")):
         return None
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    told = {"endpoint": endpoint} if endpoint else {}
+    settings = {"endpoint": endpoint} if endpoint else {}
     if endpoint.startswith("http://"):
-        told["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
+        settings["allow_http"] = "true"  # a store of one's own, without TLS; refused otherwise
     if endpoint and not (os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")):
-        told["region"] = "us-east-1"  # what such stores take for granted; AWS's own is found by delta-rs
-    return told
+        settings["region"] = "us-east-1"  # what such stores take for granted; AWS's own is found by delta-rs
+    return settings
 
 
 def _marked(rows: pa.Table, gone: pa.Table | None, key: Sequence[str]) -> pa.Table:
-    """The rows, and after them the keys to take out that they do not hold, told apart by the column
-    `_gone`."""
+    """The rows, then the keys to delete that are not among them; the column `_gone` distinguishes the two."""
     marked = rows.append_column(_GONE, pa.repeat(False, len(rows)))
     if gone is None or not len(gone):
         return marked

@@ -1,1 +1,1 @@
-"""The known labels, and where they come from. No Ray, no torch."""
+"""The taxonomy: the known labels, where they come from, which way their metrics are better."""

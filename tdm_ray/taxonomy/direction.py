@@ -1,4 +1,4 @@
-"""Which way a metric is better, from its name; a taxonomy that says so itself is always believed.
+"""Which way a metric is better (higher or lower), from its name or from the scores over time.
 
 Rules in order, the first that fits decides. They were held against the 608 labels of our own taxonomy and a
 hand-checked list of the field's metrics (tests/directions.tsv): the figures stand in tests/test_taxonomy.py.
@@ -55,7 +55,7 @@ def direction_of(metric: str) -> str:
     """`higher`, `lower`, or `unknown` where no rule fits."""
     name = _OVER.sub("", metric.lower().replace("_", " "))
     bare = _BRACKETS.sub("", name).strip()
-    return next((found for text in (bare, name) if (found := _by_rule(text)) != "unknown"), "unknown")
+    return next((direction for text in (bare, name) if (direction := _by_rule(text)) != "unknown"), "unknown")
 
 
 def _by_rule(name: str) -> str:
@@ -69,10 +69,10 @@ _LEAST_CORRELATION = 0.4
 
 
 def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
-    """The way a leaderboard's scores went over the years, from (arXiv id, score); `unknown` where too few say
-    so.
+    """The direction of a metric from how scores changed over the years; `results` are (arXiv id, score).
 
-    Results get better: a rank correlation of month and score that is far from zero tells which way is better.
+    Results get better: a rank correlation of month and score far from zero tells which way is better. It is
+    `unknown` where the results are too few or show no trend.
     """
     dated = [(month, score) for paper_id, score in results if (month := month_number(paper_id))]
     frame = pd.DataFrame(dated, columns=["month", "score"])

@@ -1,4 +1,4 @@
-"""The taxonomy in memory: labels in a fixed order, their aliases, and an id that changes when they do."""
+"""The taxonomy in memory: labels in a fixed order, their aliases, and an id that changes with them."""
 
 from __future__ import annotations
 

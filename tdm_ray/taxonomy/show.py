@@ -1,4 +1,4 @@
-"""A taxonomy to look at: a table for a person, JSON lines for a script."""
+"""Print a taxonomy: a table for a person, JSON lines for a script."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def matching(taxonomy: Taxonomy, words: str | None) -> Taxonomy:
 def as_table(taxonomy: Taxonomy) -> Table:
     """One row a label; the caption counts labels, tasks, datasets and metrics."""
     counts = {part: len({getattr(x.tdm, part) for x in taxonomy.labels}) for part in TDM_COLUMNS}
-    said = ", ".join(f"{n:,} {part}s" for part, n in counts.items())
+    counted = ", ".join(f"{n:,} {part}s" for part, n in counts.items())
     shown = Table(
-        caption=f"{len(taxonomy):,} labels: {said}; taxonomy_id {taxonomy.taxonomy_id}", show_lines=False
+        caption=f"{len(taxonomy):,} labels: {counted}; taxonomy_id {taxonomy.taxonomy_id}", show_lines=False
     )
     for name in (*TDM_COLUMNS, "direction", "count", "aliases"):
         shown.add_column(name, justify="right" if name == "count" else "left")

@@ -1,4 +1,4 @@
-"""Files -> taxonomy. Four forms, told apart by name and first line; a broken line is named, never guessed at.
+"""Read taxonomy files, four formats of labels, and their aliases; our own is `default.tsv`.
 
 - our own TSV: a header with task, dataset, metric, direction and, optionally, area, papers, dataset_aliases,
   metric_aliases (aliases separated by " | ")

@@ -1,1 +1,1 @@
-"""What is read of a paper: clean text, sentences and passages, words, printed numbers. No Ray, no torch."""
+"""Text tools: cleaning, sentences and passages, words, printed numbers, premises. No Ray, no torch."""

@@ -1,4 +1,4 @@
-"""Text as it may enter a table: no NUL, no control characters, no lone surrogates, single spaces."""
+"""Clean text for tables: no NUL, no control characters, no lone surrogates, single spaces."""
 
 import re
 
@@ -17,4 +17,4 @@ def printable(text: str) -> str:
     """`text` with its unprintable characters written out (`\\x1b`, `\\udce9`): two ids or paths stay two."""
     if text.isprintable():
         return text
-    return _UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)

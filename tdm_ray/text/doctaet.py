@@ -1,5 +1,4 @@
-"""DocTAET, the digest of a paper that the field uses as premise: Title, Abstract, Experimental set-up,
-Tables.
+"""DocTAET, the field's premise: Title, Abstract, Experimental set-up, and Tables of a paper.
 
 Source: TDMS-IE (Hou et al., ACL 2019, section 4.1) and ORKG-TDM (Kabongo et al., ICADL 2021).
 """

@@ -1,5 +1,4 @@
-"""Numbers as papers print them: 91.2, .912, 91.2%, 1,234.5, 12,5, 12.3M, 3.1e-4, 3.1 x 10^-4, 31.2 ± 0.4, 81
-. 2.
+"""Find and compare numbers as papers print them: 91.2%, 1,234.5, 12,5, 12.3M, 3.1 x 10^-4, 31.2 ± 0.4.
 
 A number's value is in plain units: suffixes for thousands and more are multiplied out, a percent stays as
 printed (91.2% is 91.2), since leaderboards of one metric mix 91.2 and 91.2% and mean the same."""
@@ -54,14 +53,14 @@ def numbers(text: str) -> list[Number]:
     """All numbers of `text`, in order, without uncertainties; those that cannot be results (too large) left
     out."""
     plain = _plain(text)
-    found = (_number(match) for match in _NUMBER.finditer(plain) if not _is_name(plain, match))
-    return [number for number in found if number is not None]
+    parsed = (_number(match) for match in _NUMBER.finditer(plain) if not _is_name(plain, match))
+    return [number for number in parsed if number is not None]
 
 
 def the_number(text: str) -> Number | None:
     """The one number that a cell states; None where it states none, or several ("87.9/92.8")."""
-    found = numbers(text)
-    return found[0] if len(found) == 1 else None
+    stated = numbers(text)
+    return stated[0] if len(stated) == 1 else None
 
 
 def in_header_unit(number: Number, headers: Sequence[str]) -> float:
@@ -69,10 +68,10 @@ def in_header_unit(number: Number, headers: Sequence[str]) -> float:
 
     Elsewhere a letter is a name: "METEOR (M)", "Top-1 (M)", kelvins.
     """
-    said = next((m for h in headers if _COUNTED.search(h) and (m := _HEADER_UNIT.search(h))), None)
-    if said is None or number.percent or abs(number.value) >= 1e4:
+    unit = next((m for h in headers if _COUNTED.search(h) and (m := _HEADER_UNIT.search(h))), None)
+    if unit is None or number.percent or abs(number.value) >= 1e4:
         return number.value
-    return number.value * _FACTORS[{"thousand": "k"}.get(said["unit"], said["unit"].lower()[0])]
+    return number.value * _FACTORS[{"thousand": "k"}.get(unit["unit"], unit["unit"].lower()[0])]
 
 
 def same_number(printed: str, entered: str) -> bool:
@@ -137,5 +136,5 @@ def _number(match: re.Match[str]) -> Number | None:
 
 def find_printed(text: str, printed: str) -> tuple[int, int] | None:
     """Where a number stands in a text as it was printed, and not as a part of a name or of another number."""
-    found = re.search(rf"(?<![\w.,-]){re.escape(printed)}(?!\w|[.,]\d)", text) if printed else None
-    return found.span() if found else None
+    match = re.search(rf"(?<![\w.,-]){re.escape(printed)}(?!\w|[.,]\d)", text) if printed else None
+    return match.span() if match else None

@@ -1,4 +1,4 @@
-"""A paper cut into passages: the units in which evidence is looked for and shown.
+"""Cut a paper into passages, the units in which evidence is searched and shown.
 
 A passage is at most `WORDS` words of one field, so that two or three of them fit beside a hypothesis in the
 model's window. On the real dev papers the median is 236 passages a paper.
@@ -34,17 +34,17 @@ class Passage:
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of running text, told apart by an end mark before a capital, digit or bracket."""
+    """The sentences of running text, split at an end mark before a capital, digit or bracket."""
     return _SENTENCE_END.split(text) if text else []
 
 
 def passages(paper: Paper) -> list[Passage]:
     """The passages of a paper, in reading order, tables last."""
-    found = [*_of_text(paper), *(p for i, t in enumerate(paper.tables) for p in _of_table(t, i))]
-    if len(found) <= MAX_PASSAGES:
-        return found
-    kept = [p for p in found if p.field != "body"][:MAX_PASSAGES]
-    return [*kept, *(p for p in found if p.field == "body")][:MAX_PASSAGES]
+    all_passages = [*_of_text(paper), *(p for i, t in enumerate(paper.tables) for p in _of_table(t, i))]
+    if len(all_passages) <= MAX_PASSAGES:
+        return all_passages
+    kept = [p for p in all_passages if p.field != "body"][:MAX_PASSAGES]
+    return [*kept, *(p for p in all_passages if p.field == "body")][:MAX_PASSAGES]
 
 
 def whole_text(paper: Paper) -> str:

@@ -1,5 +1,4 @@
-"""The words by which names are found in papers: folded so that CIFAR-10, CIFAR10 and "Cifar 10" are one
-word."""
+"""The words by which names are found in papers, folded so that CIFAR-10 and "Cifar 10" are one word."""
 
 from __future__ import annotations
 
@@ -19,10 +18,10 @@ def fold(text: str) -> str:
 
 
 def may_stand_in(word: str, folded: str) -> bool:
-    """Whether `word` may be one of the `tokens` of the text that `folded` is: its letters and its digits are
-    in there.
+    """A quick test whether `word` may be one of the `tokens` of the text `folded`: it holds the same letters
+    and digits.
 
-    Ten times as fast as looking.
+    Ten times as fast as making the tokens.
     """
     return all(run in folded for run in _RUNS.findall(word))
 
@@ -36,14 +35,14 @@ def tokens(text: str) -> list[str]:
     folded = fold(text)
     if not _DIGIT.search(folded):  # half of all passages: nothing to join, a quarter of the time saved
         return _LETTERS.findall(folded)
-    found: list[str] = []
+    words: list[str] = []
     for letters, digits, number in _WORD.findall(folded):
         if number:
-            found.append(number)
+            words.append(number)
         elif not digits:
-            found.append(letters)
+            words.append(letters)
         else:
-            found.append(letters + digits)
+            words.append(letters + digits)
             if len(letters) > 2:
-                found += (letters, digits)
-    return found
+                words += (letters, digits)
+    return words

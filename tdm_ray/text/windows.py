@@ -1,4 +1,4 @@
-"""Evidence windows: for each hypothesis, the passages that name its dataset and metric.
+"""Evidence windows: the passages that name a hypothesis's dataset and metric, chosen as its premise.
 
 DocTAET's first 300 words hold the dataset's words for 43 % of the gold pairs, the full text for 68 %: so the
 premise of a pair is the title and the passages that speak of that pair, wherever they stand."""
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from tdm_ray.text.passages import FIELDS, Passage
 
 WINDOWS = 3
-# Between passages that name a label equally well: where results are stated comes first. In the order of
-# FIELDS; the title stands in every premise already.
+# Of passages that name a label equally well, those of fields that state results come first. In the order of
+# FIELDS; the title is part of every premise already.
 _BONUS = np.array([-9, 0.06, 0, 0.08, 0, 0.12, 0.10, 0.06, 0.04], np.float32)
 JOINT = " | "  # between the title and the windows of a premise
 

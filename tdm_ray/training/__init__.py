@@ -1,1 +1,1 @@
-"""All that learns from gold: index, matcher, training pairs, fine-tuning on Ray Train."""
+"""Training: all that learns from gold (index, calibrator, matcher, training pairs, fine-tuning)."""

@@ -1,4 +1,4 @@
-"""Pairs -> token ids -> batches of like length: the ground a training loop stands on; no Ray."""
+"""Training pairs become token ids, and these become batches of rows of similar length; no Ray."""
 
 from __future__ import annotations
 
@@ -54,10 +54,10 @@ def steps_of(rows: int, size: int, accumulate: int) -> int:
     return -(-(pools * BATCHES_A_POOL + -(-rest // size)) // accumulate)
 
 
-def grouped(found: Iterable[pa.Table], accumulate: int) -> Iterator[list[pa.Table]]:
+def grouped(ungrouped: Iterable[pa.Table], accumulate: int) -> Iterator[list[pa.Table]]:
     """Groups of `accumulate` batches: one step each; the last may have fewer."""
     group: list[pa.Table] = []
-    for batch in found:
+    for batch in ungrouped:
         group.append(batch)
         if len(group) == accumulate:
             yield group

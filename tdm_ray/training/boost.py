@@ -1,4 +1,4 @@
-"""What the stages of a matcher are learnt from, and the boosted trees that learn it.
+"""The boosted trees of the matcher's three stages, their settings and the rows they learn from.
 
 A result (a paper's score of one label) has a group of rows, one a candidate; all of a paper's are in one
 fold."""
@@ -51,7 +51,7 @@ _STAGES: Mapping[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Rows:
-    """What a stage sees of one result's candidates."""
+    """The rows of one result's candidates that a stage learns from."""
 
     rows: Floats
     right: Bools
@@ -107,7 +107,7 @@ def boost(stack: Stack, stage: str) -> lightgbm.Booster:
 
 
 def out_of_fold(stack: Stack, stage: str) -> Floats:
-    """What a stage says of each row, learnt without the papers of its fold."""
+    """A stage's output for each row, from trees that were learnt without the papers of the row's fold."""
     predicted = np.empty(len(stack.right), np.float32)
     for fold in range(FOLDS):
         inside = stack.folds == fold

@@ -1,5 +1,6 @@
-"""Papers, annotations and a taxonomy -> training pairs on disk, in folds by paper; the method of ORKG-TDM,
-mended.
+"""Make a data set: papers, annotations and a taxonomy become training pairs on disk, in folds by paper.
+
+The method is that of ORKG-TDM, mended.
 
     OUT/dataset.json                     config, counts of what went in and was left out, statistics of every
     side
@@ -66,21 +67,23 @@ def create_dataset(
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
     whole = read_taxonomy(taxonomy)
     gold = read_gold(*annotations)
-    seen, held_out = split_labels(read_taxonomy(taxonomy, min_count=config.leaderboard_threshold), config)
-    gathered = gather(read_all(papers), gold, seen, whole, marked=True)
+    trained_labels, held_out = split_labels(
+        read_taxonomy(taxonomy, min_count=config.leaderboard_threshold), config
+    )
+    gathered = gather(read_all(papers), gold, trained_labels, whole, marked=True)
     if not any(labelled.known for labelled in gathered.papers):
         raise TaxonomyError(
             f"none of {gathered.counts['items']} items has a label of "
             f"{taxonomy}; check that the annotations' file "
             "names are the papers' ids, and that their TDMs are spelt as in the taxonomy"
         )
-    table = _pairs_table(gathered, gold, seen, config, out)
+    table = _pairs_table(gathered, gold, trained_labels, config, out)
     facts: dict[str, Any] = {
         "config": asdict(config),
         "counts": gathered.counts,
         "broken": list(gold.broken[:20]),
     }
-    facts["labels"] = {"seen": len(seen), "held_out": len(held_out)}
+    facts["labels"] = {"seen": len(trained_labels), "held_out": len(held_out)}
     facts["sides"] = list(_write_folds(table, out, config))
     blanked = [replace(label, papers=0) if label.tdm in held_out.index else label for label in whole.labels]
     _write_labels(blanked, join(out, "taxonomy-seen.tsv"))
@@ -99,10 +102,14 @@ def split_labels(taxonomy: Taxonomy, config: DatasetConfig) -> tuple[Taxonomy, T
     )
 
 
-def _pairs_table(gathered: Gathered, gold: Gold, seen: Taxonomy, config: DatasetConfig, out: str) -> pa.Table:
+def _pairs_table(
+    gathered: Gathered, gold: Gold, trained_labels: Taxonomy, config: DatasetConfig, out: str
+) -> pa.Table:
     papers = [labelled.paper for labelled in gathered.papers]
     needed = config.context == "evidence" or config.negatives == "hard"
-    pairing = Pairing(config, seen, _shortlisters(papers, gold, seen, out) if needed else ())
+    pairing = Pairing(
+        config, trained_labels, _shortlisters(papers, gold, trained_labels, out) if needed else ()
+    )
     unknown = _unknown_rows(gathered, config)
     same = versions([paper.paper_id for paper in papers])
     tasks = [Task(x, tuple(s), u) for x, s, u in zip(gathered.papers, same, unknown, strict=True)]
@@ -115,8 +122,8 @@ def _pairs_table(gathered: Gathered, gold: Gold, seen: Taxonomy, config: Dataset
 def _shortlisters(
     papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy, out: str
 ) -> tuple[Shortlister, ...]:
-    """With labelled neighbours (where there are enough papers for any) and without: a model meets the wrong
-    of both."""
+    """A shortlister with labelled neighbours (where there are enough papers) and one without: the model is
+    trained on the wrong labels of both."""
     frequency = document_frequency(papers)
     write_table(frequency, join(out, "document_frequency.parquet"))
     counts = dict(zip(frequency["word"].to_pylist(), frequency["papers"].to_pylist(), strict=True))
@@ -129,10 +136,10 @@ def _shortlisters(
 def document_frequency(papers: Sequence[Paper]) -> pa.Table:
     """How many papers each word stands in: columns `word`, `papers`; words in fewer than `COMMON` left
     out."""
-    seen: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for words in over_chunks(_words, papers, what="papers counted"):
-        seen.update(words)
-    kept = sorted((w, n) for w, n in seen.items() if n >= COMMON and len(w) <= 40)
+        counts.update(words)
+    kept = sorted((w, n) for w, n in counts.items() if n >= COMMON and len(w) <= 40)
     table = pa.table({"word": [w for w, _ in kept], "papers": pa.array([n for _, n in kept], pa.int32())})
     return table.replace_schema_metadata({"documents": str(len(papers))})
 
@@ -142,9 +149,9 @@ def _words(papers: Sequence[Paper]) -> list[set[str]]:
 
 
 def _unknown_rows(gathered: Gathered, config: DatasetConfig) -> list[bool | None]:
-    """For each paper the truth of its row `unknown`, or None; false as often as true.
+    """For each paper the truth of its row `unknown`, or None for no such row; false as often as true.
 
-    A word that is only ever true would teach the model that it is always true.
+    Were it always true, the model would learn that `unknown` is always true.
     """
     order = sorted(
         range(len(gathered.papers)), key=lambda i: _chance(config.seed, gathered.papers[i].paper.paper_id)

@@ -1,5 +1,4 @@
-"""A labelled paper -> its training pairs: every gold TDM as true, wrong ones as false, each with its
-context."""
+"""Make a labelled paper's training pairs: gold labels as true, wrong ones as false, with contexts."""
 
 from __future__ import annotations
 
@@ -36,8 +35,8 @@ class Pair:
 
 @dataclass(frozen=True)
 class Task:
-    """A paper to make pairs of. `leave_out`: rows of the labelled neighbours that it must not see (its
-    versions)."""
+    """A paper to make pairs of. `leave_out`: its own versions among the labelled neighbours, which must not
+    vote."""
 
     labelled: Labelled
     leave_out: tuple[int, ...]
@@ -62,47 +61,51 @@ class Pairing:
         `unknown`."""
         paper = task.labelled.paper
         known = task.labelled.known
-        look = self._look(task)
+        shortlister_and_view = self._shortlister_and_view(task)
         marked = task.labelled.wrong
-        labels = [*known, *marked, *(label for label in self._wrong(task, look) if label not in marked)]
-        contexts = self._contexts(task, labels, look)
-        found = [
+        labels = [
+            *known,
+            *marked,
+            *(label for label in self._wrong(task, shortlister_and_view) if label not in marked),
+        ]
+        contexts = self._contexts(task, labels, shortlister_and_view)
+        pairs = [
             Pair(i < len(known), paper.paper_id, hypothesis(self.taxonomy.labels[label].tdm), context)
             for i, (label, context) in enumerate(zip(labels, contexts, strict=True))
         ]
         if task.unknown is not None:
-            found.append(Pair(task.unknown, paper.paper_id, UNKNOWN, self._context_of_unknown(task)))
-        return found
+            pairs.append(Pair(task.unknown, paper.paper_id, UNKNOWN, self._context_of_unknown(task)))
+        return pairs
 
-    def _look(self, task: Task) -> tuple[Shortlister, View] | None:
-        """The shortlister whose turn it is, and what it sees of the paper."""
+    def _shortlister_and_view(self, task: Task) -> tuple[Shortlister, View] | None:
+        """The shortlister whose turn it is, and its view of the paper."""
         if not self.shortlisters:
             return None
         # By the paper's own chance, not by its place: so the pairs stay the same when papers are added.
         turn = int(
             random_of(self.config.seed + 1, task.labelled.paper.paper_id).integers(len(self.shortlisters))
         )
-        return self.shortlisters[turn], self.shortlisters[turn].see(task.labelled.paper)
+        return self.shortlisters[turn], self.shortlisters[turn].view(task.labelled.paper)
 
-    def _wrong(self, task: Task, look: tuple[Shortlister, View] | None) -> list[int]:
+    def _wrong(self, task: Task, shortlister_and_view: tuple[Shortlister, View] | None) -> list[int]:
         wanted = self.config.num_negative_instances
         own = set(task.labelled.own)
         labels = len(self.taxonomy)
         if self.config.negatives == "first":
             return first_of(labels, own, wanted)
         random = random_of(self.config.seed, task.labelled.paper.paper_id)
-        if self.config.negatives == "random" or look is None:
+        if self.config.negatives == "random" or shortlister_and_view is None:
             return draw_random(labels, own, wanted, random)
-        shortlister, view = look
-        found = shortlister.shortlist(view, leave_out=task.leave_out if shortlister.neighbours else ())
-        return draw_hard(found.labels, own, wanted, random)
+        shortlister, view = shortlister_and_view
+        shortlist = shortlister.shortlist(view, leave_out=task.leave_out if shortlister.neighbours else ())
+        return draw_hard(shortlist.labels, own, wanted, random)
 
     def _contexts(
-        self, task: Task, labels: Sequence[int], look: tuple[Shortlister, View] | None
+        self, task: Task, labels: Sequence[int], shortlister_and_view: tuple[Shortlister, View] | None
     ) -> list[str]:
-        if self.config.context == "doctaet" or look is None:
+        if self.config.context == "doctaet" or shortlister_and_view is None:
             return [clean_context(doctaet(task.labelled.paper))] * len(labels)
-        shortlister, view = look
+        shortlister, view = shortlister_and_view
         windows = shortlister.windows(np.array(labels, np.int64), view.coverage)
         return [premise_text(view.passages, window) for window in windows]
 
@@ -110,8 +113,10 @@ class Pairing:
         paper = task.labelled.paper
         if self.config.context == "doctaet":
             return clean_context(doctaet(paper))
-        found = passages(paper)
-        return premise_text(found, [i for i, p in enumerate(found) if p.field != "title"][:WINDOWS])
+        paper_passages = passages(paper)
+        return premise_text(
+            paper_passages, [i for i, p in enumerate(paper_passages) if p.field != "title"][:WINDOWS]
+        )
 
 
 def clean_context(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The whole recipe: papers and gold -> a data set -> a fine-tuned checkpoint -> its calibrator."""
+"""The whole recipe of fine-tuning: data set, training, calibrator."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def fine_tune(
 def calibrate(
     folder: str, papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int
 ) -> dict[str, Any]:
-    """Fit the calibrator of a checkpoint, for scoring without an index: names and the model's word only."""
+    """Fit the calibrator of a checkpoint, for scoring without an index: from names and the model only."""
     config = ScoreConfig(model=folder, taxonomy=taxonomy, min_count=min_count)
     resources = Resources.of(config, fastest_precision()[0])
     labels = resources.taxonomy

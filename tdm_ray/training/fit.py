@@ -53,13 +53,13 @@ _ROWS_A_BLOCK = 2_000
 
 @ray.remote(num_cpus=0)
 class ProgressBoard:
-    """Where the first worker says how far it is; the driver, perhaps on another machine, looks there."""
+    """The first worker's progress, as an actor that the driver reads, perhaps from another machine."""
 
     def __init__(self) -> None:
         self.status: tuple[int, int | None, str] = (0, None, "workers start")
 
     def say(self, done: int, total: int, note: str) -> None:
-        """Take the newest status: steps done, of so many, and what else there is to say."""
+        """Store the newest status: steps done, steps in all, and a note."""
         self.status = (done, total, note)
 
     def read(self) -> tuple[int, int | None, str]:
@@ -81,9 +81,9 @@ def train_model(
     identity = _identity(dataset, sides, base, config)
     if (
         exists(join(out, "training.json"))
-        and (told := read_json(join(out, "training.json"))).get("run") == identity
+        and (facts := read_json(join(out, "training.json"))).get("run") == identity
     ):
-        return dict(told)
+        return dict(facts)
     _claim(out, identity)
     load_encoder(base, outputs=1)  # what cannot be loaded is better known before a cluster starts
     connect()
@@ -163,8 +163,8 @@ def _fit(sides: dict[str, str], base: str, out: str, config: TrainConfig) -> ray
 
 
 def _storage(out: str) -> dict[str, Any]:
-    """Where Ray Train keeps its checkpoints, reached as all else is: credentials and endpoint from the
-    environment."""
+    """Where Ray Train keeps its checkpoints; credentials and endpoint come from the environment as
+    elsewhere."""
     if "://" not in out:
         return {"storage_path": os.path.abspath(out)}
     fs, inner = fsspec.core.url_to_fs(out)
@@ -172,7 +172,7 @@ def _storage(out: str) -> dict[str, Any]:
 
 
 def _in_order() -> ExecutionOptions:
-    """A resumed epoch passes over the steps it has done: blocks must come in the same order."""
+    """Options that keep the order of blocks: a resumed epoch skips the steps that are done."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Ray's own defaults set what Ray deprecates
         options = ray.train.DataConfig.default_ingest_options()
@@ -197,7 +197,7 @@ def _outcome(result: ray.train.Result) -> dict[str, Any]:
 
 
 def _best(result: ray.train.Result) -> tuple[ray.train.Checkpoint, dict[str, Any]]:
-    return max(result.best_checkpoints or [], key=lambda found: found[1].get(SCORE, -1.0))
+    return max(result.best_checkpoints or [], key=lambda kept: kept[1].get(SCORE, -1.0))
 
 
 def _export(result: ray.train.Result, dataset: str, out: str, facts: dict[str, Any]) -> None:

@@ -1,5 +1,4 @@
-"""Labelled papers -> a calibrator (and an index): shortlists, out-of-fold priors, model log-odds, the
-joint."""
+"""Fit a calibrator (prior and joint) on labelled papers, and build the index from them."""
 
 from __future__ import annotations
 
@@ -41,16 +40,14 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.neighbours import labelled_neighbours
 
 FOLDS = 5
-# Papers that the model is asked about to fit the joint's three numbers: 16,000 pairs at most, two minutes on
-# 2 cores.
+# Papers that the model scores to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """The shortlists of all labelled papers, none seeing itself or its other versions, and which labels are
-    gold."""
+    """The shortlists of all labelled papers, each made without the paper's own labels, and which are gold."""
 
     papers: Sequence[Paper]
     shortlists: Sequence[Shortlist]
@@ -116,8 +113,7 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
 
 
 def study(gathered: Gathered, shortlister: Shortlister) -> Lesson:
-    """Shortlist every labelled paper as if it were new; labels it may report under another name are left
-    out."""
+    """Shortlist every labelled paper as if it were new, without labels it may report under another name."""
     papers = [labelled.paper for labelled in gathered.papers]
     folds = np.array([fold_of(p.paper_id, FOLDS) for p in papers])
     counts = shortlister.neighbours.counts_of_others(folds) if shortlister.neighbours else None
@@ -139,19 +135,18 @@ class _Student:
 
     def _one(self, labelled: Labelled, same: list[int], fold: int) -> Shortlist:
         counts = None if self.counts is None else self.counts[fold]
-        found = self.shortlister.shortlist(labelled.paper, leave_out=same, counts=counts)
-        return found.keep(~np.isin(found.labels, list(labelled.own.difference(labelled.known))))
+        shortlist = self.shortlister.shortlist(labelled.paper, leave_out=same, counts=counts)
+        return shortlist.keep(~np.isin(shortlist.labels, list(labelled.own.difference(labelled.known))))
 
 
 def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, dict[str, Any]]:
-    """The prior from all papers, the joint from those that the model was not trained on; and how well they
-    did."""
-    sizes = [len(found.labels) for found in lesson.shortlists]
-    rows = np.concatenate([found.features for found in lesson.shortlists])
+    """Fit the prior on all papers and the joint on those the model was not trained on; with the figures."""
+    sizes = [len(shortlist.labels) for shortlist in lesson.shortlists]
+    rows = np.concatenate([shortlist.features for shortlist in lesson.shortlists])
     trees, log_odds = fit_prior(rows, np.concatenate(lesson.truth), np.repeat(lesson.folds, sizes))
     priors = np.split(log_odds, np.cumsum(sizes)[:-1])
-    seen = {base_id(paper_id) for paper_id in resources.checkpoint.learnt_from}
-    unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in seen]
+    learnt_from = {base_id(paper_id) for paper_id in resources.checkpoint.learnt_from}
+    unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in learnt_from]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
     decider = Decider(resources, threads=cores())
     inputs = []

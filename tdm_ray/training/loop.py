@@ -1,5 +1,4 @@
-"""One worker's training loop, the same on one CPU and on many GPUs: shards in, checkpoints and metrics
-out."""
+"""One worker's training loop, the same on one CPU and on many GPUs."""
 
 from __future__ import annotations
 
@@ -82,8 +81,8 @@ class Worker:
     def epoch(self, pools: Iterable[pa.Table]) -> None:
         """Train on one pass over this worker's shard, from the step where the last checkpoint stood."""
         self.model.train()
-        found = batches(pools, self.batch, seed=self.config.seed + self.progress.epoch)
-        for number, group in enumerate(grouped(found, self.config.accumulate), start=1):
+        ungrouped = batches(pools, self.batch, seed=self.config.seed + self.progress.epoch)
+        for number, group in enumerate(grouped(ungrouped, self.config.accumulate), start=1):
             if number <= self.progress.done:
                 continue
             self.progress.losses.append(self._step(group))
@@ -122,13 +121,13 @@ class Worker:
     def evaluate(self, pools: Iterable[pa.Table]) -> dict[str, float]:
         """Loss and average precision over the held-out pairs of all workers."""
         self.model.eval()
-        found = [
+        evaluated = [
             (self._logits(b).cpu().numpy(), b["label"].to_numpy())
             for b in batches(pools, 2 * self.batch, seed=0)
         ]
         own = (
-            [np.concatenate(column) for column in zip(*found, strict=True)]
-            if found
+            [np.concatenate(column) for column in zip(*evaluated, strict=True)]
+            if evaluated
             else [np.empty(0), np.empty(0)]
         )
         everyones: list[Any] = [own]
@@ -143,15 +142,15 @@ class Worker:
 
     def end_epoch(self, figures: dict[str, float]) -> None:
         """Log the epoch and report it with a checkpoint that stands at the start of the next."""
-        now = self.progress
+        progress = self.progress
         losses = self.progress.losses
         entry = {
-            "epoch": now.epoch,
-            "step": now.step,
+            "epoch": progress.epoch,
+            "step": progress.step,
             "loss": round(sum(losses) / max(len(losses), 1), 5),
             **figures,
         }
-        self.progress = Progress(now.epoch + 1, 0, now.step, [], [*now.log, entry])
+        self.progress = Progress(progress.epoch + 1, 0, progress.step, [], [*progress.log, entry])
         self.report(entry)
 
     def report(self, metrics: dict[str, float]) -> None:

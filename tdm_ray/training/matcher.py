@@ -1,7 +1,7 @@
-"""Labelled papers -> a matcher: words counted, then three sets of trees, each learnt on what the one before
-says of unseen papers.
+"""Learn a matcher from labelled papers: count words, then train scorer, reranker and confidence.
 
-Three folds of papers: the look that the next one learns from never saw the paper, nor did the words it used.
+Each stage learns from what the stage before it says of unseen papers. There are three folds of papers: a
+stage's output on a paper comes from trees, and from counted words, that never saw the paper.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.text.numbers import numbers, same_number
 from tdm_ray.training.boost import FOLDS, Rows, Stack, boost, out_of_fold
 
-# Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for
-# the rest.
+# The scorer learns from the right numbers of a (paper, TDM) and from so many of the others, weighted for the
+# rest.
 _WRONG = 100
-_WITHOUT_INDEX = 3  # of ten papers so many are learnt from without what other papers report and quote
+_WITHOUT_INDEX = 3  # of ten papers; for these the features that need an index are left out
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Task:
 
     @property
     def without_index(self) -> bool:
-        """Whether it is learnt from as where there is no index."""
+        """Whether the features that need an index are left out for this paper."""
         return fold_of(self.paper.paper_id, 10) < _WITHOUT_INDEX
 
     def right(self, candidates: Candidates, scores: Sequence[str]) -> Bools:
@@ -91,8 +91,7 @@ def learn_matcher(
 
 
 def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:
-    """The taxonomy and all that these papers report beside it: a result teaches also where its label is too
-    rare.
+    """The taxonomy and all other labels that these papers report: results of rare labels teach too.
 
     Of the 32,639 results of 6,876 real papers 47 % are of labels too rare for the field's taxonomy.
     """
@@ -126,8 +125,8 @@ def fit(
 ) -> tuple[Matcher, dict[str, Any]]:
     """The matcher, and how right it is on papers it did not learn from; `known` as of `Gold.scores`.
 
-    `common` are the labels that will be asked about (default: all): the figures and the least confidence are
-    theirs."""
+    `common` are the labels that runs will score (default: all): the figures and the least confidence are
+    computed on them."""
     common_labels = frozenset(range(len(labels)) if common is None else common)
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
@@ -150,9 +149,11 @@ def fit(
             _RerankerRows(every, known, texts, common_labels), tasks, what="papers for the reranker", size=50
         )
     )
-    best, again = confidence_rows(two.rows, out_of_fold(two, "reranker"), two.sizes)
+    best, confidence_features = confidence_rows(two.rows, out_of_fold(two, "reranker"), two.sizes)
     ones = np.ones(len(best), np.int64)
-    three = Stack(again, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones)
+    three = Stack(
+        confidence_features, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones
+    )
     figures = _figures(two, three, out_of_fold(three, "confidence"), tasks, common_labels)
     trees = MatcherTrees(first, boost(two, "reranker"), boost(three, "confidence"))
     return Matcher(trees, Associations.of(_sum(counted)), figures["least_confidence"]), figures
@@ -195,7 +196,7 @@ def _features_of(
     label: int,
     known: Mapping[int, Sequence[tuple[str, float]]],
 ) -> Floats:
-    """The features of a label for a paper; as without an index where the paper is to be learnt from so."""
+    """The features of a label for a paper; those that need an index are missing where the task says so."""
     rows = builder.of(
         context, label, [] if task.without_index else of_others(known.get(label, ()), task.paper.paper_id)
     )
@@ -250,7 +251,7 @@ class _RerankerRows:
         features = [_features_of(builder, context, task, label, self.known) for label in labels]
         matrix = ScoreMatrix(context.candidates, score_candidates(trees, features))
         likely = np.flatnonzero([label in self.common for label in labels])
-        found = rerank_rows(matrix, features, [builder.sign(label) for label in labels], likely)
+        reranked = rerank_rows(matrix, features, [builder.sign(label) for label in labels], likely)
         return [
             Rows(
                 rows,
@@ -260,30 +261,30 @@ class _RerankerRows:
                 label,
                 task.without_index,
             )
-            for (top, rows), (label, scores) in zip(found, task.entered, strict=True)
+            for (top, rows), (label, scores) in zip(reranked, task.entered, strict=True)
         ]
 
 
 def _figures(
     two: Stack, three: Stack, confidence: Floats, tasks: Sequence[Task], common: Set[int]
 ) -> dict[str, Any]:
-    """How often the best candidate is right: of all results, of those whose score was found, and of those
-    given.
+    """How often the best candidate is right: of all results, of those whose right candidate is reranked, and
+    of those whose confidence is high enough.
 
-    Of the papers that were learnt from with an index; the least confidence is theirs, too.
+    These figures and the least confidence are of the papers learnt from with an index.
     """
     of_common = np.isin(three.labels, list(common))
-    ours = of_common & ~three.without_index
-    right = three.right[ours]
-    sure = confidence[ours]
-    present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[ours] > 0
+    with_index = of_common & ~three.without_index
+    right = three.right[with_index]
+    confident = confidence[with_index]
+    present = np.add.reduceat(two.right, np.cumsum([0, *two.sizes[:-1]]))[with_index] > 0
     results = [(label, task.without_index) for task in tasks for label, _ in task.entered]
     pairs, pairs_alone = (
         sum(label in common and alone == given for label, alone in results) for given in (False, True)
     )
     without = three.right[of_common & three.without_index]
-    least = best_threshold(sure, right, pairs)
-    given = sure >= least
+    least = best_threshold(confident, right, pairs)
+    given = confident >= least
     return {
         "least_confidence": least,
         "papers": len(tasks),

@@ -1,5 +1,4 @@
-"""Which wrong labels a paper is paired with: never one of its own, seeded, the same however papers are split
-up."""
+"""Choose the wrong labels that a paper is paired with in training: random, hard or first."""
 
 from __future__ import annotations
 
@@ -14,7 +13,7 @@ _HARD_SHARE = 0.7  # of the wrong labels drawn from that head; the others from t
 
 
 def random_of(seed: int, paper_id: str) -> np.random.Generator:
-    """A paper's own source of chance."""
+    """A paper's own random generator: its draws do not depend on other papers."""
     return np.random.default_rng([seed, *hashlib.blake2b(paper_id.encode(), digest_size=8).digest()])
 
 

@@ -1,4 +1,4 @@
-"""Labelled papers -> what the shortlist can learn from them: their word vectors and their labels."""
+"""The word vectors and labels of labelled papers, for the neighbours of the shortlist."""
 
 from __future__ import annotations
 
@@ -29,5 +29,7 @@ def labelled_neighbours(
 
 
 def _telling(papers: Sequence[Paper]) -> list[list[str]]:
-    views = ((found, [tokens(p.text) for p in found]) for found in map(passages, papers))
-    return [telling_words(found, words) for found, words in views]
+    views = (
+        (paper_passages, [tokens(p.text) for p in paper_passages]) for paper_passages in map(passages, papers)
+    )
+    return [telling_words(paper_passages, words) for paper_passages, words in views]

@@ -1,4 +1,4 @@
-"""What a data set or a training came to, for a terminal."""
+"""Print what a data set or a training came to, at a terminal."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def show_dataset(facts: Mapping[str, Any]) -> RenderableType:
 
 def show_training(facts: Mapping[str, Any]) -> RenderableType:
     """One line an epoch, and which of them is kept."""
-    said = (
+    summary = (
         f"{facts['steps']:,} steps; the epoch kept is {facts['best_epoch']}, "
         "that of the highest average precision"
     )
-    return Group(_table(facts["log"]), said)
+    return Group(_table(facts["log"]), summary)
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:

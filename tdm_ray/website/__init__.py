@@ -1,1 +1,1 @@
-"""Leaderboards as a folder of pages: no server, no network, nothing but files."""
+"""The website: leaderboards as a folder of pages; no server, no network, nothing but files."""

@@ -1,4 +1,4 @@
-"""The page of a leaderboard, with its files for other programs."""
+"""The page of a leaderboard, with its CSV and JSON files."""
 
 from __future__ import annotations
 

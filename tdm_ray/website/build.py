@@ -1,4 +1,4 @@
-"""A site on one screen.
+"""Build a site, on one screen: all pages in order, and only changed files are written.
 
 leaderboards -> home, areas, boards (page, CSV, JSON), papers, runs, the search's index -> files that changed
 """

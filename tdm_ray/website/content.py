@@ -1,4 +1,4 @@
-"""The leaderboards table, cut up into what pages are made of."""
+"""Cut the leaderboards table into the leaderboards, papers and lists that pages show."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Line:
 
     @property
     def area(self) -> str:
-        """That of its task."""
+        """The area of its task."""
         return area_of(self.tdm.task)
 
 
@@ -54,12 +54,12 @@ class Content:
 
     @cached_property
     def boards(self) -> list[pa.Table]:
-        """A table each."""
+        """One table for each leaderboard."""
         return _cut(self.table, label_keys(self.table))
 
     @cached_property
     def papers(self) -> list[pa.Table]:
-        """A table each, with the column `entries`: of the leaderboard."""
+        """One table for each paper, with the column `entries`: the size of the leaderboard."""
         sizes = np.repeat([len(board) for board in self.boards], [len(board) for board in self.boards])
         table = self.table.append_column("entries", pa.array(sizes, pa.int32()))
         order = [
@@ -84,7 +84,7 @@ class Content:
 
     @property
     def paper_ids(self) -> list[str]:
-        """Those that have a page."""
+        """The ids of the papers that have a page."""
         return list(self.table["paper_id"].unique().to_pylist())
 
     @property
@@ -98,13 +98,12 @@ class Content:
 
 
 def paper_keys(table: pa.Table) -> pa.ChunkedArray:
-    """What rows of one paper share."""
+    """The column that rows of one paper have in common."""
     return table["paper_id"]
 
 
 def packed(tables: Sequence[pa.Table]) -> list[bytes]:
-    """The tables, some at a time, for other processes: pickled, a slice would take along all that it is cut
-    from."""
+    """The tables in packs of bytes for other processes; a pickled slice would carry the whole table along."""
     packs = []
     for start in range(0, len(tables), _A_PACK):
         # As one batch: 50,000 batches of six rows took 15 s to write and 19 s to read.
@@ -125,7 +124,7 @@ def unpacked(pack: bytes, keys: Callable[[pa.Table], pa.ChunkedArray]) -> list[p
 
 
 def _cut(table: pa.Table, keys: pa.ChunkedArray) -> list[pa.Table]:
-    """The runs of equal keys."""
+    """The table cut where the key changes."""
     if not len(table):
         return []
     keys = keys.combine_chunks()

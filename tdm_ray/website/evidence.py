@@ -1,5 +1,4 @@
-"""Evidence as a reader sees it: the row of the table with its cell marked, or the sentence with its number
-marked."""
+"""Evidence on a page: the row of the table or the sentence, with the number marked."""
 
 from __future__ import annotations
 
@@ -38,17 +37,17 @@ def shown_evidence(row: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _where(evidence: Mapping[str, Any]) -> str:
-    """Where the caption does not say it: the tables that were found are not always all."""
+    """The table's number where the caption does not say it; not all tables of a paper may have been read."""
     if evidence["table"] is None or (evidence["caption"] or "").lower().startswith(("tab", "figure", "fig.")):
         return ""
     return f"Table {evidence['table'] + 1} found in the paper"
 
 
 def _at(headers: list[str] | None, level: int, depth: int) -> str:
-    """A cell with fewer headers than its neighbours has them at the bottom."""
-    found = headers or []
-    place = level - (depth - len(found))
-    return found[place] if place >= 0 else ""
+    """The header at a level; a cell with fewer headers than its neighbours has them at the bottom."""
+    names = headers or []
+    place = level - (depth - len(names))
+    return names[place] if place >= 0 else ""
 
 
 def _spans(names: list[str]) -> list[tuple[str, int]]:

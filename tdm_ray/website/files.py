@@ -1,4 +1,4 @@
-"""The files of a site, here or in a bucket."""
+"""Write and remove the files of a site, in a folder or a bucket."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ class Files:
     def write(self, pages: Iterable[tuple[str, str]]) -> list[tuple[str, bool]]:
         """Write pages (name, text); returns each name and whether it was written.
 
-        In a folder what is there as it is, is not; in a bucket all are, many at a time: asking costs what
-        writing does."""
+        In a folder, files that are already the same are not written. In a bucket all are, many at a time:
+        comparing would cost as much as writing."""
         if "://" in self.out:
             return self._put({name: text.encode() for name, text in pages})
         return [(name, self._write(name, text.encode())) for name, text in pages]
@@ -43,8 +43,7 @@ class Files:
         return True
 
     def _put(self, pages: dict[str, bytes]) -> list[tuple[str, bool]]:
-        """With the type that a browser must be told; a bucket says "octet-stream" of what it does not
-        know."""
+        """Write all pages with their content type; without it a bucket tells browsers "octet-stream"."""
         fs, root = fsspec.core.url_to_fs(self.out)
         by_type: dict[str, dict[str, bytes]] = defaultdict(dict)
         for name, content in pages.items():

@@ -1,4 +1,4 @@
-"""Pages about many leaderboards: home, areas, runs; and the index of the search."""
+"""Pages about many leaderboards (home, areas, runs), and the search index."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def area_pages(content: Content) -> Iterator[tuple[str, str]]:
 
 
 def run_pages(content: Content) -> Iterator[tuple[str, str]]:
-    """A list of the runs, and a page for each; what a run brought may since be gone, and has no link then."""
+    """A list of the runs, and a page for each; entries that have since been removed get no link."""
     yield "runs.html", render("runs.html", root="", runs=content.runs)
     boards = {line.url for line in content.lines}
     papers = {base_id(paper): paper for paper in content.paper_ids}
@@ -61,12 +61,12 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
             {
                 **row,
                 "board": url if (url := board_url(_tdm(row))) in boards else None,
-                "page": paper_url(found) if (found := papers.get(base_id(row["paper_id"]))) else None,
+                "page": paper_url(paper_id) if (paper_id := papers.get(base_id(row["paper_id"]))) else None,
             }
             for row in (run.changes.entries if run.changes else ())
         ]
-        told = run.changes and {"count": run.changes.count, "entries": entries}
-        yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=told)
+        changes = run.changes and {"count": run.changes.count, "entries": entries}
+        yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=changes)
 
 
 def _tdm(row: Mapping[str, Any]) -> TDM:
@@ -83,14 +83,14 @@ def search_index(content: Content) -> tuple[str, str]:
     for line in content.lines:
         page = line.url.removeprefix("boards/").removesuffix(".html")
         tasks[line.tdm.task].append((line.tdm.dataset, line.tdm.metric, page, line.entries))
-    told = json.dumps(list(tasks.items()), ensure_ascii=False, separators=(",", ":"))
+    index = json.dumps(list(tasks.items()), ensure_ascii=False, separators=(",", ":"))
     # Both end a line within a string of older JavaScript.
-    told = told.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return "search-index.js", f"window.tdmIndex={told};\n"
+    index = index.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+    return "search-index.js", f"window.tdmIndex={index};\n"
 
 
 def _by_area(content: Content) -> list[tuple[str, list[Line]]]:
-    """Areas, the largest first, what has none last."""
+    """The leaderboards by area: the largest area first, those without one last."""
     areas: dict[str, list[Line]] = defaultdict(list)
     for line in content.lines:
         areas[line.area].append(line)

@@ -1,4 +1,4 @@
-"""The page of a paper: what it was found to report, each with its evidence."""
+"""The page of a paper: the results it reports, each with its evidence."""
 
 from __future__ import annotations
 

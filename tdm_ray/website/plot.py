@@ -1,5 +1,4 @@
-"""State of the art over time, as an SVG that takes its colours from the page: each paper a point, the best a
-line."""
+"""The plot of the state of the art over time, as an SVG in the colours of the page."""
 
 from __future__ import annotations
 
@@ -22,7 +21,7 @@ _STROKE = "best"
 
 
 class _Points(pygal.DateLine):  # type: ignore[misc]
-    """Without what only pygal's own script would show, which is not there: a quarter of its time."""
+    """A chart without the texts for pygal's own script, which no page loads; saves a quarter of its time."""
 
     def _tooltip_data(self, *_: Any, **__: Any) -> None:
         """Values and places, as text."""
@@ -38,12 +37,12 @@ class _Points(pygal.DateLine):  # type: ignore[misc]
 def plot(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
     """The SVG of a leaderboard's entries; None where fewer than two have a date and a score that is no
     outlier."""
-    found = [e for e in entries if e["published"] and _finite(e["score"]) and not e["outlier"]]
-    found = sorted(found, key=lambda e: (e["published"], e["rank"]))
-    if len(found) < 2:
+    plotted = [e for e in entries if e["published"] and _finite(e["score"]) and not e["outlier"]]
+    plotted = sorted(plotted, key=lambda e: (e["published"], e["rank"]))
+    if len(plotted) < 2:
         return None
-    best = [e for e in found if e["was_best"]]
-    others = [e for e in found if not e["was_best"]]
+    best = [e for e in plotted if e["was_best"]]
+    others = [e for e in plotted if not e["was_best"]]
     shown = [*others[:: -(-len(others) // _MOST_POINTS) or 1], *best]
     chart = _Points(
         style=_PLAIN,
@@ -56,8 +55,8 @@ def plot(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
         max_scale=6,
         dots_size=4,
         show_legend=False,
-        x_labels=_ticks(found[0]["published"], found[-1]["published"]),
-        x_value_formatter=_told,
+        x_labels=_ticks(plotted[0]["published"], plotted[-1]["published"]),
+        x_value_formatter=_tick_label,
         value_formatter=lambda value: f"{value:.4g}",
         disable_xml_declaration=True,
         explicit_size=False,
@@ -65,7 +64,7 @@ def plot(entries: Sequence[Mapping[str, Any]], name: str) -> str | None:
         no_data_text="",
     )
     chart.add("all", [_point(e) for e in shown], stroke=False)
-    chart.add(_STROKE, _steps(best, found[-1]["published"]), show_dots=False)
+    chart.add(_STROKE, _steps(best, plotted[-1]["published"]), show_dots=False)
     return _as_figure(chart.render_tree(), name)
 
 
@@ -111,12 +110,12 @@ def _ticks(first: date, last: date) -> list[date]:
     return [date(year, 1, 1) for year in years[:: -(-len(years) // 8)]]
 
 
-def _told(day: date) -> str:
+def _tick_label(day: date) -> str:
     return f"{day:%Y}" if (day.month, day.day) == (1, 1) else f"{day:%Y-%m-%d}"
 
 
 def _as_figure(svg: etree._Element, name: str) -> str:
-    """The chart with a name for those who cannot see it; the same again from run to run."""
+    """The chart with a name for screen readers, without what would differ from build to build."""
     for node in list(svg.iter()):
         if (
             not isinstance(node.tag, str)
@@ -131,7 +130,7 @@ def _as_figure(svg: etree._Element, name: str) -> str:
 
 
 def _is_empty(node: etree._Element) -> bool:
-    """Pygal's own title, and the boxes of its script's tooltips."""
+    """Whether a node shows nothing: Pygal's own title, or a box for its script's tooltips."""
     return node.getparent() is not None and (
         node.text == "Pygal" or "tooltip-overlay" in node.get("class", "")
     )

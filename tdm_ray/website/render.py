@@ -1,5 +1,4 @@
-"""Templates -> HTML. Everything that comes from a paper is escaped; only plots, which hold it escaped, are
-not."""
+"""Render templates to HTML; all text of papers is escaped."""
 
 from __future__ import annotations
 
@@ -15,13 +14,13 @@ from tdm_ray.website.urls import area_url, board_url, paper_url, run_url
 
 
 def render(template: str, **values: Any) -> str:
-    """A page."""
+    """A page made from a template in `website/templates`."""
     return str(_environment().get_template(template).render(version=__version__, **values))
 
 
 @cache
 def _environment() -> Environment:
-    found = Environment(
+    environment = Environment(
         loader=PackageLoader("tdm_ray.website"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -29,12 +28,16 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    found.globals |= {
+    environment.globals |= {
         "area_of": area_of,
         "area_url": area_url,
         "board_url": board_url,
         "paper_url": paper_url,
     }
-    found.globals |= {"run_url": run_url}
-    found.filters |= {"thousands": lambda n: f"{n:,}", "svg": Markup, "probability": lambda p: f"{p:.2f}"}
-    return found
+    environment.globals |= {"run_url": run_url}
+    environment.filters |= {
+        "thousands": lambda n: f"{n:,}",
+        "svg": Markup,
+        "probability": lambda p: f"{p:.2f}",
+    }
+    return environment

@@ -1,4 +1,4 @@
-"""What a site is made of: the leaderboards of a store, and the runs that made them."""
+"""What a site is built from: the leaderboards of a store, and the runs that made them."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Source:
 
 
 def read_source(folder: str) -> Source:
-    """Raises `InputError` where there are no leaderboards in `folder`."""
+    """The source of a site in a store. Raises `InputError` where there are no leaderboards in `folder`."""
     boards = read_leaderboards(folder)
     return Source(boards, list(_runs(Store(folder))), left_out(folder, boards))
 
@@ -65,14 +65,14 @@ def _runs(store: Store) -> Iterator[RunFacts]:
 
 
 def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> Changes | None:
-    now, then = (run["versions"].get("leaderboards") for run in (row, older))
-    if now == then or now is None:
+    version, version_before = (run["versions"].get("leaderboards") for run in (row, older))
+    if version == version_before or version is None:
         return Changes(0, ())
     try:
-        new = store.read("leaderboards", _COLUMNS, version=now)
+        new = store.read("leaderboards", _COLUMNS, version=version)
         old = (
-            store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=then)
-            if then is not None
+            store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=version_before)
+            if version_before is not None
             else new.slice(0, 0)
         )
     except (OSError, DeltaError):  # its files were removed with those of its week

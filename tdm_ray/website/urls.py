@@ -1,4 +1,4 @@
-"""Where pages lie: names that every file system and web server takes, one for each label, paper and run."""
+"""The addresses of pages: names that every file system and web server accepts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST = 80  # characters: with the folder and ending far below the 255 bytes 
 
 
 def board_url(tdm: TDM) -> str:
-    """The page of a leaderboard; labels that would share a name are told apart by a hash."""
+    """The page of a leaderboard; a hash distinguishes labels whose names would be the same."""
     return f"boards/{_name(' '.join((tdm.task, tdm.dataset, tdm.metric)), label_key(tdm))}.html"
 
 

@@ -1,1 +1,1 @@
-"""arXiv e-prints -> papers: unpack, flatten, split into parts, convert the parts, put them together."""
+"""Reader of arXiv e-prints: unpack, flatten, split into parts, convert the parts, put them together."""

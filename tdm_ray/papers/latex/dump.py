@@ -1,4 +1,4 @@
-"""A tar of arXiv's dump, streamed: its members one by one, checked against the manifest as they go by.
+"""A tar of arXiv's dump, streamed member by member, with its size and MD5 for the manifest.
 
 Nothing of a tar is written to disk, and no more than one member of it is held in memory.
 """

@@ -1,8 +1,8 @@
-"""An e-print as arXiv distributes it -> one flat TeX source.
+"""An e-print as arXiv distributes it becomes one flat TeX source.
 
-A gzip of one TeX file, or of a tar of a project, or a plain tar, told apart by content; a PDF, an HTML page
-or a withdrawal notice is a reject. Nothing is written to disk, names inside an archive are only compared,
-never opened. See https://info.arxiv.org/help/bulk_data_s3.html and https://info.arxiv.org/help/unpack.html
+It may be a gzip of one TeX file, a gzip of a tar of a project, or a plain tar, distinguished by content. A
+PDF, an HTML page or a withdrawal notice is rejected. Nothing is written to disk; names inside an archive are
+only compared, never opened. See https://info.arxiv.org/help/bulk_data_s3.html and https://info.arxiv.org/help/unpack.html
 """
 
 from __future__ import annotations

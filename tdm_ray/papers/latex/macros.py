@@ -1,5 +1,4 @@
-"""An author's own macros: those that shape tables and sections are expanded here, the rest is left to the
-converter.
+"""An author's own macros: those that shape tables and sections are expanded, others are kept.
 
 A macro that hides an `&`, a row's end, `\\multicolumn`, a float or a section must be gone before the source
 is split."""
@@ -40,7 +39,7 @@ class Macro:
 
     @property
     def structural(self) -> bool:
-        """Whether it hides what the splitter must see."""
+        """Whether its body holds what shapes tables and sections, which the splitter must see."""
         return bool(_STRUCTURAL.search(self.body))
 
     @property
@@ -75,16 +74,16 @@ def _collect(text: str) -> tuple[str, dict[str, Macro]]:
     kept = []
     macros = {}
     at = 0
-    for found in re.finditer(f"{_DEFINITION.pattern}|(?P<env>{_ENVIRONMENT.pattern})", text):
-        if found.start() < at:
+    for match in re.finditer(f"{_DEFINITION.pattern}|(?P<env>{_ENVIRONMENT.pattern})", text):
+        if match.start() < at:
             continue
         read = (
-            _environment(text, found.end()) if found["env"] else _definition(text, found.end(), found["how"])
+            _environment(text, match.end()) if match["env"] else _definition(text, match.end(), match["how"])
         )
         if read is None:
             continue
         new, end = read
-        kept.append(text[at : found.start()])
+        kept.append(text[at : match.start()])
         at = end
         macros.update({m.name: m for m in new if len(m.body) <= _LONGEST and not m.endless})
     return "".join([*kept, text[at:]]), macros
@@ -141,11 +140,11 @@ def _expand_once(text: str, macros: Mapping[str, Macro]) -> str:
     names = "|".join(re.escape(n) + (r"(?![a-zA-Z@])" if n[-1].isalpha() else "") for n in macros)
     kept = []
     at = 0
-    for found in re.finditer(names, text):
-        if found.start() < at:
+    for match in re.finditer(names, text):
+        if match.start() < at:
             continue
-        macro = macros[found[0]]
-        end = found.end()
+        macro = macros[match[0]]
+        end = match.end()
         values = []
         if macro.default is not None:
             value, end = option(text, end)
@@ -155,7 +154,7 @@ def _expand_once(text: str, macros: Mapping[str, Macro]) -> str:
             continue
         values = [*values, *read[0]]
         end = read[1]
-        kept += [text[at : found.start()], _filled(macro.body, values)]
+        kept += [text[at : match.start()], _filled(macro.body, values)]
         at = end
     return "".join([*kept, text[at:]])
 

@@ -1,5 +1,6 @@
-"""arXiv's manifest of its bulk dump: what each tar should be. See
-https://info.arxiv.org/help/bulk_data_s3.html"""
+"""arXiv's manifest of its bulk dump: size, number of items and MD5 of each tar.
+
+See https://info.arxiv.org/help/bulk_data_s3.html"""
 
 from __future__ import annotations
 
@@ -22,8 +23,11 @@ class Expected:
 
     def difference(self, size: int, items: int, md5: str) -> str | None:
         """What differs between the tar and its entry, in words; None where nothing does."""
-        told = ((self.size, size, "bytes"), (self.items, items, "items"), (self.md5, md5, "md5"))
-        return ", ".join(f"{what} {seen}, not {want}" for want, seen, what in told if want != seen) or None
+        values = ((self.size, size, "bytes"), (self.items, items, "items"), (self.md5, md5, "md5"))
+        return (
+            ", ".join(f"{what} {actual}, not {want}" for want, actual, what in values if want != actual)
+            or None
+        )
 
 
 def read_manifest(path: str) -> dict[str, Expected]:

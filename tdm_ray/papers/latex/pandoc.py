@@ -1,5 +1,4 @@
-"""Parts of TeX -> text, through pandoc; a part it cannot read goes through pylatexenc, which forgives
-everything.
+"""Parts of TeX become text through pandoc, or through pylatexenc where pandoc cannot read them.
 
 All parts of a paper go in one call. Where that fails the parts are halved until the broken one stands alone,
 so a stray command costs its own part and not the paper. Of 60 real papers pandoc alone fails on 5."""
@@ -39,7 +38,7 @@ _BLOCKS = frozenset(
 
 @dataclass(frozen=True)
 class Text:
-    """What became of one part: its text, whether any of it is bold, and whether pandoc could not read it."""
+    """A converted part: its text, whether any of it is bold, and whether pandoc could not read it."""
 
     text: str = ""
     bold: bool = False
@@ -49,8 +48,8 @@ class Text:
 def convert(parts: Sequence[str], definitions: Sequence[str] = ()) -> list[Text]:
     """The text of each part, in order; `definitions` are the author's macros as `\\newcommand`s.
 
-    Never raises for what stands in a part. Nothing in a part is executed: pandoc runs in its sandbox, without
-    files and without a shell, with 512 MB and 10 s a call, 30 s a paper."""
+    No content of a part makes it raise, and none is executed: pandoc runs in its sandbox, without files and
+    without a shell, with 512 MB and 10 s a call, 30 s a paper."""
     closed = {p: p if _PLAIN.fullmatch(p) else balanced(p) for p in dict.fromkeys(parts)}
     parts = [closed[p] for p in parts]
     waiting = list(dict.fromkeys(p for p in parts if not _PLAIN.fullmatch(p)))
@@ -78,8 +77,8 @@ class _Converter:
         """The text of each part."""
         if not parts:
             return []
-        found = None if self.late else self.run(self.preamble + "".join(map(_wrapped, parts)))
-        blocks = [b["c"][1] for b in found or () if b["t"] == "Div" and b["c"][0][1] == [_PART]]
+        output = None if self.late else self.run(self.preamble + "".join(map(_wrapped, parts)))
+        blocks = [b["c"][1] for b in output or () if b["t"] == "Div" and b["c"][0][1] == [_PART]]
         if len(blocks) == len(parts):
             return [_text(b, part) for b, part in zip(blocks, parts, strict=True)]
         if len(parts) == 1 or self.late:
@@ -123,40 +122,40 @@ def _wrapped(part: str) -> str:
 
 
 def _text(blocks: list[dict[str, Any]], part: str) -> Text:
-    found: list[str] = []
+    texts: list[str] = []
     bold = [False]
     try:
-        _walk(blocks, found, bold)
+        _walk(blocks, texts, bold)
     except RecursionError:  # groups a thousand deep
         return _tolerant(part)
-    return Text(clean("".join(found)), bold[0])
+    return Text(clean("".join(texts)), bold[0])
 
 
-def _walk(node: Any, found: list[str], bold: list[bool]) -> None:
+def _walk(node: Any, texts: list[str], bold: list[bool]) -> None:
     if isinstance(node, list):
         for child in node:
-            _walk(child, found, bold)
+            _walk(child, texts, bold)
         return
     if not isinstance(node, dict):
         return
     kind: str = node.get("t", "")
     content: Any = node.get("c")
     if kind == "Str":
-        found.append(content)
+        texts.append(content)
     elif kind in _BREAKS:
-        found.append(" ")
+        texts.append(" ")
     elif kind == "Math":
         bold[0] |= bool(_BOLD_MATH.search(content[1]))
-        found.append(_math(content[1]))
+        texts.append(_math(content[1]))
     elif kind == "Code":
-        found.append(content[1])
+        texts.append(content[1])
     elif kind not in _SILENT:
         bold[0] |= kind == "Strong"
-        if kind in ("Subscript", "Superscript") and found and found[-1][-1:].isdigit():
-            found.append(" ")  # "93.5" with a small "0.2" beside it is no 93.50.2
-        _walk(_inner(kind, content), found, bold)
+        if kind in ("Subscript", "Superscript") and texts and texts[-1][-1:].isdigit():
+            texts.append(" ")  # "93.5" with a small "0.2" beside it is no 93.50.2
+        _walk(_inner(kind, content), texts, bold)
         if kind in _BLOCKS:
-            found.append(". " if kind == "Header" else " ")
+            texts.append(". " if kind == "Header" else " ")
 
 
 def _inner(kind: str, content: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A flat TeX source -> a paper."""
+"""A flat TeX source becomes a paper: macros expanded, split, converted, put together."""
 
 from __future__ import annotations
 
@@ -42,12 +42,12 @@ def read_tex(paper_id: str, tex: str) -> Paper:
     if not tex.strip():
         raise PaperError("empty", "the source holds no text")
     text, macros = expand(_without_skipped(without_comments(tex)))
-    found = split(text)
-    parts = _parts(found)
+    source = split(text)
+    parts = _parts(source)
     names = "".join(parts)
     definitions = [m.definition for m in macros.values() if m.name in names or not m.name[1:].isalpha()]
     texts = convert(parts, definitions)
-    paper = _paper(paper_id, found, iter(texts))
+    paper = _paper(paper_id, source, iter(texts))
     if (
         not paper.abstract
         and not any(s.text for s in paper.sections)
@@ -67,12 +67,12 @@ def _without_skipped(text: str) -> str:
     return cut(text, spans)
 
 
-def _parts(found: TexPaper) -> list[str]:
+def _parts(source: TexPaper) -> list[str]:
     """All that is to be converted, in the order in which `_paper` takes it back."""
-    parts = [_cell(found.title), found.abstract]
-    for heading, body in found.sections:
+    parts = [_cell(source.title), source.abstract]
+    for heading, body in source.sections:
         parts += [heading, body]
-    for caption, table in found.tables:
+    for caption, table in source.tables:
         parts += [_cell(caption), *(_cell(c) for row in table.grid for c in row)]
     return parts
 
@@ -91,16 +91,16 @@ def _cell(tex: str) -> str:
     return re.sub(r"(?<!\\)&", " ", tex).strip()
 
 
-def _paper(paper_id: str, found: TexPaper, texts: Iterator[Text]) -> Paper:
-    """The paper of the parts' texts."""
+def _paper(paper_id: str, source: TexPaper, texts: Iterator[Text]) -> Paper:
+    """Put the converted texts together, in the order of `_parts`."""
     texts = iter(kept := list(texts))
-    seen = len(kept)
+    count = len(kept)
     title = next(texts).text
     abstract = next(texts).text
-    sections = [Section(next(texts).text, next(texts).text) for _ in found.sections]
-    tables = few_enough(_table(table, next(texts).text, texts) for _, table in found.tables)
+    sections = [Section(next(texts).text, next(texts).text) for _ in source.sections]
+    tables = few_enough(_table(table, next(texts).text, texts) for _, table in source.tables)
     tolerant = sum(t.tolerant for t in kept)
-    conversion = f"pandoc; pylatexenc for {tolerant} of {seen} parts" if tolerant else "pandoc"
+    conversion = f"pandoc; pylatexenc for {tolerant} of {count} parts" if tolerant else "pandoc"
     return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)
 
 

@@ -1,5 +1,4 @@
-"""The files of a TeX project -> one flat source: the main file found, `\\input` and `\\include` followed
-inside it."""
+"""The files of a TeX project become one flat source: `\\input` and `\\include` are followed."""
 
 from __future__ import annotations
 
@@ -62,9 +61,9 @@ def _toplevel(files: Mapping[str, bytes]) -> str | None:
     """The main file that arXiv's `00README` names, where there is one."""
     for name in files:
         if posixpath.basename(name).startswith("00README"):
-            found = _TOPLEVEL.search(decode(files[name]))
-            if found:
-                return posixpath.normpath(found[1])
+            match = _TOPLEVEL.search(decode(files[name]))
+            if match:
+                return posixpath.normpath(match[1])
     return None
 
 
@@ -78,7 +77,7 @@ def _main(texts: Mapping[str, str], named: str | None) -> str:
     sources = sources or [n for n in texts if _DOCUMENT.search(texts[n]) and n.endswith(".txt")]
     if not sources:
         raise PaperError("no_source", f"no TeX file among {', '.join(sorted(texts)[:10])}")
-    inner = {_found(texts, _target(m), n) for n in sources for m in _INPUT.finditer(texts[n])}
+    inner = {_file_named(texts, _target(m), n) for n in sources for m in _INPUT.finditer(texts[n])}
     return max(sources, key=lambda n: (*_rank(n, texts[n], n in inner), -len(n), n))
 
 
@@ -94,12 +93,12 @@ def _rank(name: str, text: str, inner: bool) -> tuple[bool, bool, bool, bool, bo
     )
 
 
-def _target(found: re.Match[str]) -> str:
-    name = found["braced"] or found["bare"] or posixpath.join(found["folder"] or "", found["imported"] or "")
+def _target(match: re.Match[str]) -> str:
+    name = match["braced"] or match["bare"] or posixpath.join(match["folder"] or "", match["imported"] or "")
     return posixpath.normpath(name.strip())
 
 
-def _found(texts: Mapping[str, str], target: str, near: str) -> str | None:
+def _file_named(texts: Mapping[str, str], target: str, near: str) -> str | None:
     """The file a name means: as in TeX with or without its suffix, from the root or beside the file that
     names it."""
     for base in (target, posixpath.normpath(posixpath.join(posixpath.dirname(near), target))):
@@ -115,8 +114,8 @@ def _followed(texts: Mapping[str, str], name: str, above: tuple[str, ...], size:
     if size[0] > _LONGEST:
         raise PaperError("too_large", f"more than {_LONGEST:,} characters of TeX with all inputs followed")
 
-    def follow(found: re.Match[str]) -> str:
-        inner = _found(texts, _target(found), name)
+    def follow(match: re.Match[str]) -> str:
+        inner = _file_named(texts, _target(match), name)
         if inner is None or inner in above or len(above) > _DEEP:
             return " "
         body = _followed(texts, inner, (*above, inner), size)
@@ -128,7 +127,7 @@ def _followed(texts: Mapping[str, str], name: str, above: tuple[str, ...], size:
 
 def _macros(texts: Mapping[str, str], flat: str) -> str:
     """One-line definitions in the project's own packages; those of published styles do no harm."""
-    wanted = {name.strip() + ".sty" for found in _PACKAGE.finditer(flat) for name in found[1].split(",")}
+    wanted = {name.strip() + ".sty" for match in _PACKAGE.finditer(flat) for name in match[1].split(",")}
     own = [text for name, text in texts.items() if posixpath.basename(name) in wanted and len(text) < 100_000]
     return "".join(
         f"{line.strip()}\n"

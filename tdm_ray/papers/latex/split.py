@@ -1,5 +1,4 @@
-"""A flat TeX source -> its parts: title, abstract, sections, tables with their captions. Nothing is converted
-here."""
+"""A flat TeX source is split into title, abstract, sections, and tables with captions, all still TeX."""
 
 from __future__ import annotations
 
@@ -141,8 +140,8 @@ def _body(text: str) -> str:
 
 
 def _title(text: str) -> str:
-    for found in _TITLE.finditer(text):
-        read = argument(text, options(text, found.end()))
+    for match in _TITLE.finditer(text):
+        read = argument(text, options(text, match.end()))
         if read and read[0].strip():
             return _without_commands(read[0], _NOT_TITLE)
     large = _LARGE.search(text[:_TITLE_PAGE])
@@ -158,17 +157,17 @@ def _without_front(front: str) -> str:
 def _without_commands(text: str, commands: re.Pattern[str]) -> str:
     """The text without these commands and their argument."""
     spans: list[tuple[int, int]] = []
-    for found in commands.finditer(text):
-        read = argument(text, options(text, found.end()))
-        if read and (not spans or found.start() >= spans[-1][1]):
-            spans.append((found.start(), read[1]))
+    for match in commands.finditer(text):
+        read = argument(text, options(text, match.end()))
+        if read and (not spans or match.start() >= spans[-1][1]):
+            spans.append((match.start(), read[1]))
     return cut(text, spans)
 
 
 def _abstract(text: str) -> str:
-    found = next(environments(text, ("abstract", "abstract*", "Abstract", "onecolabstract")), None)
-    if found:
-        return found.body(text)
+    environment = next(environments(text, ("abstract", "abstract*", "Abstract", "onecolabstract")), None)
+    if environment:
+        return environment.body(text)
     for command in re.finditer(r"\\(?:abstract|abst|Abstract)\s*(?=\{)", text):
         read = argument(text, command.end())
         if read and len(read[0]) > 100:
@@ -188,12 +187,12 @@ def _sections(prose: str) -> Iterator[tuple[str, str]]:
     prose = _without_front(front) + prose[len(front) :]
     heading = ""
     at = 0
-    for found in _HEADING.finditer(prose):
-        read = argument(prose, options(prose, found.end()))
-        if read is None or found.start() < at:
+    for match in _HEADING.finditer(prose):
+        read = argument(prose, options(prose, match.end()))
+        if read is None or match.start() < at:
             continue
-        if heading or _has_text(prose[at : found.start()]):
-            yield heading, prose[at : found.start()]
+        if heading or _has_text(prose[at : match.start()]):
+            yield heading, prose[at : match.start()]
         heading = read[0]
         at = read[1]
     if heading or _has_text(prose[at:]):
@@ -218,40 +217,40 @@ def _caption(table: Environment, body: str) -> str:
 
 def _around(table: Environment, body: str) -> list[Environment]:
     """The floats that hold the tabular, outermost first, itself last where it may have a caption."""
-    found = []
+    floats = []
     text = body
     base = 0
     while env := next(
         (e for e in environments(text, _FLOATS) if base + e.start <= table.start < base + e.end), None
     ):
         moved = Environment(env.name, base + env.start, base + env.inside, base + env.outside, base + env.end)
-        found.append(moved)
+        floats.append(moved)
         text = body[moved.inside : moved.outside]
         base = moved.inside
-    return found
+    return floats
 
 
 def _captions_of(env: Environment, inner: Environment, body: str) -> list[str]:
     """The captions of `env` that stand in no panel, save those between this tabular and its neighbours."""
     text = body[env.inside : env.outside]
     panels = [e for e in environments(text, _PANELS) if _captioned(e.body(text))]
-    found = []
+    captions = []
     for mark in _CAPTION.finditer(text):
         read = argument(text, options(text, mark.end()))
         if read and not any(p.start <= mark.start() < p.end for p in panels):
-            found.append((env.inside + mark.start(), read[0] or _optional(text, mark.end())))
+            captions.append((env.inside + mark.start(), read[0] or _optional(text, mark.end())))
     others = len(tabulars(text))
-    if len(found) <= 1 or others <= 1 or len(found) != others:
+    if len(captions) <= 1 or others <= 1 or len(captions) != others:
         return (
-            list(dict.fromkeys(c for _, c in found))[:2]
+            list(dict.fromkeys(c for _, c in captions))[:2]
             if others <= 1
-            else [c for _, c in _nearest(found, inner)]
+            else [c for _, c in _nearest(captions, inner)]
         )
     order = [env.inside + t.start for t in tabulars(text)]
     return (
-        [found[order.index(inner.start)][1]]
+        [captions[order.index(inner.start)][1]]
         if inner.start in order
-        else [c for _, c in _nearest(found, inner)]
+        else [c for _, c in _nearest(captions, inner)]
     )
 
 
@@ -264,5 +263,5 @@ def _optional(text: str, at: int) -> str:
     return given[1] if given else ""
 
 
-def _nearest(found: list[tuple[int, str]], table: Environment) -> list[tuple[int, str]]:
-    return sorted(found, key=lambda c: min(abs(c[0] - table.start), abs(c[0] - table.end)))[:1]
+def _nearest(captions: list[tuple[int, str]], table: Environment) -> list[tuple[int, str]]:
+    return sorted(captions, key=lambda c: min(abs(c[0] - table.start), abs(c[0] - table.end)))[:1]

@@ -1,4 +1,4 @@
-"""The source of a `tabular` -> a grid of TeX cells.
+"""The source of a `tabular` becomes a grid of TeX cells.
 
 Rows end with `\\\\`, cells with `&`, both only outside of groups and inner environments; `\\multicolumn` and
 `\\multirow` are repeated over the cells they span, so that every value finds its headers above and beside it.
@@ -152,19 +152,19 @@ def _reach(row: int, span: int, count: int) -> range:
 def _span(cell: str) -> _Span:
     columns = rows = 1
     for _ in range(3):
-        found = _SPAN.search(cell)
-        read = _span_at(cell, found) if found else None
-        if not found or not read:
+        match = _SPAN.search(cell)
+        read = _span_at(cell, match) if match else None
+        if not match or not read:
             break
         columns = max(columns, read.columns)
         rows = read.rows if read.rows != 1 else rows
-        cell = f"{cell[: found.start()]}{read.text}"
+        cell = f"{cell[: match.start()]}{read.text}"
     return _Span(cell.strip(), min(columns, _MOST_COLUMNS), rows)
 
 
-def _span_at(cell: str, found: re.Match[str]) -> _Span | None:
-    at = found.end()
-    if found[1] in ("SetCell", "Block"):
+def _span_at(cell: str, match: re.Match[str]) -> _Span | None:
+    at = match.end()
+    if match[1] in ("SetCell", "Block"):
         given, at = option(cell, at)
         spec = argument(cell, at)
         numbers = {k: int(n) for k, n in re.findall(r"\b([cr])\s*=\s*(\d+)", given or "")}
@@ -180,4 +180,4 @@ def _span_at(cell: str, found: re.Match[str]) -> _Span | None:
         return None
     text = content[0] + cell[content[1] :]
     n = int(number[1]) if number else 1
-    return _Span(text, n, 1) if found[1] == "multicolumn" else _Span(text, 1, n or 1)
+    return _Span(text, n, 1) if match[1] == "multicolumn" else _Span(text, 1, n or 1)

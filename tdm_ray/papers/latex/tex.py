@@ -30,8 +30,8 @@ _COMMAND = re.compile(r"\\(?:[a-zA-Z@]+|.)", re.DOTALL)
 
 
 def without_comments(text: str) -> str:
-    """The source without `%` comments; as in TeX, one takes its line's end with it, but never a
-    paragraph's."""
+    """The source without `%` comments. As in TeX a comment includes the end of its line, but not an empty
+    line after it."""
     return _COMMENT.sub(r"\1", text)
 
 
@@ -86,21 +86,21 @@ def argument(text: str, start: int) -> tuple[str, int] | None:
         token = _COMMAND.match(text, at)
         end = token.end() if token else at + 1
         return text[at:end], end
-    found = group_end(text, at)
-    return (text[at + 1 : found - 1], found) if found else None
+    close = group_end(text, at)
+    return (text[at + 1 : close - 1], close) if close else None
 
 
 def arguments(text: str, start: int, count: int) -> tuple[list[str], int] | None:
     """The next `count` arguments, and the index after them; None where they are not all there."""
-    found = []
+    texts = []
     at = start
     for _ in range(count):
         one = argument(text, at)
         if one is None:
             return None
-        found.append(one[0])
+        texts.append(one[0])
         at = one[1]
-    return found, at
+    return texts, at
 
 
 def option(text: str, start: int) -> tuple[str | None, int]:
@@ -119,9 +119,9 @@ def option(text: str, start: int) -> tuple[str | None, int]:
 
 def options(text: str, start: int) -> int:
     """The index after all `[...]` at `start`."""
-    found: str | None = ""
-    while found is not None:
-        found, start = option(text, start)
+    bracketed: str | None = ""
+    while bracketed is not None:
+        bracketed, start = option(text, start)
     return start
 
 
@@ -143,10 +143,10 @@ class Environment:
 def environments(text: str, names: Iterable[str]) -> Iterator[Environment]:
     """The outermost environments of these names, in order; one that is never closed is passed over."""
     at = 0
-    for found in sorted(_closed(text, names), key=lambda environment: environment.start):
-        if found.start >= at:
-            yield found
-            at = found.end
+    for environment in sorted(_closed(text, names), key=lambda environment: environment.start):
+        if environment.start >= at:
+            yield environment
+            at = environment.end
 
 
 def _closed(text: str, names: Iterable[str]) -> Iterator[Environment]:
