@@ -3,8 +3,8 @@
     python -m benchmarks.model --train 'tei/train-*.parquet' --dev 'tei/dev-*.parquet' \
         --annotations resultsAnnotation.tsv --taxonomy TDM_taxonomy.tsv --min-count 5
 
-With `--more`, papers to learn from besides (of other readers, say), the last steps learn from them, too. Papers
-that are in `--dev` are left out of what is learnt from. About 15 minutes on 2 cores with 4,000 papers.
+With `--more`, papers to learn from besides (of other readers, say), the last steps learn from them, too.
+Papers that are in `--dev` are left out of what is learnt from. About 15 minutes on 2 cores with 4,000 papers.
 """
 
 from __future__ import annotations
