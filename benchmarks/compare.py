@@ -1,25 +1,29 @@
 """Compare what two runs left: predictions, scored papers, rejects, leaderboards, row by row.
 
     python -m benchmarks.compare BEFORE AFTER
+    python -m benchmarks.compare BEFORE AFTER --tolerance 1e-6
 
 Each is a store (its newest whole run is read), or a results folder of version 0.1 (Parquet files in
-`predictions/`, `scored/`, ...). Rows are matched by their key. Ids of runs, models and taxonomies, and times,
-are not compared; tables and columns that only one side has are named. Exit code 1 where anything differs.
+`predictions/`, `scored/`, ...). Rows are matched by their key; of rejects, paper and reason are compared.
+Ids of runs, models and taxonomies, and times, are not compared; tables, columns and fields of nested columns
+that only one side has are named. Numbers must be the same, without a tolerance to the last bit. Exit code 1
+where anything differs, 2 where there is nothing to compare.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tdm_ray.errors import InputError
+from tdm_ray.errors import InputError, TdmRayError
 from tdm_ray.records import TDM_COLUMNS
 from tdm_ray.storage import exists, join, open_file, parquet_files
 from tdm_ray.store.tables import Store
@@ -30,6 +34,7 @@ KEYS = {
     "rejects": ["paper_id", "location"],
     "leaderboards": [*TDM_COLUMNS, "paper_id"],
 }
+REASON = ["paper_id", "reason"]
 IGNORED = frozenset({"run_id", "model_id", "taxonomy_id", "scored_at", "seen_at", "month"})
 SHOWN = 10
 
@@ -43,7 +48,8 @@ class Difference:
 
     before, after: how many rows each has. only_before, only_after: the keys of rows without a partner, once
     for each row. changed: key -> the columns in which a row differs. duplicated: rows after whose key is
-    there already. columns_before, columns_after: columns that only that side has, which are not compared.
+    there already, and more often than before. columns_before, columns_after: columns, and fields of nested
+    ones, that only that side has; they are not compared.
     """
 
     before: int
@@ -81,38 +87,47 @@ def _read_parquet(folder: str) -> pa.Table:
     return pa.concat_tables(tables, promote_options="permissive")
 
 
-def compare_tables(name: str, before: pa.Table, after: pa.Table) -> Difference:
-    """Compare two tables of this name."""
+def compare_tables(
+    before: pa.Table, after: pa.Table, keys: Sequence[str], *, tolerance: float = 0.0
+) -> Difference:
+    """Compare two tables whose rows `keys` name; numbers may differ by `tolerance`, also relatively."""
     old = _flat(before)
     new = _flat(after)
-    keys = KEYS[name]
     compared = [column for column in old.column_names if column in new.column_names and column not in keys]
     old_rows = _by_key(old, keys, compared)
     new_rows = _by_key(new, keys, compared)
-    changed = {}
-    for key in old_rows.keys() & new_rows.keys():
-        for one, other in zip(old_rows[key], new_rows[key], strict=False):
-            if columns := [column for column in compared if not _same(one[column], other[column])]:
-                changed[key] = columns
+    old_fields = list(_fields(old.schema))
+    new_fields = list(_fields(new.schema))
     return Difference(
         before=len(old),
         after=len(new),
         only_before=_without_partner(old_rows, new_rows),
         only_after=_without_partner(new_rows, old_rows),
-        changed=dict(sorted(changed.items(), key=lambda item: str(item[0]))),
-        duplicated=sum(len(rows) - 1 for rows in new_rows.values()),
-        columns_before=[column for column in old.column_names if column not in new.column_names],
-        columns_after=[column for column in new.column_names if column not in old.column_names],
+        changed=_changed(old_rows, new_rows, compared, tolerance),
+        duplicated=sum(_more(rows, old_rows.get(key, ())) for key, rows in new_rows.items()),
+        columns_before=[name for name in old_fields if name not in new_fields],
+        columns_after=[name for name in new_fields if name not in old_fields],
     )
 
 
-def compare_runs(before: str, after: str) -> tuple[dict[str, Difference], list[str]]:
-    """The differences of all tables that both runs have; and the names of those that only one has."""
+def compare_runs(
+    before: str, after: str, *, tolerance: float = 0.0, whole_rejects: bool = True
+) -> tuple[dict[str, Difference], list[str]]:
+    """The differences of all tables that both runs have; and the names of those that only one has.
+
+    Without `whole_rejects` only paper and reason of a reject are compared: other versions word it otherwise.
+    """
     old = read_run(before)
     new = read_run(after)
+    keys: dict[str, Sequence[str]] = dict(KEYS)
+    if not whole_rejects:
+        keys["rejects"] = REASON
+        for run in (old, new):
+            run.update({name: run[name].select(REASON) for name in ("rejects",) if name in run})
     both = [name for name in KEYS if name in old and name in new]
     alone = [name for name in KEYS if (name in old) != (name in new)]
-    return {name: compare_tables(name, old[name], new[name]) for name in both}, alone
+    found = {name: compare_tables(old[name], new[name], keys[name], tolerance=tolerance) for name in both}
+    return found, alone
 
 
 def _flat(table: pa.Table) -> pa.Table:
@@ -132,10 +147,55 @@ def _by_key(table: pa.Table, keys: Sequence[str], compared: Sequence[str]) -> di
     return dict(found)
 
 
-def _same(one: Any, other: Any) -> bool:
+def _fields(schema: pa.Schema) -> Iterator[str]:
+    """The columns, and after each the fields nested in it (`evidence.row.value`)."""
+    for column in schema:
+        yield from _nested(column.name, column.type)
+
+
+def _nested(name: str, form: pa.DataType) -> Iterator[str]:
+    yield name
+    while pa.types.is_list(form) or pa.types.is_large_list(form):
+        form = form.value_type
+    if pa.types.is_struct(form):
+        for field_ in form:
+            yield from _nested(f"{name}.{field_.name}", field_.type)
+
+
+def _changed(
+    old: Mapping[Key, Sequence[Row]],
+    new: Mapping[Key, Sequence[Row]],
+    columns: Sequence[str],
+    tolerance: float,
+) -> dict[Key, list[str]]:
+    changed = {}
+    for key in sorted(old.keys() & new.keys(), key=str):
+        for one, other in zip(old[key], new[key], strict=False):
+            if differing := [name for name in columns if not _same(one[name], other[name], tolerance)]:
+                changed[key] = differing
+    return changed
+
+
+def _same(one: Any, other: Any, tolerance: float) -> bool:
+    """Whether two values are equal, those of fields that only one has apart."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return all(_same(one[name], other[name], tolerance) for name in one.keys() & other.keys())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other, [tolerance] * len(one)))
     if isinstance(one, float) and isinstance(other, float):
-        return one == other or (one != one and other != other)  # noqa: PLR0124 - NaN is no NaN's equal
+        return _same_number(one, other, tolerance)
     return bool(one == other)
+
+
+def _same_number(one: float, other: float, tolerance: float) -> bool:
+    if math.isnan(one) or math.isnan(other):
+        return math.isnan(one) and math.isnan(other)
+    return math.isclose(one, other, rel_tol=tolerance, abs_tol=tolerance)
+
+
+def _more(rows: Sequence[Row], before: Sequence[Row]) -> int:
+    """How many rows of a key are there besides the one, or those that were there before."""
+    return max(0, len(rows) - max(1, len(before)))
 
 
 def _without_partner(rows: Mapping[Key, Sequence[Row]], others: Mapping[Key, Sequence[Row]]) -> list[Key]:
@@ -182,8 +242,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("before", help="a store or a results folder")
     parser.add_argument("after", help="another")
+    parser.add_argument(
+        "--tolerance", type=float, default=0.0, help="by which numbers may differ, also relatively"
+    )
     args = parser.parse_args(arguments)
-    differences, alone = compare_runs(args.before, args.after)
+    try:
+        differences, alone = compare_runs(
+            args.before, args.after, tolerance=args.tolerance, whole_rejects=False
+        )
+    except TdmRayError as error:
+        print(error, file=sys.stderr)
+        return 2
     for name, difference in differences.items():
         print("\n".join(describe(name, difference)))
     for name in alone:
