@@ -1,28 +1,36 @@
 """Generated predictions to leaderboards: time and memory.
 
     python -m benchmarks.leaderboards STORE --predictions 50_000_000
+    python -m benchmarks.leaderboards STORE --predictions 200_000 --rows-a-part 50_000
 
 The store is filled once (20 predictions a paper, 10,000 labels of very different size, evidence of a cell and
-its row of six) and kept; its leaderboards are ranked anew each time, as by the first run of a store.
+its row of six) and kept; its leaderboards are ranked anew each time, as by the first run of a store. Where
+there are more predictions than rows a part, they are spread over files by label and ranked file by file.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
+from deltalake import write_deltalake
 from numpy.typing import NDArray
 
+from benchmarks.figures import default_path, write_figures
 from benchmarks.memory import peak_memory
+from tdm_ray.leaderboard.parts import ROWS_A_PART
 from tdm_ray.records import EVIDENCE, MARKS, PREDICTIONS, ROW_CELL, SCORED, TAXONOMY, TDM_COLUMNS
 from tdm_ray.run.boards import refresh_leaderboards
-from tdm_ray.storage import exists, join
-from tdm_ray.store.schemas import with_month
-from tdm_ray.store.tables import Store
+from tdm_ray.storage import join
+from tdm_ray.store.schemas import FORMS, with_month
+from tdm_ray.store.tables import Store, options
 
 LABELS = 10_000
 A_PAPER = 20
@@ -36,9 +44,24 @@ Ints = NDArray[np.int64]
 
 def fill(store: Store, total: int) -> None:
     """The tables that leaderboards are made of, as a run leaves them."""
-    store.overwrite("predictions", _predictions(total), RUN)
-    store.overwrite("scored", _scored(-(-total // A_PAPER)), RUN)
-    store.overwrite("taxonomy", [_taxonomy()], RUN)  # the last one: a store that has it is whole
+    store.roll_back()  # what is there of a filling that was interrupted
+    _append(store, "predictions", _predictions(total))
+    _append(store, "scored", _scored(-(-total // A_PAPER)))
+    store.overwrite("taxonomy", [_taxonomy()], RUN)
+    row = {"run_id": RUN, "started_at": datetime.now(UTC), "outcome": "done"}
+    store.add_run({**row, "versions": store.versions()})
+
+
+def _append(store: Store, name: str, tables: Iterable[pa.Table]) -> None:
+    """A commit each: a table of all months at once would keep a file of each of them open."""
+    for table in tables:
+        write_deltalake(
+            join(store.root, name),
+            table,
+            mode="append",
+            partition_by=list(FORMS[name].partition),
+            storage_options=options(store.root),
+        )
 
 
 def _taxonomy() -> pa.Table:
@@ -62,11 +85,14 @@ def _predictions(total: int) -> Iterator[pa.Table]:
     weights = 1 / np.arange(1, LABELS + 1) ** 0.7
     words = pa.array([f"header of table {number}" for number in range(WORDS)])
     for start in range(0, total, CHUNK):
-        rows = min(CHUNK, total - start)
-        label = chance.choice(LABELS, rows, p=weights / weights.sum())
+        number = np.arange(start, min(start + CHUNK, total))
+        label = chance.choice(LABELS, len(number), p=weights / weights.sum())
+        pairs = np.unique(number // A_PAPER * LABELS + label)  # a paper has a label once
+        paper, label = np.divmod(pairs, LABELS)
+        rows = len(pairs)
         score = chance.normal(50 + label % 40, 5).round(1)
         text = pa.array(score.astype(str))
-        papers = _ids((start + np.arange(rows)) // A_PAPER)
+        papers = _ids(paper)
         columns = {
             **{part: taxonomy[part].take(label) for part in TDM_COLUMNS},
             "paper_id": papers,
@@ -134,6 +160,23 @@ def _ids(papers: Ints) -> pa.Array:
     return pa.array([f"{months[paper // 9999]}.{paper % 9999 + 1:05d}v1" for paper in papers.tolist()])
 
 
+def measure(store: Store, rows_a_part: int) -> dict[str, Any]:
+    """Rank all leaderboards of the store in parts of so many rows."""
+    in_parts = patch("tdm_ray.leaderboard.parts.ROWS_A_PART", rows_a_part)
+    in_memory = patch("tdm_ray.run.boards.ROWS_A_PART", rows_a_part)
+    with peak_memory() as peak, in_parts, in_memory:
+        started = time.perf_counter()
+        refresh_leaderboards(store, (), RUN, marks=MARKS.empty_table(), held=None, anew=True)
+        took_s = time.perf_counter() - started
+    return {
+        "predictions": store.scan("predictions").count_rows(),
+        "entries": store.scan("leaderboards").count_rows(),
+        "rows_a_part": rows_a_part,
+        "minutes": took_s / 60,
+        "peak_gb": peak.held / 1e9,
+    }
+
+
 def main() -> None:
     """Generate where need be, rank, print."""
     parser = argparse.ArgumentParser(
@@ -141,17 +184,19 @@ def main() -> None:
     )
     parser.add_argument("store", help="a folder, filled where it is not there yet")
     parser.add_argument("--predictions", type=int, default=50_000_000)
+    parser.add_argument("--rows-a-part", type=int, default=ROWS_A_PART)
+    parser.add_argument("--out", type=Path, default=default_path("leaderboards"), help="the figures, as JSON")
     args = parser.parse_args()
     store = Store(args.store)
-    if not exists(join(args.store, "taxonomy")):
+    if store.last() is None:
         fill(store, args.predictions)
-    with peak_memory() as peak:
-        started = time.perf_counter()
-        refresh_leaderboards(store, (), RUN, marks=MARKS.empty_table(), held=None, anew=True)
-        took_s = time.perf_counter() - started
-    predictions = store.scan("predictions").count_rows()
-    entries = store.scan("leaderboards").count_rows()
-    print(f"{predictions:,} predictions, {entries:,} entries, {took_s:.1f} s, at most {peak}")
+    found = measure(store, args.rows_a_part)
+    print(
+        f"{found['predictions']:,} predictions, {found['entries']:,} entries, "
+        f"{found['minutes']:.2f} min, at most {found['peak_gb']:.2f} GB"
+    )
+    write_figures(args.out, found)
+    print(f"figures: {args.out}")
 
 
 if __name__ == "__main__":

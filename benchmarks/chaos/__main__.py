@@ -1,6 +1,6 @@
 """Kill drivers, actors and nodes at random moments of runs, and see that nothing is lost or there twice.
 
-    python -m benchmarks.chaos --kills 20 --out chaos.json
+    python -m benchmarks.chaos --kills 20
     python -m benchmarks.chaos --command score --kills 20 --papers 200
     python -m benchmarks.chaos --kills 20 --store s3://bucket/chaos
 
@@ -10,7 +10,6 @@ did not end as the undisturbed one did. Needs `pip install '.[benchmark]'`.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 from pathlib import Path
@@ -20,6 +19,7 @@ from rich.table import Table
 
 try:
     from benchmarks.chaos.game import COMMANDS, Game, play
+    from benchmarks.figures import default_path, write_figures
 except ModuleNotFoundError as error:
     raise SystemExit(f"{error.name} is not installed: pip install '.[benchmark]'") from None
 
@@ -39,7 +39,9 @@ def main() -> None:
     )
     parser.add_argument("--store", help="a folder or URL to play in; a temporary folder without it")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
+    parser.add_argument(
+        "--out", type=Path, help="the figures, as JSON (default: benchmarks/results/chaos-COMMAND.json)"
+    )
     parser.add_argument("options", nargs="*", help="options of the command, after --")
     args = parser.parse_args()
     game = Game(
@@ -61,8 +63,9 @@ def main() -> None:
         f"kills {found['kills']}, lost {found['lost']}, duplicated {found['duplicated']}, "
         f"identical {found['identical']}; {found['seconds']:.0f} s"
     )
-    if args.out:
-        args.out.write_text(json.dumps(found, indent=2))
+    out = args.out or default_path(f"chaos-{args.command}")
+    write_figures(out, found)
+    print(f"figures: {out}")
     sys.exit(not found["identical"])
 
 

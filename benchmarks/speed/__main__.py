@@ -2,14 +2,13 @@
 
     python -m benchmarks.speed --quick
     python -m benchmarks.speed 'tei/dev-*.parquet' --annotations resultsAnnotation.tsv \
-        --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --out figures.json
+        --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index
 
 About an hour on 2 cores, some minutes with --quick. Without papers it takes those of the demo. Needs
 `pip install '.[benchmark]'`.
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 
 try:
+    from benchmarks.figures import default_path, write_figures
     from benchmarks.speed.config import BenchmarkConfig
     from benchmarks.speed.report import as_tables, save_plot
     from benchmarks.speed.run import PARTS, benchmark
@@ -41,27 +41,27 @@ def main() -> None:
     parser.add_argument(
         "--only", nargs="+", default=[], choices=PARTS, help="some parts of it; plan needs ray"
     )
-    parser.add_argument("--out", type=Path, help="write the figures here, as JSON")
-    parser.add_argument("--plot", type=Path, help="write the picture here (default: beside --out)")
+    parser.add_argument(
+        "--out", type=Path, help="the figures, as JSON (default: in benchmarks/results, by what is measured)"
+    )
+    parser.add_argument("--plot", type=Path, help="the picture (default: beside --out)")
     args = parser.parse_args()
     config = ScoreConfig(model=args.model, taxonomy=args.taxonomy, min_count=args.min_count, index=args.index)
     sizes = BenchmarkConfig.quick() if args.quick else BenchmarkConfig()
     papers = args.papers or [demo_papers()]
     annotations = args.annotations if args.papers else [demo_gold()]
-    out = args.out
-    plot = args.plot or (out.with_suffix(".png") if out else None)
-    for path in filter(None, (out, plot)):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    name = "-".join(["speed", *(["quick"] if args.quick else []), *args.only])
+    out = args.out or default_path(name)
+    plot = args.plot or out.with_suffix(".png")
+    plot.parent.mkdir(parents=True, exist_ok=True)
 
     def keep(found: dict[str, Any]) -> None:
-        if out:
-            out.write_text(json.dumps(found, indent=2))
+        write_figures(out, found)
 
     found = benchmark(papers, annotations, config, sizes, only=args.only, keep=keep)
     Console().print(as_tables(found))
-    if plot:
-        save_plot(found, str(plot))
-        print(f"picture: {plot}")
+    save_plot(found, str(plot))
+    print(f"figures: {out}; picture: {plot}")
 
 
 if __name__ == "__main__":
