@@ -220,7 +220,8 @@ def _corpora(folder: Path, game: Game) -> tuple[Path, Path]:
     ]
     old = copies[: game.papers - game.new]
     changed = [replace(p, abstract=f"{p.abstract} Revised.") if n % 5 == 0 else p for n, p in enumerate(old)]
-    before, after = folder / "before", folder / "after"
+    before = folder / "before"
+    after = folder / "after"
     for place, content in ((before, old), (after, [*changed, *copies[len(old) :]])):
         place.mkdir(parents=True, exist_ok=True)
         lines = [json.dumps(paper.row(), default=_plain) for paper in content]
