@@ -172,33 +172,3 @@ class RayConfig:
     threads: int | None = None
     preparers: int | None = None
     papers_a_block: int | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class BenchmarkConfig:
-    """How many papers each part of the benchmark takes; these need about an hour on 2 cores.
-
-    ray_papers: a quarter of them, half, and all go through the pipeline.
-    wrong_labels: of each paper, that the exhaustive way is timed on besides its gold.
-    """
-
-    contest_papers: int = 60
-    wrong_labels: int = 16
-    label_papers: int = 100
-    ray_papers: int = 2000
-    actor_papers: int = 320
-    plan_sample: int = 160
-    memory_papers: int = 8000
-
-    @classmethod
-    def quick(cls) -> BenchmarkConfig:
-        """Under ten minutes on 2 cores; ratios are less sure."""
-        return cls(
-            contest_papers=12,
-            wrong_labels=4,
-            label_papers=24,
-            ray_papers=160,
-            actor_papers=64,
-            plan_sample=48,
-            memory_papers=160,
-        )

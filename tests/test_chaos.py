@@ -1,20 +1,21 @@
-"""Chaos, in short: some kills of each kind; `jobs/chaos.py` makes more."""
+"""Chaos, in short: some kills of each kind; `python -m benchmarks.chaos` makes more."""
 
 import random
 
 import pytest
 
 from benchmarks.chaos.driver import Driver
-from benchmarks.chaos.game import KILLS, Game, _compare, _planned, play
+from benchmarks.chaos.game import KILLS, Game, _planned, count, play
+from benchmarks.compare import Difference
 from tdm_ray.store.tables import Store
 
 
 @pytest.mark.long
-def test_nights_that_are_killed_end_as_if_they_were_not(tiny_model, tmp_path):
+@pytest.mark.parametrize("command", ["nightly", "score"])
+def test_runs_that_are_killed_end_as_if_they_were_not(command, tiny_model, tmp_path):
     options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
-    found = play(
-        str(tmp_path / "stores"), tmp_path, 3, Game(options=options, papers=18, new=12, kills_a_night=3)
-    )
+    game = Game(command=command, options=options, papers=18, new=12, kills_a_run=3)
+    found = play(str(tmp_path / "stores"), tmp_path, 3, game)
     assert found["kills"] >= 3
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
@@ -36,9 +37,9 @@ def test_kills_of_all_kinds_are_planned():
 
 
 def test_what_is_lost_and_what_is_there_twice_is_counted():
-    wanted = {name: {"a": ["1"], "b": ["2"]} for name in ("predictions", "scored", "rejects", "leaderboards")}
-    assert _compare(wanted, wanted) == {"lost": 0, "duplicated": 0, "identical": True}
-    got = {**wanted, "scored": {"a": ["1", "1"]}}
-    assert _compare(wanted, got) == {"lost": 1, "duplicated": 1, "identical": False}
-    got = {**wanted, "scored": {"a": ["1"], "b": ["3"]}}
-    assert _compare(wanted, got) == {"lost": 0, "duplicated": 0, "identical": False}
+    same = Difference(before=2, after=2)
+    assert count({"scored": same}) == {"lost": 0, "duplicated": 0, "identical": True}
+    twice = Difference(before=2, after=2, only_before=[("b",)], only_after=[("a",)], duplicated=1)
+    assert count({"scored": same, "rejects": twice}) == {"lost": 1, "duplicated": 1, "identical": False}
+    changed = Difference(before=2, after=2, changed={("b",): ["title"]})
+    assert count({"scored": changed}) == {"lost": 0, "duplicated": 0, "identical": False}

@@ -104,9 +104,7 @@ def test_the_last_file_counts_and_json_is_read_too(tmp_path):
         tmp_path, json.dumps([{**row, "paper_id": "1512.03385"}, {**row, "score": "1e-3"}]), "reviews/x.json"
     )
     (told,) = differing(find_marks(str(tmp_path)))
-    assert re.search(
-        r"x.json contradicts .*marks.csv on 1512.03385 / A / B / C; the later file counts", told
-    )
+    assert re.search(r"x.json contradicts .*marks.csv on 1512.03385 / A / B / C; the later file counts", told)
     assert [(m["paper_id"], m["verdict"], m["score"]) for m in found.to_pylist()] == [
         ("1512.03385", "right", None),
         ("p", "right", 0.001),

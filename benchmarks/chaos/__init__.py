@@ -1,1 +1,1 @@
-"""Nights in which something dies: what they leave is held against nights in which nothing did."""
+"""Runs in which something dies: what they leave is compared with runs in which nothing did."""

@@ -1,4 +1,4 @@
-"""A night as a process of its own, whose events are followed and which can be killed at any of them."""
+"""A run as a process of its own, whose events are followed and which can be killed at any of them."""
 
 from __future__ import annotations
 
@@ -11,16 +11,23 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# What a run does after these events.
+_DOING = {"started": "reading", "read": "comparing", "progress": "scoring"}
+
 
 class Driver:
-    """`tdm-ray nightly` with its log as JSON; `wait_for` follows it."""
+    """`tdm-ray nightly` or `tdm-ray score` with its log as JSON; `wait_for` follows it."""
 
-    def __init__(self, arguments: Sequence[str], address: str) -> None:
+    def __init__(self, arguments: Sequence[str], address: str, *, command: str = "nightly") -> None:
         environment = {**os.environ, "RAY_ADDRESS": address, "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1"}
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            [sys.executable, "-m", "tdm_ray", "nightly", *arguments, "--log-json"],
-            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "tdm_ray", command, *arguments, "--log-json"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
         self._events: list[dict[str, Any]] = []
         self._other: list[str] = []
         self._news = threading.Condition()
@@ -28,13 +35,13 @@ class Driver:
         threading.Thread(target=self._follow, daemon=True).start()
 
     def wait_for(self, wanted: Callable[[dict[str, Any]], bool], timeout_s: float) -> bool:
-        """Wait for an event; False where the night ended, or the time, before there was one."""
+        """Wait for an event; False where the run ended, or the time, before there was one."""
         with self._news:
             self._news.wait_for(lambda: self._ended or any(map(wanted, self._events)), timeout_s)
             return not self._ended and any(map(wanted, self._events))
 
     def wait_seconds(self, seconds: float) -> bool:
-        """Wait; False where the night ended before."""
+        """Wait; False where the run ended before."""
         with self._news:
             return not self._news.wait_for(lambda: self._ended, seconds)
 
@@ -52,8 +59,8 @@ class Driver:
         """The last event, in words."""
         with self._news:
             last = self._events[-1] if self._events else {"event": "starting"}
-        told = {"started": "reading", "read": "comparing", "progress": "scoring"}.get(last["event"], last["event"])
-        return f"{told} {last['table']}" if "table" in last else str(told)
+        told = _DOING.get(last["event"], str(last["event"]))
+        return f"{told} {last['table']}" if "table" in last else told
 
     @property
     def is_done(self) -> bool:

@@ -18,7 +18,8 @@ class Nodes:
     """A head without CPUs and two workers with `cpus` each; as a context."""
 
     def __init__(self, *, workers: int = 2, cpus: int = 4) -> None:
-        self._many, self._cpus = workers, cpus
+        self._many = workers
+        self._cpus = cpus
 
     def __enter__(self) -> Nodes:
         head = {"num_cpus": 0, "object_store_memory": _STORE_MB << 20, "include_dashboard": False}
@@ -83,7 +84,11 @@ class Nodes:
 def _at_work(process: psutil.Process) -> bool:
     """Whether it works for a driver: agents, idle workers and Ray's own actors (`ray::_StatsActor`) stay."""
     title = _title(process)
-    return title.startswith("ray::") and not title.startswith(("ray::_", "ray::IDLE")) and not title.endswith("Agent")
+    return (
+        title.startswith("ray::")
+        and not title.startswith(("ray::_", "ray::IDLE"))
+        and not title.endswith("Agent")
+    )
 
 
 def _title(process: psutil.Process) -> str:

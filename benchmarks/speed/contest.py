@@ -1,8 +1,8 @@
-"""Three ways to score the same papers with the same model, taking turns: exhaustive, a library's cross-encoder, ours.
+"""Three ways to score the same papers with the same model, in turns: exhaustive, a library's, ours.
 
-exhaustive   every label of the taxonomy with the paper's DocTAET, 512 tokens, as the originals of the field did it
-             (Hou et al., ACL 2019; Kabongo et al., ICADL 2021): timed on gold and some wrong labels of each paper,
-             extrapolated to all
+exhaustive   every label of the taxonomy with the paper's DocTAET, 512 tokens, as the originals of the field
+             did it (Hou et al., ACL 2019; Kabongo et al., ICADL 2021): timed on gold and some wrong labels of
+             each paper, extrapolated to all
 library      `CrossEncoder.predict` of sentence-transformers on our shortlist, with the same premises
 ours         the two stages as the pipeline runs them, scores and evidence included
 """
@@ -23,6 +23,7 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import CrossEncoder
 
+from benchmarks.speed.config import with_precision
 from benchmarks.speed.entries import NAMES, Entry, dtype_name
 from benchmarks.speed.machine import matmul_peak, peak_mb
 from tdm_ray.arrays import Floats
@@ -32,8 +33,8 @@ from tdm_ray.classify.scorer import Prepared, likeliest_rows, prepare
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import ScoreConfig
 from tdm_ray.evaluation.figures import f1_figures
-from tdm_ray.parallel import cores
 from tdm_ray.papers.table import readings_table
+from tdm_ray.parallel import cores
 from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.text.doctaet import doctaet
@@ -47,8 +48,11 @@ class Contest:
     """The contenders, each loaded when its first turn comes, and the papers they are asked about."""
 
     def __init__(self, items: Sequence[Item], config: ScoreConfig, wrong_labels: int) -> None:
-        self.items, self.config, self.wrong, self.alone = items, config, wrong_labels, False
-        self.resources = Resources.of(config)
+        self.items = items
+        self.config = with_precision(config)
+        self.wrong = wrong_labels
+        self.alone = False
+        self.resources = Resources.of(self.config, self.config.precision)
         self.claims = [hypothesis(label.tdm) for label in self.resources.taxonomy.labels]
         self.lengths: list[tuple[int, float]] = []  # words of a paper, seconds it took ours
         self.sampled: list[tuple[float, bool, float]] = []  # exhaustive: logit, gold, labels it stands for
@@ -62,23 +66,24 @@ class Contest:
     @cached_property
     def prepare(self) -> Prepare:
         """Our first stage."""
-        return Prepare(self.config)
+        return Prepare(self.config, self.resources.fingerprints)
 
     @cached_property
     def decide(self) -> Decide:
         """Our second stage."""
-        return Decide(self.config, threads=cores())
+        return Decide(self.config, self.resources.fingerprints, cores())
 
     @cached_property
     def library_dtype(self) -> torch.dtype:
-        """Float32 on a CPU, as the library advises (float16, the checkpoint's, is ten times slower); else bfloat16."""
+        """Float32 on a CPU, as the library advises (the checkpoint's float16 is ten times slower)."""
         return torch.bfloat16 if torch.cuda.is_available() else torch.float32
 
     @lru_cache  # noqa: B019 - one contest a process
     def library(self, max_length: int) -> CrossEncoder:
         """The same checkpoint in the library's hands."""
         folder = self.resources.checkpoint.folder
-        model: CrossEncoder = CrossEncoder(folder, max_length=max_length, model_kwargs={"dtype": self.library_dtype})
+        kwargs = {"dtype": self.library_dtype}
+        model: CrossEncoder = CrossEncoder(folder, max_length=max_length, model_kwargs=kwargs)
         return model
 
     def run(self) -> dict[str, Any]:
@@ -89,7 +94,9 @@ class Contest:
             for turn in (*turns[number % 3 :], *turns[: number % 3]):
                 turn(rows)
             if number == 0:  # to warm up: not counted
-                self.entries, self.lengths, self.sampled = {name: Entry() for name in NAMES}, [], []
+                self.entries = {name: Entry() for name in NAMES}
+                self.lengths = []
+                self.sampled = []
         self._judge()
         return self._figures()
 
@@ -110,7 +117,7 @@ class Contest:
         self.entries["exhaustive"].papers += len(pairs) / len(self.claims)
 
     def shortlisted(self, rows: range) -> None:
-        """The library on our shortlists; and our model on the same pairs, all of them, and those that may pass."""
+        """The library on our shortlists; our model on the same pairs: all, and those that may pass."""
         started = time.perf_counter()
         found = self._shortlists(rows)
         to_shortlist = time.perf_counter() - started  # each of the three needs it
@@ -136,7 +143,9 @@ class Contest:
     def _shortlists(self, rows: range) -> list[tuple[Shortlist, Floats]]:
         return [self.prepare.preparer.shortlist(self.items[row][0]) for row in rows]
 
-    def _predicted(self, found: Sequence[tuple[Shortlist, Floats]], orders: Sequence[NDArray[np.int64]]) -> Floats:
+    def _predicted(
+        self, found: Sequence[tuple[Shortlist, Floats]], orders: Sequence[NDArray[np.int64]]
+    ) -> Floats:
         """What the library says of the chosen pairs of each shortlist."""
         pairs = [
             (premise, self.claims[label])
@@ -161,11 +170,12 @@ class Contest:
                 tables.append(self.prepare(reading))
                 with self._timed("ours", model=True, whole=False):
                     outcome = self.decide(tables[-1])
-            self.lengths.append((sum(len(s.text.split()) for s in paper.sections), time.perf_counter() - started))
+            words = sum(len(s.text.split()) for s in paper.sections)
+            self.lengths.append((words, time.perf_counter() - started))
             index = self.resources.taxonomy.index
             for d in outcome["decisions"][0].as_py() or ():
                 self.decided["ours"][row, index[TDM(d["task"], d["dataset"], d["metric"])]] = 1
-        self._count("ours", [Prepared(**table["ask"][0].as_py()) for table in tables])
+        self._count("ours", [Prepared(**table["hypotheses"][0].as_py()) for table in tables])
 
     def _predict(self, max_length: int, pairs: list[tuple[str, str]], name: str) -> Floats:
         """The library's log-odds, timed, and counted."""
@@ -203,7 +213,7 @@ class Contest:
         self.entries[name].seconds += took if whole else 0.0
 
     def _judge(self) -> None:
-        """Micro F1; of the exhaustive way at the best threshold for these very papers, wrong labels scaled up."""
+        """Micro F1; of the exhaustive way at the best threshold for these papers, wrong labels scaled up."""
         gold = self.gold.tocsr()
         for name, decided in self.decided.items():
             self.entries[name].micro_f1 = f1_figures(decided.tocsr(), gold)["micro_f1"]
@@ -214,7 +224,8 @@ class Contest:
         self.entries["exhaustive"].micro_f1 = float((2 * hits / (made + truth.sum())).max())
 
     def _figures(self) -> dict[str, Any]:
-        model, entries = self.decide.decider.model, self.entries
+        model = self.decide.decider.model
+        entries = self.entries
         peaks = {dtype: matmul_peak(dtype, model.device) for dtype in {self.library_dtype, model.dtype}}
         dtypes = {n: self.library_dtype if n in ("exhaustive", "library") else model.dtype for n in NAMES}
         turns = {"exhaustive": "exhaustive", "library": "library_alone", "ours": "ours"}
@@ -223,7 +234,8 @@ class Contest:
         ours = entries["ours"]
         exhaustive = entries["exhaustive"]
         return {
-            "papers": len(self.items), "labels": len(self.claims),
+            "papers": len(self.items),
+            "labels": len(self.claims),
             "peak_gflops": {dtype_name(dtype): peak / 1e9 for dtype, peak in peaks.items()},
             "ours_vs_exhaustive": ours.papers / ours.seconds / (exhaustive.papers / exhaustive.seconds),
             "ours_vs_crossencoder": entries["library"].model_s / entries["deciding"].model_s,
@@ -231,12 +243,15 @@ class Contest:
             "peak_share": ours.flops / ours.model_s / peaks[model.dtype],
             "padding": 1 - ours.tokens / max(ours.padded, 1),
             "contenders": [
-                {"dtype": dtype_name(dtypes[name]), "memory_mb": memory.get(name),
-                 **entry.row(name, peaks[dtypes[name]])}
+                {
+                    "dtype": dtype_name(dtypes[name]),
+                    "memory_mb": memory.get(name),
+                    **entry.row(name, peaks[dtypes[name]]),
+                }
                 for name, entry in entries.items()
             ],
             "lengths": self.lengths,
-        }  # fmt: skip
+        }
 
 
 def peak_memory(turn: str, items: Sequence[Item], config: ScoreConfig, wrong_labels: int) -> float:

@@ -1,4 +1,4 @@
-"""The papers, gold and taxonomies that everything is measured on, and as many copies of them as are asked for."""
+"""The papers, gold and taxonomies to measure on, and as many copies of them as are asked for."""
 
 from __future__ import annotations
 
@@ -31,13 +31,18 @@ class Material:
     whole: Taxonomy
 
 
-def read_material(papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int) -> Material:
+def read_material(
+    papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int
+) -> Material:
     """Read it all. Raises `InputError` where no paper is annotated with a label of the taxonomy."""
-    known, whole, gold = read_taxonomy(taxonomy, min_count=min_count), read_taxonomy(taxonomy), read_gold(*annotations)
+    known = read_taxonomy(taxonomy, min_count=min_count)
+    gold = read_gold(*annotations)
     found = [r.paper for r in read_all(papers) if r.paper]
     if not any(tdm in known.index for paper in found for tdm in gold.results.get(paper.paper_id, ())):
-        raise InputError("no paper is annotated with a label of the taxonomy; check --annotations and --taxonomy")
-    return Material(found, gold, known, whole)
+        raise InputError(
+            "no paper is annotated with a label of the taxonomy; check --annotations and --taxonomy"
+        )
+    return Material(found, gold, known, read_taxonomy(taxonomy))
 
 
 def labelled(material: Material, count: int) -> list[tuple[Paper, tuple[int, ...]]]:
@@ -69,21 +74,25 @@ def write_corpus(papers: Sequence[Paper], path: str) -> str:
 
 
 def taxonomy_of(material: Material, size: int) -> Taxonomy:
-    """The `size` most reported labels; beyond all of them their tasks, datasets and metrics put together anew.
+    """The `size` most reported labels; beyond those, their tasks, datasets and metrics put together anew.
 
     Raises `InputError` where those are too few.
     """
     parts = zip(
-        *((label.tdm.task, label.tdm.dataset, label.tdm.metric) for label in material.whole.labels), strict=True
+        *((label.tdm.task, label.tdm.dataset, label.tdm.metric) for label in material.whole.labels),
+        strict=True,
     )
     if (most := math.prod(len(set(names)) for names in parts)) < 2 * size:
         raise InputError(
             f"{len(material.whole)} labels make {most:,} new ones at most; measure with a larger --taxonomy"
         )
     by_count = sorted(material.whole.labels, key=lambda label: (-label.papers, label.tdm))[:size]
-    chance, known = np.random.default_rng(0), {label.tdm for label in by_count}
+    chance = np.random.default_rng(0)
+    known = {label.tdm for label in by_count}
     while len(by_count) < size:
-        task, dataset, metric = (material.whole.labels[i].tdm for i in chance.integers(0, len(material.whole), 3))
+        task, dataset, metric = (
+            material.whole.labels[i].tdm for i in chance.integers(0, len(material.whole), 3)
+        )
         if (tdm := TDM(task.task, dataset.dataset, metric.metric)) not in known:
             known.add(tdm)
             by_count.append(Label(tdm, 1))

@@ -33,9 +33,11 @@ class Entry:
         """As a row of the report."""
         rates = {"papers_per_s": self.papers, "pairs_per_s": self.pairs, "tokens_per_s": self.tokens}
         return {
-            "name": NAMES[name], **{rate: count / self.seconds for rate, count in rates.items()},
-            "micro_f1": self.micro_f1, "peak_share": self.flops / self.model_s / peak,
-        }  # fmt: skip
+            "name": NAMES[name],
+            **{rate: count / self.seconds for rate, count in rates.items()},
+            "micro_f1": self.micro_f1,
+            "peak_share": self.flops / self.model_s / peak,
+        }
 
 
 def dtype_name(dtype: torch.dtype) -> str:

@@ -27,8 +27,10 @@ def describe() -> str:
 
 def matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
     """FLOP/s of the fastest of ten products of square matrices, with the threads that torch has."""
-    side, best = _SIDE[device.type], float("inf")
-    a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
+    side = _SIDE[device.type]
+    best = float("inf")
+    a = torch.randn(side, side, device=device).to(dtype)
+    b = torch.randn(side, side, device=device).to(dtype)
     for _ in range(_TRIES):
         started = time.perf_counter()
         (a @ b).sum().item()  # the sum waits for a GPU to be done
@@ -37,7 +39,7 @@ def matmul_peak(dtype: torch.dtype, device: torch.device) -> float:
 
 
 def peak_mb() -> float:
-    """The most memory, in MB, that this process has held; on Linux (`ru_maxrss` would tell its parent's too)."""
+    """The most memory, in MB, that this process has held (Linux; `ru_maxrss` may be its parent's)."""
     with open("/proc/self/status", encoding="ascii") as file:
         line = next(line for line in file if line.startswith("VmHWM"))
     return int(line.split()[1]) * 1024 / 1e6

@@ -20,7 +20,7 @@ RATIOS = {
         "at least 2",
     ),
     "ours_vs_crossencoder_pair_for_pair": ("contest", "the same, every pair through both", ""),
-    "ray_vs_loop": ("ray", "wall time, pipeline / bare loop, start-up apart", "at most 1.15"),
+    "ray_vs_loop": ("ray", "wall time, Ray engine / local engine, start-up apart", "at most 1.15"),
     "startup_s": ("ray", "start-up: cluster, actors, models, one paper (s)", "under 25"),
     "two_actors_vs_one": ("actors", "model stage, two actors / one, a thread each", "at least 1.7"),
     "two_nodes_vs_one": ("nodes", "wall time, two simulated nodes / one, two actors, start included", ""),
@@ -48,7 +48,7 @@ def as_tables(found: dict[str, Any]) -> Group:
 def _contenders(found: dict[str, Any]) -> tuple[Text, Table]:
     contest = found["contest"]
     title = (
-        f"{found['machine']}; {contest['papers']} papers against {contest['labels']:,} labels; matrix-multiply peak "
+        f"{found['machine']}; {contest['papers']} papers, {contest['labels']:,} labels; matrix-multiply peak "
         + ", ".join(f"{peak:,.0f} GFLOP/s in {dtype}" for dtype, peak in contest["peak_gflops"].items())
     )
     contenders = Table(box=None, pad_edge=False, header_style="bold")
@@ -58,14 +58,20 @@ def _contenders(found: dict[str, Any]) -> tuple[Text, Table]:
     for row in contest["contenders"]:
         f1 = "" if row["micro_f1"] is None else f"{row['micro_f1']:.3f}"
         contenders.add_row(
-            row["name"], f"{row['papers_per_s']:.4g}", f"{row['pairs_per_s']:,.1f}", f"{row['tokens_per_s']:,.0f}",
-            f"{row['memory_mb']:,.0f}" if row["memory_mb"] else "", f1, f"{row['peak_share']:.0%}", row["dtype"],
-        )  # fmt: skip
+            row["name"],
+            f"{row['papers_per_s']:.4g}",
+            f"{row['pairs_per_s']:,.1f}",
+            f"{row['tokens_per_s']:,.0f}",
+            f"{row['memory_mb']:,.0f}" if row["memory_mb"] else "",
+            f1,
+            f"{row['peak_share']:.0%}",
+            row["dtype"],
+        )
     return Text(title), contenders
 
 
 def save_plot(found: dict[str, Any], path: str) -> None:
-    """Throughput, and cost by papers, labels and length, as a picture of four panels; those not measured stay empty."""
+    """Throughput, and cost by papers, labels and length, as four panels; those not measured stay empty."""
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     throughput, papers, labels, length = figure.subplots(2, 2).ravel()

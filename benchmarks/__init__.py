@@ -1,0 +1,1 @@
+"""What is measured on a machine; run from a clone, as `python -m benchmarks.NAME`."""
