@@ -52,7 +52,7 @@ class Version:
         environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
         environment["PYTHONPATH"] = str(self.root)
         started = time.perf_counter()
-        done = subprocess.run(  # noqa: S603 - our own command
+        done = subprocess.run(
             [*command, *options, *self.options],
             cwd=self.root,
             env=environment,

@@ -20,7 +20,7 @@ class Driver:
 
     def __init__(self, arguments: Sequence[str], address: str, *, command: str = "nightly") -> None:
         environment = {**os.environ, "RAY_ADDRESS": address, "RAY_DATA_PARQUET_FOOTER_NUM_ACTORS": "1"}
-        self._process = subprocess.Popen(  # noqa: S603 - our own command
+        self._process = subprocess.Popen(
             [sys.executable, "-m", "tdm_ray", command, *arguments, "--log-json"],
             env=environment,
             stdout=subprocess.DEVNULL,

@@ -69,7 +69,7 @@ def play(store: str, folder: Path, kills: int, game: Game | None = None) -> dict
     """Kill so many times at least, in stores under `store`; `folder` holds the papers. Returns figures."""
     game = game or Game()
     before, after = _corpora(folder, game)
-    chance = random.Random(game.seed)  # noqa: S311 - nothing secret
+    chance = random.Random(game.seed)
     started = time.perf_counter()
     planned = _planned(chance)
     rows = list[dict[str, Any]]()

@@ -181,7 +181,7 @@ def driver_memory(
     given = [corpus, str(folder / "memory"), json.dumps(asdict(config)), str(first), str(told)]
     if ray.is_initialized():
         ray.shutdown()
-    subprocess.run([sys.executable, "-c", _DRIVER, *given], check=True)  # noqa: S603 - our own code
+    subprocess.run([sys.executable, "-c", _DRIVER, *given], check=True)
     return dict(json.loads(told.read_text()), from_papers=first, papers=count)
 
 
