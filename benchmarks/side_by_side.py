@@ -2,12 +2,11 @@
 
     git worktree add ../old v0.1
     python -m benchmarks.side_by_side --old ../old --papers 'tei/dev-*.parquet' --limit 200 \
-        --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --rounds 3
+        --taxonomy TDM_taxonomy.tsv --min-count 5 --index my-index --rounds 2
 
-Each run is a fresh process with a Ray of its own, in the same precision. Seconds are those of the run's own
-summary (imports are not in them), less those of a run over one paper, which each version makes first: its
-start-up. Wall time is that of the whole process. Machines are noisy: read the ratio of the medians beside the
-spread of the rounds.
+Each run is a fresh process with a Ray of its own, in the same precision. Timed is the call of `score_corpus`:
+the start of its cluster is in it, that of the process and its imports is not. Rounds go old, new, new, old.
+Machines are noisy: read the ratio of the medians beside the spread of the rounds.
 """
 
 from __future__ import annotations
@@ -18,66 +17,83 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-import tdm_ray
 from benchmarks.compare import compare_runs, describe
-from benchmarks.speed.machine import describe as describe_machine
+from benchmarks.figures import commit, default_path, write_figures
 from tdm_ray.classify.precision import BFLOAT16, FLOAT32, has_bfloat16_flags
 from tdm_ray.errors import InputError
 from tdm_ray.storage import open_file, parquet_files
 
 ROWS_A_GROUP = 64
+HERE = Path(__file__).resolve().parents[1]
+
+# What a process of either version runs: version 0.1 has its own module, and neither engines nor precisions.
+_SCORE = """
+import json, sys, time
+from importlib.util import find_spec
+
+from tdm_ray.config import RayConfig, ScoreConfig
+
+given = json.loads(sys.argv[1])
+engine = {}
+if find_spec("tdm_ray.scoring"):
+    from tdm_ray.scoring.pipeline import score_corpus
+    del given["config"]["precision"]
+else:
+    from tdm_ray.run.run import score_corpus
+    engine = {"engine": "ray"}
+config = ScoreConfig(**given["config"])
+layout = RayConfig(papers_a_block=given["papers_a_block"])
+started = time.perf_counter()
+summary = score_corpus(given["papers"], given["out"], config, layout, **engine)
+seconds = time.perf_counter() - started
+print(json.dumps({"papers": summary.papers, "seconds": seconds}), flush=True)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Took:
+    """What a run took."""
+
+    papers: int
+    seconds: float
+
+    @property
+    def papers_per_s(self) -> float:
+        """The start of the cluster included."""
+        return self.papers / self.seconds
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A version of the package: its source tree, the module of its command, options that only it has."""
+    """A version of the package: its name here and its source tree."""
 
     name: str
     root: Path
-    module: str
-    options: Sequence[str] = ()
 
-    def score(self, papers: Path, out: Path, options: Sequence[str]) -> Took:
-        """Score `papers` into `out` in a process of its own."""
-        command = [sys.executable, "-m", self.module, "score", str(papers), "--out", str(out), "--json"]
+    def score(self, given: Mapping[str, Any]) -> Took:
+        """Score in a process of its own, which sees nothing but this version."""
         environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-        environment["PYTHONPATH"] = str(self.root)
-        started = time.perf_counter()
+        environment |= {"PYTHONPATH": str(self.root), "PYTHONDONTWRITEBYTECODE": "1"}
         done = subprocess.run(
-            [*command, *options, *self.options],
-            cwd=self.root,
+            [sys.executable, "-c", _SCORE, json.dumps(given)],
+            cwd=given["folder"],
             env=environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        wall_s = time.perf_counter() - started
         if done.returncode:
             raise SystemExit(f"{self.name} ended with exit code {done.returncode}:\n{done.stderr[-4000:]}")
-        summary = json.loads(done.stdout.splitlines()[-1])
-        return Took(papers=summary["papers"], seconds=summary["seconds"], wall_s=wall_s)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Took:
-    """What a run took: by its own summary, and as a process."""
-
-    papers: int
-    seconds: float
-    wall_s: float
-
-    def papers_per_s(self, start: Took) -> float:
-        """Papers a second, less the start that a run over one paper shows."""
-        return (self.papers - start.papers) / max(self.seconds - start.seconds, 1e-9)
+        return Took(**json.loads(done.stdout.splitlines()[-1]))
 
 
 def first_papers(pattern: str, count: int | None, path: Path) -> Path:
@@ -103,36 +119,48 @@ def old_precision() -> str:
     return BFLOAT16 if has_bfloat16_flags() else FLOAT32
 
 
-def race(
-    versions: Sequence[Version], papers: Path, folder: Path, options: Sequence[str], rounds: int
-) -> None:
-    """Take turns, the other version first in every second round; print each run, then the ratio."""
-    one = first_papers(str(papers), 1, folder / "one.parquet")
-    starts = {
-        version.name: version.score(one, folder / f"start-{version.name}", options) for version in versions
-    }
-    for name, start in starts.items():
-        print(f"start, one paper: {name} {start.seconds:.1f} s, wall {start.wall_s:.1f} s", flush=True)
-    rates: dict[str, list[float]] = {version.name: [] for version in versions}
-    walls: dict[str, list[float]] = {version.name: [] for version in versions}
+def turns(versions: Sequence[Version], rounds: int) -> Iterator[tuple[int, Version]]:
+    """Old, new, new, old, ...: what grows slower over time meets both alike."""
     for number in range(rounds):
         for version in versions if number % 2 == 0 else reversed(versions):
-            took = version.score(papers, folder / f"{version.name}-{number}", options)
-            rate = took.papers_per_s(starts[version.name])
-            rates[version.name].append(rate)
-            walls[version.name].append(took.wall_s)
-            told = (
-                f"{took.papers} papers, {took.seconds:.1f} s, {rate:.2f} papers/s, wall {took.wall_s:.1f} s"
-            )
-            print(f"round {number + 1}: {version.name} {told}", flush=True)
-    old, new = (version.name for version in versions)
-    print(f"papers/s, median: {old} {median(rates[old]):.2f}, {new} {median(rates[new]):.2f}")
-    print(f"ratio of medians, {new} / {old}: {median(rates[new]) / median(rates[old]):.2f}")
-    print(f"wall, ratio of medians, {new} / {old}: {median(walls[new]) / median(walls[old]):.2f}")
+            yield number, version
 
 
-def main() -> None:
-    """Parse the command line, race, compare the results."""
+def race(versions: Sequence[Version], given: Mapping[str, Any], rounds: int) -> dict[str, list[Took]]:
+    """The runs of each version, printed one by one; results lie in the folder as `old-0`, `new-0`, ..."""
+    taken: dict[str, list[Took]] = {version.name: [] for version in versions}
+    for number, version in turns(versions, rounds):
+        took = version.score({**given, "out": f"{given['folder']}/{version.name}-{number}"})
+        taken[version.name].append(took)
+        rate = f"{took.papers_per_s:.2f} papers/s"
+        print(
+            f"round {number + 1}: {version.name} {took.papers} papers, {took.seconds:.1f} s, {rate}",
+            flush=True,
+        )
+    return taken
+
+
+def figures(taken: Mapping[str, Sequence[Took]]) -> dict[str, Any]:
+    """Seconds and papers a second of each version, and the ratio."""
+    rates = {name: median(took.papers_per_s for took in runs) for name, runs in taken.items()}
+    return {
+        "papers": taken["new"][0].papers,
+        "seconds": {name: [took.seconds for took in runs] for name, runs in taken.items()},
+        "papers_per_s": rates,
+        "new_vs_old": rates["new"] / rates["old"],
+    }
+
+
+def compared(folder: Path) -> bool:
+    """Whether the results of the first round are the same; printed."""
+    differences, _ = compare_runs(str(folder / "old-0"), str(folder / "new-0"), whole_rejects=False)
+    for name, difference in differences.items():
+        print("\n".join(describe(name, difference)))
+    return not any(differences.values())
+
+
+def parsed() -> argparse.Namespace:
+    """The command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -143,28 +171,38 @@ def main() -> None:
     parser.add_argument("--min-count", type=int, default=0)
     parser.add_argument("--index", type=Path)
     parser.add_argument("--papers-a-block", type=int, help="of both (default: as each version has it)")
-    parser.add_argument("--rounds", type=int, default=3)
-    args = parser.parse_args()
-    precision = old_precision()
+    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--out", type=Path, default=default_path("side_by_side"), help="the figures, as JSON")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Parse the command line, race, compare the results."""
+    args = parsed()
     taxonomy = args.taxonomy if args.taxonomy == "default" else str(Path(args.taxonomy).resolve())
-    options = ["--taxonomy", taxonomy, "--min-count", str(args.min_count)]
-    options += ["--index", str(args.index.resolve())] if args.index else []
-    options += ["--papers-a-block", str(args.papers_a_block)] if args.papers_a_block else []
-    here = Path(tdm_ray.__file__).resolve().parents[1]
-    versions = [
-        Version(name="old", root=args.old.resolve(), module="tdm_ray.cli"),
-        Version(
-            name="new", root=here, module="tdm_ray", options=["--engine", "ray", "--precision", precision]
-        ),
-    ]
-    print(f"{describe_machine()}; precision {precision}", flush=True)
+    config = {
+        "taxonomy": taxonomy,
+        "min_count": args.min_count,
+        "index": str(args.index.resolve()) if args.index else None,
+        "precision": old_precision(),
+    }
+    versions = [Version(name="old", root=args.old.resolve()), Version(name="new", root=HERE)]
+    commits = {version.name: commit(version.root) for version in versions}
+    print(f"commits {commits}, precision {config['precision']}", flush=True)
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        papers = first_papers(args.papers, args.limit, folder / "papers.parquet")
-        race(versions, papers, folder, options, args.rounds)
-        differences, _ = compare_runs(str(folder / "old-0"), str(folder / "new-0"))
-        for name, difference in differences.items():
-            print("\n".join(describe(name, difference)))
+        papers = first_papers(args.papers, args.limit, Path(place) / "papers.parquet")
+        given = {
+            "config": config,
+            "papers": str(papers),
+            "papers_a_block": args.papers_a_block,
+            "folder": place,
+        }
+        found = figures(race(versions, given, args.rounds))
+        same = compared(Path(place))
+    rates = ", ".join(f"{name} {rate:.2f}" for name, rate in found["papers_per_s"].items())
+    print(f"papers/s, median: {rates}; ratio new / old {found['new_vs_old']:.2f}")
+    write_figures(args.out, {"commits": commits, "config": config, **found, "same_results": same})
+    print(f"figures: {args.out}")
 
 
 if __name__ == "__main__":
