@@ -17,8 +17,8 @@ from tdm_ray.papers.latex.paper import _SKIPPED, _cell
 from tdm_ray.papers.latex.split import _TITLE, _body
 from tdm_ray.papers.latex.tabular import read_tabular, tabulars
 from tdm_ray.papers.latex.tex import without_comments
-from tdm_ray.papers.pieces import find_pieces
-from tdm_ray.papers.read import read_piece
+from tdm_ray.papers.splits import find_splits
+from tdm_ray.papers.read import read_split
 from tdm_ray.records import PAPERS
 from tdm_ray.storage import read_table
 
@@ -31,10 +31,10 @@ def has_text(environment, body):
     return any(_TEXT.search(_COMMANDS.sub(" ", c)) for c in cells)
 
 
-def count(piece):
+def count(split):
     """paper_id -> (all tabulars, those with text, whether there is a title in the source)."""
     found = {}
-    for reading in read_piece(piece):
+    for reading in read_split(split):
         if reading.tex is not None:
             live = _SKIPPED.sub(" ", without_comments(reading.tex))
             body = _body(expand(live)[0])
@@ -45,7 +45,7 @@ def count(piece):
 
 def main(dump, corpus):
     with ProcessPoolExecutor(2) as pool:
-        source = {k: v for part in pool.map(count, find_pieces([dump])) for k, v in part.items()}
+        source = {k: v for part in pool.map(count, find_splits([dump])) for k, v in part.items()}
     papers = read_table(f"{corpus}/papers", PAPERS).to_pylist()
     total = Counter()
     for p in papers:

@@ -35,6 +35,13 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+def pytest_collection_modifyitems(items):
+    """For two workers (pytest-xdist): one has all tests on the session's Ray, the others go file by file."""
+    for item in items:
+        group = "ray" if "ray_session" in item.fixturenames else item.path.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def real_data():
     if not DATA.is_dir():

@@ -1,12 +1,19 @@
 #!/usr/bin/env bash
-# Linter, type checker, tests. In CI (CI=true) the slow tests too; locally: ./tests/run.sh -m 'not long'
-. "$(dirname "$0")/../jobs/venv.sh" "[dev]"
-# The site is looked at in a browser; without one those tests are skipped.
-if [ "${CI:-}" = true ] && ! command -v chromium > /dev/null; then
-    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } > /dev/null || echo "no Chromium: the site's tests in a browser are skipped"
+# Linter, type checker, tests: what CI runs, at most 15 minutes on 2 cores with the installation.
+# `./tests/run.sh --all` runs the long tests too, an hour. Other arguments go to pytest.
+extras="[dev]"
+if [ "${1:-}" = --all ]; then
+    shift
+    set -- -m "long or not long" "$@"
+    extras="[dev,benchmark]"
 fi
-ruff check tdm_ray jobs tests
-ruff format --check tdm_ray jobs tests
+. "$(dirname "$0")/../jobs/venv.sh" "$extras"
+# The site's tests need a browser; without one they are skipped.
+if [ "${CI:-}" = true ] && ! command -v chromium > /dev/null; then
+    { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium; } > /dev/null \
+        || echo "no Chromium: the site's tests in a browser are skipped"
+fi
+ruff check tdm_ray jobs tests benchmarks
+ruff format --check tdm_ray jobs tests benchmarks
 mypy
-if [ "${CI:-}" = true ] && [ $# -eq 0 ]; then set -- -m "not long" --durations 20; fi
-exec python -m pytest "$@"
+exec python -m pytest --numprocesses 2 --dist loadgroup --durations 20 "$@"

@@ -1,6 +1,7 @@
 """Imports run one way, and Ray and torch appear only where the design says."""
 
 import ast
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -143,3 +144,12 @@ def test_top_level_holds_only_what_belongs():
         "constraints.txt",
     }
     assert there - {"out", "build", "dist", "tdm_ray.egg-info"} <= wanted
+
+
+def test_the_wheel_holds_every_data_file():
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    held = {file for pattern in settings["package-data"]["tdm_ray"] for file in PACKAGE.glob(pattern)}
+    held |= set(modules())
+    there = {file for file in PACKAGE.rglob("*") if file.is_file() and "__pycache__" not in file.parts}
+    assert there - held == set()
+    assert settings["packages"]["find"]["include"] == ["tdm_ray*"]  # neither benchmarks nor tests

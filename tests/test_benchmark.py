@@ -21,7 +21,7 @@ from tdm_ray.classify.entailment import EntailmentModel
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 from tdm_ray.errors import InputError
-from tdm_ray.papers.pieces import find_pieces
+from tdm_ray.papers.splits import find_splits
 from tdm_ray.run.estimate import GPU_TFLOPS, Pace, _sample, estimate, measure_pace
 
 
@@ -138,7 +138,7 @@ def test_a_sample_of_many_small_files_is_whole(material, tmp_path):
     """An ingested corpus has a file a month, which may hold a paper or two."""
     for number, paper in enumerate(material.papers):
         write_corpus([paper], str(tmp_path / f"{number:02d}.parquet"))
-    found, read_s = _sample(find_pieces([str(tmp_path)]), 20)
+    found, read_s = _sample(find_splits([str(tmp_path)]), 20)
     assert len(found) == len(set(found["paper_id"].to_pylist())) == 20
     assert read_s > 0
 

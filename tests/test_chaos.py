@@ -9,7 +9,7 @@ from benchmarks.chaos.game import KILLS, Game, _compare, _planned, play
 from tdm_ray.store.tables import Store
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_nights_that_are_killed_end_as_if_they_were_not(tiny_model, tmp_path):
     options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
     found = play(
@@ -19,7 +19,6 @@ def test_nights_that_are_killed_end_as_if_they_were_not(tiny_model, tmp_path):
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
 
-@pytest.mark.slow
 def test_of_two_nights_at_once_one_works(jsonl, tiny_model, tmp_path):
     options = ["--model", tiny_model, "--threshold", "0.5", "--max-labels", "4"]
     nights = [Driver([str(jsonl), "--store", str(tmp_path), *options], "") for _ in range(2)]

@@ -20,8 +20,8 @@ from tdm_ray.errors import InputError, OutputError
 from tdm_ray.papers.latex.dump import End, Member, read_dump
 from tdm_ray.papers.latex.manifest import read_manifest
 from tdm_ray.papers.metadata import METADATA, Select, write_metadata
-from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
+from tdm_ray.papers.splits import find_splits
 from tdm_ray.papers.table import readings_table
 from tdm_ray.records import PAPERS, READINGS, REJECTS, Paper, Reading, Section
 from tdm_ray.run.ingest import ingest_corpus
@@ -183,7 +183,7 @@ def test_a_tar_of_a_project_is_one_eprint(tmp_path):
 def test_a_manifest_that_is_none(tmp_path, text):
     (tmp_path / "m.xml").write_text(text)
     with pytest.raises(InputError, match="not a manifest"):
-        find_pieces([str(tmp_path)], manifest=str(tmp_path / "m.xml"))
+        find_splits([str(tmp_path)], manifest=str(tmp_path / "m.xml"))
 
 
 def entry(number, categories="cs.CL", day="Mon, 2 Apr 2007 19:18:42 GMT", versions=1):
@@ -358,7 +358,6 @@ ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8), 
 """
 
 
-@pytest.mark.slow
 def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read
     again."""

@@ -18,8 +18,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text()
-# With README.md, which takes a minute, these are more than the two that a local run should take.
-IN_CI_ONLY = ("usage.md", "inputs.md", "nightly.md", "python.md", "cluster.md", "training.md")
+
+IN_CI = ("usage.md", "nightly.md")
+LONG = ("inputs.md", "python.md", "cluster.md", "training.md")
 # This very command is CI, and runs these tests.
 ELSEWHERE = ("./tests/run.sh",)
 INSTEAD = {"./jobs/demo.sh": "tdm-ray demo --engine local"}
@@ -122,8 +123,7 @@ def test_the_readme_does_what_it_says(clone):
     assert plain(last).strip() in said
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("page", IN_CI_ONLY)
+@pytest.mark.parametrize("page", [*IN_CI, *(pytest.param(page, marks=pytest.mark.long) for page in LONG)])
 def test_the_page_does_what_it_says(clone, page, request):
     if page == "training.md":
         request.getfixturevalue("gold")
@@ -131,7 +131,7 @@ def test_the_page_does_what_it_says(clone, page, request):
 
 
 def test_every_page_is_run():
-    assert {page.name for page in PAGES[1:] if blocks_of(page)} == set(IN_CI_ONLY)
+    assert {page.name for page in PAGES[1:] if blocks_of(page)} == {*IN_CI, *LONG}
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "cluster" / "README.md"], ids=lambda page: page.name)

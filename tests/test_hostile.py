@@ -37,10 +37,10 @@ from tdm_ray.papers.latex.tabular import _table
 from tdm_ray.papers.latex.tex import argument, balanced, environments
 from tdm_ray.papers.limits import paper_limits, time_limit
 from tdm_ray.papers.pdf_tables import read_pdf_tables
-from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.plain_text import read_plain_text
-from tdm_ray.papers.read import converted_table, piece_tables, read_papers
+from tdm_ray.papers.read import converted_table, read_papers, split_tables
 from tdm_ray.papers.reading_order import in_reading_order
+from tdm_ray.papers.splits import find_splits
 from tdm_ray.papers.table import readings_table
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, TABLE, Cell, Paper, PaperTable, Reading
@@ -210,7 +210,7 @@ def written(folder, name, *papers):
 
 def tables_of(path, **hooks):
     return pa.concat_tables(
-        t for piece in find_pieces([path]) for t in piece_tables(piece, **hooks)
+        t for split in find_splits([path]) for t in split_tables(split, **hooks)
     ).to_pylist()
 
 
@@ -523,10 +523,10 @@ def test_a_table_of_papers_without_the_text_of_tables_is_read(tmp_path):
     place = PAPERS.get_field_index("tables")
     for name, form in (("new", table), ("old", table.set_column(place, "tables", table["tables"].cast(old)))):
         pq.write_table(form, tmp_path / f"{name}.parquet")
-        (piece,) = find_pieces([str(tmp_path / f"{name}.parquet")])
-        assert all(isinstance(found, pa.Table) for found in rows_reader.papers_tables(piece, piece.paths[0]))
-        by_columns = pa.concat_tables(piece_tables(piece, hashed=True)).to_pylist()
-        by_rows = pa.concat_tables(piece_tables(piece)).to_pylist()
+        (split,) = find_splits([str(tmp_path / f"{name}.parquet")])
+        assert all(isinstance(found, pa.Table) for found in rows_reader.papers_tables(split, split.paths[0]))
+        by_columns = pa.concat_tables(split_tables(split, hashed=True)).to_pylist()
+        by_rows = pa.concat_tables(split_tables(split)).to_pylist()
         expected = [replace(paper.tables[0], text="raw" if name == "new" else "")]
         assert [Paper.from_row(row).tables for row in (*by_columns, *by_rows)] == [expected] * 6
         assert len(read_table(str(tmp_path / f"{name}.parquet"), PAPERS)) == 3

@@ -122,7 +122,6 @@ def scraped(url):
     thread.join()
 
 
-@pytest.mark.slow
 def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
     head, metrics = head
     model = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")

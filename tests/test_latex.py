@@ -22,8 +22,8 @@ from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import read_tabular, tabulars
 from tdm_ray.papers.latex.tex import argument, balanced, environments, option, without_comments
 from tdm_ray.papers.limits import time_limit
-from tdm_ray.papers.pieces import paper_id_of_path
 from tdm_ray.papers.read import read_papers
+from tdm_ray.papers.splits import paper_id_of_path
 
 
 @pytest.mark.parametrize("name", EPRINTS)

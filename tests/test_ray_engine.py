@@ -18,8 +18,8 @@ from conftest import write_papers
 from tdm_ray.classify.resources import Resources
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.demo import demo_papers
-from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
+from tdm_ray.papers.splits import find_splits
 from tdm_ray.papers.table import readings_table
 from tdm_ray.records import OUTCOMES, PREDICTIONS, READINGS, Reading
 from tdm_ray.run.engine import choose_engine
@@ -66,8 +66,8 @@ def test_both_engines_give_the_same_rows(ray_session, config, tmp_path):
 
 def test_the_engine_is_chosen_by_the_corpus_and_says_why(jsonl, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
-    small = find_pieces([str(jsonl)])
-    large = find_pieces([demo_papers() + "/*.md"]) * 3
+    small = find_splits([str(jsonl)])
+    large = find_splits([demo_papers() + "/*.md"]) * 3
     assert choose_engine("auto", small)[0].name == "local"
     assert choose_engine("auto", small)[1] == "0.1 MB of papers; up to 1 MB is done in this process"
     assert choose_engine("auto", large)[0].name == "ray"
@@ -136,7 +136,7 @@ def test_model_id_names_all_that_decides(config):
 
 
 def test_input_splits_are_one_task_each(jsonl, tmp_path):
-    splits = find_pieces([str(jsonl), str(jsonl)])
+    splits = find_splits([str(jsonl), str(jsonl)])
     tasks = Readings(splits, str(tmp_path)).get_read_tasks(200)
     assert len(tasks) == 2
     assert [table.schema for table in tasks[0]()] == [READINGS]
@@ -187,7 +187,6 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 """
 
 
-@pytest.mark.slow
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed
     run."""

@@ -12,11 +12,11 @@ import pytest
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.grid import is_value, table_of_grid
 from tdm_ray.papers.json_paper import read_json_paper
-from tdm_ray.papers.pieces import find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
-from tdm_ray.papers.read import piece_tables, read_papers, read_piece
+from tdm_ray.papers.read import read_papers, read_split, split_tables
 from tdm_ray.papers.reading_order import in_reading_order
 from tdm_ray.papers.rows import _as_readings
+from tdm_ray.papers.splits import find_splits, paper_id_of_path
 from tdm_ray.papers.table import readings_table
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section
@@ -360,21 +360,21 @@ def test_columns_are_read_as_rows_are(change, columns, papers, tmp_path):
         _as_readings("p", range(len(table)), table.combine_chunks().to_batches()[0]) is not None
     ) == columns
     pq.write_table(table, tmp_path / "papers.parquet", row_group_size=5)
-    pieces = list(find_pieces([str(tmp_path)]))
-    by_columns = pa.concat_tables(found for piece in pieces for found in piece_tables(piece, hashed=True))
+    splits = list(find_splits([str(tmp_path)]))
+    by_columns = pa.concat_tables(found for split in splits for found in split_tables(split, hashed=True))
     assert len(by_columns) == len(papers)
-    by_rows = readings_table(found for piece in pieces for found in read_piece(piece))
+    by_rows = readings_table(found for split in splits for found in read_split(split))
     assert by_columns.drop_columns("content_hash").equals(by_rows.drop_columns("content_hash"))
-    some = [dataclasses.replace(piece, rows=(0, 1), papers=2) for piece in pieces]
-    assert sum(len(found) for piece in some for found in piece_tables(piece, hashed=True)) == 6
+    some = [dataclasses.replace(split, rows=(0, 1), papers=2) for split in splits]
+    assert sum(len(found) for split in some for found in split_tables(split, hashed=True)) == 6
 
 
 def test_of_a_file_that_has_grown_the_planned_rows_are_read(papers, tmp_path):
     table = pa.Table.from_pylist([p.row() for p in papers], schema=PAPERS)
     pq.write_table(table.slice(0, 6), tmp_path / "papers.parquet")
-    (piece,) = find_pieces([str(tmp_path)])
+    (split,) = find_splits([str(tmp_path)])
     pq.write_table(table, tmp_path / "papers.parquet")
-    assert sum(map(len, piece_tables(piece, hashed=True))) == 6
+    assert sum(map(len, split_tables(split, hashed=True))) == 6
 
 
 def test_the_hash_is_that_of_the_text():

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from tdm_ray.errors import InputError, TaxonomyError
-from tdm_ray.papers.pieces import find_pieces
 from tdm_ray.papers.read import read_papers
+from tdm_ray.papers.splits import find_splits
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 GOOD = {"paper_id": "1", "title": "A title", "abstract": "We report accuracy."}
@@ -126,15 +126,15 @@ def test_rows_of_a_parquet_file_are_named(tmp_path):
 
 def test_inputs_that_cannot_be_read_at_all(tmp_path):
     with pytest.raises(InputError, match="no such file or folder; give a file, a folder or a quoted glob"):
-        find_pieces([str(tmp_path / "nowhere")])
+        find_splits([str(tmp_path / "nowhere")])
     with pytest.raises(InputError, match=r"no papers found; readable are .*\.jsonl"):
-        find_pieces([str(tmp_path)])
+        find_splits([str(tmp_path)])
     (tmp_path / "a.parquet").write_text("no")
     with pytest.raises(InputError, match=r"a\.parquet: not a Parquet file"):
-        find_pieces([str(tmp_path)])
+        find_splits([str(tmp_path)])
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
     with pytest.raises(InputError, match=r"columns \['id'\] are neither .*rename or select them first"):
-        find_pieces([str(tmp_path)])
+        find_splits([str(tmp_path)])
 
 
 @pytest.mark.parametrize(

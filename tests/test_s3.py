@@ -37,7 +37,6 @@ from tdm_ray.store.tables import Store
 from tdm_ray.training.dataset import create_dataset
 from tdm_ray.website.build import build_site
 
-pytestmark = pytest.mark.slow
 SECRET = "Secret/Of+TheTests"
 _FILES = 5
 

@@ -163,7 +163,6 @@ train_model(*sys.argv[1:4], TrainConfig(**json.loads(sys.argv[4])))
 """
 
 
-@pytest.mark.slow
 def test_a_killed_driver_goes_on(ray_session, dataset, base, trained, tmp_path):
     out = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, dataset, base, str(out), json.dumps(vars(QUICK))]

@@ -25,7 +25,7 @@ from sentence_transformers import CrossEncoder
 
 from benchmarks.speed.entries import NAMES, Entry, dtype_name
 from benchmarks.speed.machine import matmul_peak, peak_mb
-from tdm_ray.classify.calibration import Floats
+from tdm_ray.arrays import Floats
 from tdm_ray.classify.entailment import MAX_TOKENS, batches, hypothesis
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared, likeliest_rows, prepare

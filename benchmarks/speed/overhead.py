@@ -24,8 +24,8 @@ from ray.data import ActorPoolStrategy
 
 from benchmarks.speed.corpus import evenly, write_corpus
 from tdm_ray.config import RayConfig, ScoreConfig
-from tdm_ray.papers.pieces import find_pieces
-from tdm_ray.papers.read import converted_table, piece_tables
+from tdm_ray.papers.splits import find_splits
+from tdm_ray.papers.read import converted_table, split_tables
 from tdm_ray.papers.table import readings_table
 from tdm_ray.parallel import cores
 from tdm_ray.progress import Counter
@@ -87,8 +87,8 @@ class Loop:
         """Read, prepare, decide and write; seconds."""
         started = time.perf_counter()
         with tempfile.NamedTemporaryFile() as file, pq.ParquetWriter(file.name, OUTCOMES) as out:
-            for piece in find_pieces([corpus]):
-                for table in piece_tables(piece):
+            for split in find_splits([corpus]):
+                for table in split_tables(split):
                     if len(table):
                         out.write_table(self.decide(self.prepare(converted_table(table))))
         return time.perf_counter() - started

@@ -10,13 +10,14 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.classify.lexicon import PARTS, Coverage, Floats, Ints, Lexicon
+from tdm_ray.arrays import Floats, Ints
+from tdm_ray.classify.lexicon import PARTS, Coverage, Lexicon
 from tdm_ray.text.passages import FIELDS
 
 # A label is left out of the shortlist if no neighbour reports it and no passage names this share of its
-# dataset, by weight. None of 2,944 predictions for the dev papers was of such a label; without an index 5 of 838
-# for 156 papers, 3 of them right. By names alone, at 0.2, 87 of the 2,944 would go, 30 of them right, and the
-# paper F1 would fall from 0.637 to 0.625.
+# dataset, by weight. None of 2,944 predictions for the dev papers was of such a label. Without an index 5 of
+# 838 for 156 papers were, 3 of them right. By names alone, at 0.2, 87 of the 2,944 would go, 30 right ones,
+# and the paper F1 would fall from 0.637 to 0.625.
 MIN_NAME_COVERAGE = 0.15
 FULL_COVERAGE = 0.99  # a name counts as named where this share of it, by weight, is there
 # How much a field speaks for a label; the order is that of FIELDS. Tables and titles say what was measured.

@@ -12,15 +12,13 @@ from functools import reduce
 
 import numpy as np
 import scipy.sparse as sp
-from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats, Ints
 from tdm_ray.records import TDM_COLUMNS
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.text.passages import FIELDS, Passage
 from tdm_ray.text.tokens import fold, may_stand_in, tokens
 
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 PARTS = tuple(TDM_COLUMNS)
 _ROUNDING = 1e-4  # of sums of single-precision weights
 

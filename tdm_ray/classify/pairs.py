@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 from transformers import PreTrainedTokenizerBase
 
+from tdm_ray.arrays import Ints
 from tdm_ray.text.windows import JOINT
 
 Ids = NDArray[np.int32]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tdm_ray.arrays import Floats, Ints
 from tdm_ray.classify.features import largest, learned_features, lexical_features, rank, reduce_coverage
-from tdm_ray.classify.lexicon import Coverage, Floats, Ints, Lexicon
+from tdm_ray.classify.lexicon import Coverage, Lexicon
 from tdm_ray.classify.neighbours import TELLING, Neighbours, telling_words
 from tdm_ray.records import Paper
 from tdm_ray.text.passages import Passage, passages

@@ -9,9 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats
 from tdm_ray.classify.calibration import expected_calibration_error
-
-Floats = NDArray[np.float32]
 
 
 def f1_figures(decided: sp.csr_matrix, gold: sp.csr_matrix) -> dict[str, float]:

@@ -15,10 +15,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.calibration import best_threshold, fit_prior, sigmoid
 from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.classify.lexicon import Floats, Lexicon
+from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import DatasetConfig, ScoreConfig
 from tdm_ray.evaluation.figures import best_f1, f1_figures

@@ -16,7 +16,8 @@ import pyarrow as pa
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from tdm_ray.extract.candidates import Candidates, Floats
+from tdm_ray.arrays import Floats
+from tdm_ray.extract.candidates import Candidates
 from tdm_ray.records import TDM
 from tdm_ray.storage import read_table, write_table
 from tdm_ray.text.tokens import tokens

@@ -13,12 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats, Ints
 from tdm_ray.records import Cell, Paper
 from tdm_ray.text.numbers import Number, numbers, the_number
 from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences
-
-Floats = NDArray[np.float32]
-Ints = NDArray[np.int64]
 
 CELL, ABSTRACT, TEXT = range(3)
 # 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's

@@ -14,10 +14,11 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.extract.associations import FEATURES as ASSOCIATED
 from tdm_ray.extract.associations import Associations, ContextWords
-from tdm_ray.extract.candidates import ABSTRACT, PLACES, TEXT, Candidates, Floats, candidates_of
+from tdm_ray.extract.candidates import ABSTRACT, PLACES, TEXT, Candidates, candidates_of
 from tdm_ray.extract.fine_print import FEATURES as FINE
 from tdm_ray.extract.fine_print import FinePrint
 from tdm_ray.extract.quote_features import FEATURES as QUOTED

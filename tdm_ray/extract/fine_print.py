@@ -11,7 +11,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from tdm_ray.extract.candidates import Candidates, Floats
+from tdm_ray.arrays import Floats
+from tdm_ray.extract.candidates import Candidates
 from tdm_ray.records import TDM
 from tdm_ray.text.tokens import fold
 

@@ -6,8 +6,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats
 from tdm_ray.arxiv_ids import month_number
-from tdm_ray.extract.candidates import Candidates, Floats
+from tdm_ray.extract.candidates import Candidates
 from tdm_ray.extract.quotes import (
     IN_ROW,
     NAME,

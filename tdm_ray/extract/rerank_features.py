@@ -9,8 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Floats, Ints
 from tdm_ray.classify.features import largest
-from tdm_ray.extract.candidates import Candidates, Floats, Ints
+from tdm_ray.extract.candidates import Candidates
 
 TOP = 12  # candidates of a TDM that are reranked; the right one, where there is one, is among them for 85 %
 _STRONG = 0.3  # of the best one's probability

@@ -13,8 +13,8 @@ import scipy.sparse as sp
 
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.gold.annotations import Gold
-from tdm_ray.papers.pieces import Piece, find_pieces
-from tdm_ray.papers.read import converted, read_piece
+from tdm_ray.papers.read import converted, read_split
+from tdm_ray.papers.splits import InputSplit, find_splits
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -47,11 +47,11 @@ class Gathered:
 
 def read_all(paths: Sequence[str]) -> list[Reading]:
     """The readings of all paths, by as many processes as there are cores."""
-    return over_chunks(_read_pieces, find_pieces(paths), what="parts of the input read", size=1, least=2)
+    return over_chunks(_read_splits, find_splits(paths), what="parts of the input read", size=1, least=2)
 
 
-def _read_pieces(pieces: Sequence[Piece]) -> list[Reading]:
-    return [converted(found) for piece in pieces for found in read_piece(piece)]
+def _read_splits(splits: Sequence[InputSplit]) -> list[Reading]:
+    return [converted(found) for split in splits for found in read_split(split)]
 
 
 def gather(

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from tdm_ray.arrays import Doubles
 
 # 0.912 beside a median of 91 is 91.2: a hundredfold that comes this near to the median of those in the other
 # unit.
@@ -18,7 +18,7 @@ _OUTLIER = 6.0
 _LEAST_SCORES = 5
 
 
-def one_unit(scores: Floats, boards: NDArray[np.int64], lower: NDArray[np.bool_]) -> Floats:
+def one_unit(scores: Doubles, boards: NDArray[np.int64], lower: NDArray[np.bool_]) -> Doubles:
     """Scores with shares and percents of a board brought to what most of the board uses; NaN stays.
 
     `boards` numbers the leaderboard of each score, `lower` says where less is better. Only scores in [0, 1]
@@ -43,13 +43,13 @@ def one_unit(scores: Floats, boards: NDArray[np.int64], lower: NDArray[np.bool_]
     return brought
 
 
-def _near(scores: Floats, medians: Floats) -> NDArray[np.bool_]:
+def _near(scores: Doubles, medians: Doubles) -> NDArray[np.bool_]:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = scores / medians
         return np.asarray((ratio >= _NEAR[0]) & (ratio <= _NEAR[1]))
 
 
-def outliers(scores: Floats, boards: NDArray[np.int64]) -> NDArray[np.bool_]:
+def outliers(scores: Doubles, boards: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Which scores lie far from their board's: a wrong cell more often than a breakthrough. None of a small
     board."""
     frame = pd.DataFrame({"board": boards, "score": scores})

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tdm_ray.arxiv_ids import VERSIONED, base_ids
 from tdm_ray.config import Selection
 from tdm_ray.errors import InputError
 from tdm_ray.records import READINGS, STRINGS
@@ -37,7 +38,6 @@ METADATA = pa.schema(
     ]
 )
 _ROWS_A_GROUP = 5000
-_VERSION = r"v(?P<version>\d+)$"
 
 
 def write_metadata(snapshot: str, path: str) -> int:
@@ -99,7 +99,7 @@ class Select:
         return _filtered(readings, self._selection)
 
     def _joined(self, readings: pa.Table) -> pa.Table:
-        base = pc.replace_substring_regex(readings["paper_id"], _VERSION.replace("?P<version>", ""), "")
+        base = base_ids(readings["paper_id"])
         known = self._entries(base.unique())
         found = known.take(pc.index_in(base, known["id"].combine_chunks()))
         parsed = pc.is_null(readings["tex"])
@@ -113,7 +113,7 @@ class Select:
         }
         readings = _with(readings, columns)
         version = pc.cast(
-            pc.struct_field(pc.extract_regex(readings["paper_id"], _VERSION), "version"), pa.int32()
+            pc.struct_field(pc.extract_regex(readings["paper_id"], VERSIONED), "version"), pa.int32()
         )
         return _rejected(
             readings, pc.less(version, found["versions"]), "older_version", "the snapshot has a newer one"

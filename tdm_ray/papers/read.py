@@ -1,7 +1,7 @@
-"""Pieces -> readings: every item becomes a paper, or a reason why there is none.
+"""Splits -> readings: every item becomes a paper, or a reason why there is none.
 
 To add a format: write its reader as one small file in this folder, and give it a line in `_READERS` and its
-suffixes in `pieces._SUFFIXES`."""
+suffixes in `splits._SUFFIXES`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from tdm_ray.papers.latex.dump import MAX_MEMBER
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.paper import read_tex
 from tdm_ray.papers.limits import paper_limits
-from tdm_ray.papers.pieces import Piece, find_pieces, paper_id_of_path
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.rows import (
     DAMAGED,
@@ -30,6 +29,7 @@ from tdm_ray.papers.rows import (
     read_tar,
     read_tei_table,
 )
+from tdm_ray.papers.splits import InputSplit, find_splits, paper_id_of_path
 from tdm_ray.papers.table import readings_table, row_of, together
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import READINGS, Paper, Reading
@@ -47,18 +47,20 @@ def read_papers(*paths: str) -> Iterator[Reading]:
 
     Every item becomes a `Reading`: with a `Paper`, or with the reason why there is none.
     """
-    for piece in find_pieces(paths):
-        for found in read_piece(piece):
+    for split in find_splits(paths):
+        for found in read_split(split):
             yield converted(found)
 
 
-def read_piece(piece: Piece, *, skip: Skip | None = None, begin: Begin | None = None) -> Iterator[Reading]:
-    """The readings of one piece, e-prints not yet converted. Never raises for what is wrong with one paper.
+def read_split(
+    split: InputSplit, *, skip: Skip | None = None, begin: Begin | None = None
+) -> Iterator[Reading]:
+    """The readings of one split, e-prints not yet converted. Never raises for what is wrong with one paper.
 
     begin: called with the location of an item before it is read, so that one that ends the process can be
     told. skip: whether to reject the item at a location as `crashed`, and not to read it."""
-    for path in piece.paths:
-        for item in _each(piece, path, _READERS[piece.kind](piece, path)):
+    for path in split.paths:
+        for item in _each(split, path, _READERS[split.kind](split, path)):
             yield read_item(item, skip=skip, begin=begin)
 
 
@@ -86,33 +88,33 @@ def _id_of(item: Item) -> str:
         return item.paper_id
 
 
-def _each(piece: Piece, path: str, found: Iterator[_Found]) -> Iterator[_Found | Item]:
+def _each(split: InputSplit, path: str, found: Iterator[_Found]) -> Iterator[_Found | Item]:
     """What a reader finds in a file; then, where it cannot read on, an item that says why."""
     while True:
         try:
             with paper_limits(_NEXT_S):
                 one = next(found, None)
         except Exception as error:  # noqa: BLE001 - as above, of a file
-            yield refused(location_of(path), paper_id_of_path(path), piece.kind, why(error))
+            yield refused(location_of(path), paper_id_of_path(path), split.kind, why(error))
             return
         if one is None:
             return
         yield one
 
 
-def piece_tables(
-    piece: Piece, *, hashed: bool = False, skip: Skip | None = None, begin: Begin | None = None
+def split_tables(
+    split: InputSplit, *, hashed: bool = False, skip: Skip | None = None, begin: Begin | None = None
 ) -> Iterator[pa.Table]:
-    """The readings of one piece as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
+    """The readings of one split as tables of schema `READINGS` with `ROWS_A_BATCH` rows at most.
 
     hashed: papers tables are read as columns, their content hashes taken as they stand (see
-    `rows.papers_tables`). skip, begin: as in `read_piece`, for what is read row by row."""
-    if hashed and piece.kind == "papers_table":
-        yield from _columns(piece, skip, begin)
+    `rows.papers_tables`). skip, begin: as in `read_split`, for what is read row by row."""
+    if hashed and split.kind == "papers_table":
+        yield from _columns(split, skip, begin)
         return
     rows: list[pa.Table] = []
     size = 0
-    for found in read_piece(piece, skip=skip, begin=begin):
+    for found in read_split(split, skip=skip, begin=begin):
         rows.append(row_of(found))
         size += rows[-1].nbytes
         if len(rows) == ROWS_A_BATCH or size > _BATCH_BYTES:
@@ -122,9 +124,9 @@ def piece_tables(
     yield together(rows)
 
 
-def _columns(piece: Piece, skip: Skip | None, begin: Begin | None) -> Iterator[pa.Table]:
-    for path in piece.paths:
-        for found in _each(piece, path, papers_tables(piece, path)):
+def _columns(split: InputSplit, skip: Skip | None, begin: Begin | None) -> Iterator[pa.Table]:
+    for path in split.paths:
+        for found in _each(split, path, papers_tables(split, path)):
             if isinstance(found, pa.Table):
                 yield found
             else:
@@ -142,7 +144,7 @@ def converted(found: Reading, *, skip: Skip | None = None, begin: Begin | None =
 
 
 def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begin | None = None) -> pa.Table:
-    """READINGS with TeX sources -> READINGS with papers only; `skip` and `begin` as in `read_piece`.
+    """READINGS with TeX sources -> READINGS with papers only; `skip` and `begin` as in `read_split`.
 
     What another source already said of a paper (title, abstract, date, categories: see `metadata`) is kept.
     """
@@ -162,17 +164,17 @@ def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> p
     return row_of(found)
 
 
-def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[Piece, str], Iterator[Item]]:
-    def reader(piece: Piece, path: str) -> Iterator[Item]:
+def _read_single(read: Callable[[str, bytes], Paper]) -> Callable[[InputSplit, str], Iterator[Item]]:
+    def reader(split: InputSplit, path: str) -> Iterator[Item]:
         paper_id = paper_id_of_path(path)
         yield Item(
-            location_of(path), paper_id, piece.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES))
+            location_of(path), paper_id, split.kind, lambda: read(paper_id, _bytes(path, MAX_PAPER_BYTES))
         )
 
     return reader
 
 
-def _read_eprint(piece: Piece, path: str) -> Iterator[Item]:
+def _read_eprint(split: InputSplit, path: str) -> Iterator[Item]:
     def read() -> str:
         return read_eprint(_bytes(path, MAX_MEMBER, packed=True))
 
@@ -190,11 +192,11 @@ def _bytes(path: str, limit: int, *, packed: bool = False) -> bytes:
     return data
 
 
-def _text(read: Callable[[str, str], Paper]) -> Callable[[Piece, str], Iterator[Item]]:
+def _text(read: Callable[[str, str], Paper]) -> Callable[[InputSplit, str], Iterator[Item]]:
     return _read_single(lambda paper_id, data: read(paper_id, data.decode("utf-8", "replace")))
 
 
-_READERS: dict[str, Callable[[Piece, str], Iterator[Item]]] = {
+_READERS: dict[str, Callable[[InputSplit, str], Iterator[Item]]] = {
     "tei": _read_single(read_tei),
     "text": _text(read_plain_text),
     "markdown": _text(lambda paper_id, text: read_plain_text(paper_id, text, markdown=True)),

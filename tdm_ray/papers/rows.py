@@ -19,7 +19,7 @@ from tdm_ray.papers.items import Item, location_of, refused
 from tdm_ray.papers.json_paper import paper_id_of, read_json_paper
 from tdm_ray.papers.latex.dump import End, Member, read_dump
 from tdm_ray.papers.latex.eprint import read_eprint
-from tdm_ray.papers.pieces import Piece, paper_id_of_path
+from tdm_ray.papers.splits import InputSplit, paper_id_of_path
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, READINGS, Paper
 from tdm_ray.storage import open_file
@@ -31,7 +31,7 @@ _FULL = ("paper_id", "categories", "sections", "tables", "content_hash")
 DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
 
 
-def read_jsonl(piece: Piece, path: str) -> Iterator[Item]:
+def read_jsonl(split: InputSplit, path: str) -> Iterator[Item]:
     """One item a line that is not blank."""
     row = -1
     with open_file(path) as file:
@@ -47,9 +47,9 @@ def read_jsonl(piece: Piece, path: str) -> Iterator[Item]:
         yield refused(location_of(path), "", "jsonl", PaperError("empty", "the file holds no line"))
 
 
-def read_tei_table(piece: Piece, path: str) -> Iterator[Item]:
+def read_tei_table(split: InputSplit, path: str) -> Iterator[Item]:
     """One item a row of a Parquet row group with columns `paper_id`, `tei` and optionally `tables`."""
-    for rows, batch in _parquet_batches(piece, path, ["paper_id", "tei", "tables"]):
+    for rows, batch in _parquet_batches(split, path, ["paper_id", "tei", "tables"]):
         for place, row in enumerate(rows):
             paper_id = _text_of(batch, "paper_id", place)
             yield Item(
@@ -57,19 +57,19 @@ def read_tei_table(piece: Piece, path: str) -> Iterator[Item]:
             )
 
 
-def read_papers_table(piece: Piece, path: str) -> Iterator[Item]:
+def read_papers_table(split: InputSplit, path: str) -> Iterator[Item]:
     """One item a row of a row group of a papers table."""
-    for rows, batch in _parquet_batches(piece, path, PAPERS.names):
+    for rows, batch in _parquet_batches(split, path, PAPERS.names):
         yield from _items(path, rows, batch)
 
 
-def papers_tables(piece: Piece, path: str) -> Iterator[pa.Table | list[Item]]:
+def papers_tables(split: InputSplit, path: str) -> Iterator[pa.Table | list[Item]]:
     """The same as tables of schema `READINGS` that stay columns where all is as it should be: 0.3 ms a paper
     for 4.
 
     Their content hashes are what the table says; who goes on with a paper makes its own (see
     `scoring.stages`)."""
-    for rows, batch in _parquet_batches(piece, path, PAPERS.names):
+    for rows, batch in _parquet_batches(split, path, PAPERS.names):
         table = _as_readings(path, rows, batch)
         yield list(_items(path, rows, batch)) if table is None else table
 
@@ -117,14 +117,14 @@ def _as_readings(path: str, rows: Sequence[int], batch: pa.RecordBatch) -> pa.Ta
     return table if whole else None
 
 
-def read_tar(piece: Piece, path: str) -> Iterator[Item]:
+def read_tar(split: InputSplit, path: str) -> Iterator[Item]:
     """One item an e-print of a tar, read to its flat TeX source; one more where the tar is not as
     expected."""
     for found in read_dump(path):
         if isinstance(found, Member):
             yield _member(path, found)
         else:
-            wrong = found.error or _unexpected(piece, found)
+            wrong = found.error or _unexpected(split, found)
             if wrong:
                 yield refused(location_of(path, ""), paper_id_of_path(path), "latex", wrong)
 
@@ -137,8 +137,8 @@ def _member(path: str, member: Member) -> Item:
     return Item(location, paper_id, "latex", partial(read_eprint, member.data))
 
 
-def _unexpected(piece: Piece, end: End) -> PaperError | None:
-    told = piece.expected.difference(end.size, end.items, end.md5) if piece.expected else None
+def _unexpected(split: InputSplit, end: End) -> PaperError | None:
+    told = split.expected.difference(end.size, end.items, end.md5) if split.expected else None
     return PaperError("checksum", f"{told}, as the manifest says; fetch the tar again") if told else None
 
 
@@ -173,20 +173,20 @@ def _paper_of_tei_row(paper_id: str, batch: pa.RecordBatch, place: int) -> Paper
 
 
 def _parquet_batches(
-    piece: Piece, path: str, columns: list[str]
+    split: InputSplit, path: str, columns: list[str]
 ) -> Iterator[tuple[list[int], pa.RecordBatch]]:
     """The wanted rows of a row group, some at a time, with their numbers in the file."""
     with open_file(path) as file:
         parquet = pq.ParquetFile(file)
         present = [c for c in columns if c in parquet.schema_arrow.names]
-        rows = sorted(piece.rows) if piece.rows is not None else range(piece.papers or 0)
+        rows = sorted(split.rows) if split.rows is not None else range(split.papers or 0)
         wanted = np.array(rows, np.int64)
         first = 0
-        for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[piece.row_group], columns=present):
+        for batch in parquet.iter_batches(ROWS_A_BATCH, row_groups=[split.row_group], columns=present):
             here = wanted[(wanted >= first) & (wanted < first + len(batch))]
             if len(here):
                 yield (
-                    (piece.first_row + here).tolist(),
+                    (split.first_row + here).tolist(),
                     batch.take(here - first) if len(here) < len(batch) else batch,
                 )
             first += len(batch)

@@ -13,7 +13,7 @@ import fsspec
 
 from tdm_ray.config import ENGINES, RayConfig
 from tdm_ray.errors import InputError
-from tdm_ray.papers.pieces import Piece, count_papers
+from tdm_ray.papers.splits import InputSplit, count_papers
 from tdm_ray.parallel import over_chunks
 from tdm_ray.run.local_engine import LocalEngine
 from tdm_ray.run.work import Engine
@@ -24,7 +24,7 @@ _FEW_BYTES = 1_000_000  # where only reading will tell how many papers there are
 
 
 def choose_engine(
-    wanted: str, splits: Sequence[Piece], ray_config: RayConfig | None = None
+    wanted: str, splits: Sequence[InputSplit], ray_config: RayConfig | None = None
 ) -> tuple[Engine, str]:
     """The engine for these input splits, and why: `wanted` is one of `ENGINES`.
 
@@ -41,7 +41,7 @@ def choose_engine(
     return RayEngine(ray_config), reason
 
 
-def _automatic(splits: Sequence[Piece]) -> tuple[str, str]:
+def _automatic(splits: Sequence[InputSplit]) -> tuple[str, str]:
     if os.environ.get("RAY_ADDRESS"):
         return "ray", "RAY_ADDRESS names a cluster"
     papers = count_papers(splits)

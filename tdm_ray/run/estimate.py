@@ -23,8 +23,8 @@ from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import InputError
-from tdm_ray.papers.pieces import Piece, find_pieces
-from tdm_ray.papers.read import converted_table, piece_tables
+from tdm_ray.papers.read import converted_table, split_tables
+from tdm_ray.papers.splits import InputSplit, find_splits
 from tdm_ray.records import PAPERS
 from tdm_ray.run.cluster import connect, cores, gpus
 from tdm_ray.run.layout import PREPARING
@@ -32,9 +32,9 @@ from tdm_ray.run.log import Log
 from tdm_ray.run.run import new_run_id, score_corpus
 from tdm_ray.run.stages import Decide, Prepare
 
-# papers of the short run; papers that are taken of a piece at least
+# papers of the short run; papers that are taken of a split at least
 _FEW = 8
-_A_PIECE = 8
+_A_SPLIT = 8
 # Dense bfloat16 (T4: float16) peaks in TFLOP/s, from NVIDIA's data sheets.
 GPU_TFLOPS = {"T4": 65, "L4": 121, "A10": 125, "A100": 312, "H100": 989, "H200": 989}
 # Of that peak in batches of a small encoder: assumed. `plan` on a machine with the GPU itself measures
@@ -101,7 +101,7 @@ def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> 
 
     Raises `InputError` where there are too few to tell, and what `score_corpus` raises.
     """
-    table, read_s = _sample(find_pieces(papers), sample)
+    table, read_s = _sample(find_splits(papers), sample)
     if len(table) < 2 * _FEW:
         raise InputError(f"{len(table)} papers are too few to tell a pace; give {2 * _FEW} at least")
     connect()
@@ -153,24 +153,24 @@ def check_gpu(gpu: str) -> None:
         raise InputError(f"--gpu {gpu}: not known; choose one of {', '.join(GPU_TFLOPS)}")
 
 
-def _sample(pieces: Sequence[Piece], count: int) -> tuple[pa.Table, float]:
-    """Papers of pieces drawn evenly, eight or more of each; and the seconds of one core to read one.
+def _sample(splits: Sequence[InputSplit], count: int) -> tuple[pa.Table, float]:
+    """Papers of splits drawn evenly, eight or more of each; and the seconds of one core to read one.
 
-    Of more pieces, fewer of each, where they are smaller: an ingested corpus has a file a month.
+    Of more splits, fewer of each, where they are smaller: an ingested corpus has a file a month.
     """
-    many = min(len(pieces), -(-count // _A_PIECE))
-    found, read_s = _drawn(pieces, many, count)
-    while len(found) < count and many < len(pieces):
-        many = min(len(pieces), 2 * many)
-        found, read_s = _drawn(pieces, many, count)
+    many = min(len(splits), -(-count // _A_SPLIT))
+    found, read_s = _drawn(splits, many, count)
+    while len(found) < count and many < len(splits):
+        many = min(len(splits), 2 * many)
+        found, read_s = _drawn(splits, many, count)
     return found, read_s
 
 
-def _drawn(pieces: Sequence[Piece], many: int, count: int) -> tuple[pa.Table, float]:
-    """So many papers at most, of so many pieces."""
-    chosen = [pieces[i * len(pieces) // many] for i in range(many)]
+def _drawn(splits: Sequence[InputSplit], many: int, count: int) -> tuple[pa.Table, float]:
+    """So many papers at most, of so many splits."""
+    chosen = [splits[i * len(splits) // many] for i in range(many)]
     started = time.perf_counter()
-    read = [table for piece in chosen for table in islice(piece_tables(piece), 1)]
+    read = [table for split in chosen for table in islice(split_tables(split), 1)]
     read_s = (time.perf_counter() - started) / max(sum(map(len, read)), 1)
     started = time.perf_counter()
     found = pa.concat_tables([converted_table(table.slice(0, -(-count // many))) for table in read])

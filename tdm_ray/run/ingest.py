@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from tdm_ray.config import IngestConfig, RayConfig, Selection
 from tdm_ray.errors import OutputError
 from tdm_ray.papers.metadata import Select, write_metadata
-from tdm_ray.papers.pieces import ONE_PAPER_A_FILE, Piece, find_pieces
+from tdm_ray.papers.splits import ONE_PAPER_A_FILE, InputSplit, find_splits
 from tdm_ray.progress import say
 from tdm_ray.records import PAPERS, READINGS
 from tdm_ray.run.duplicates import COLUMNS, find_duplicates, with_reasons
@@ -88,7 +88,7 @@ def ingest_corpus(
     selection."""
     started = time.monotonic()
     config = config or IngestConfig()
-    splits = find_pieces([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
+    splits = find_splits([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
     last = _check(out, config)
     finish_replacing(out)
     states = {path: file_state(path) for path in dict.fromkeys(p for split in splits for p in split.paths)}
@@ -150,7 +150,7 @@ def _forget_changed(staging: Staging, states: Mapping[str, str]) -> None:
 
 
 def _stage(
-    splits: Sequence[Piece],
+    splits: Sequence[InputSplit],
     staging: Staging,
     select: Select | None,
     ray_config: RayConfig | None,
@@ -167,7 +167,7 @@ def _stage(
     engine.read(ReadWork(left, staging, select, done), tell)
 
 
-def _unread(splits: Sequence[Piece], done: pa.Array) -> list[Piece]:
+def _unread(splits: Sequence[InputSplit], done: pa.Array) -> list[InputSplit]:
     """The splits that are not staged whole, of those whose number of items is known; without files that
     are."""
     if not len(done):

@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from tdm_ray.papers.pieces import Piece, count_papers
-from tdm_ray.papers.read import converted_table, piece_tables
+from tdm_ray.papers.read import converted_table, split_tables
+from tdm_ray.papers.splits import InputSplit, count_papers
 from tdm_ray.parallel import cores
 from tdm_ray.progress import step
 from tdm_ray.records import OUTCOMES, READINGS
@@ -51,7 +51,9 @@ class LocalEngine:
                 write_table(stages(block), join(folder, f"{number:05d}.parquet"))
                 counter.add(len(block))
 
-    def _blocks(self, splits: Sequence[Piece], notes: str, *, hashed: bool = False) -> Iterator[pa.Table]:
+    def _blocks(
+        self, splits: Sequence[InputSplit], notes: str, *, hashed: bool = False
+    ) -> Iterator[pa.Table]:
         """The papers of the splits, so many at a time."""
         for table in read_splits(splits, notes, hashed=hashed):
             for start in range(0, len(table), self._papers_a_block):
@@ -72,15 +74,15 @@ class LocalStages:
         return self._decide(self._prepare(readings))
 
 
-def read_splits(splits: Sequence[Piece], notes: str, *, hashed: bool = False) -> Iterator[pa.Table]:
-    """The readings of input splits (see `read.piece_tables`), read under `guard.guarded_read`."""
+def read_splits(splits: Sequence[InputSplit], notes: str, *, hashed: bool = False) -> Iterator[pa.Table]:
+    """The readings of input splits (see `read.split_tables`), read under `guard.guarded_read`."""
     for split in splits:
         reader = partial(_tables, split, hashed)
         yield from guarded_read(reader, repr(split), notes)
 
 
-def _tables(split: Piece, hashed: bool, skip: Any, begin: Any) -> Iterator[pa.Table]:
-    return piece_tables(split, hashed=hashed, skip=skip, begin=begin)
+def _tables(split: InputSplit, hashed: bool, skip: Any, begin: Any) -> Iterator[pa.Table]:
+    return split_tables(split, hashed=hashed, skip=skip, begin=begin)
 
 
 def without(readings: pa.Table, done: pa.Array) -> pa.Table:

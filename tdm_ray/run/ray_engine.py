@@ -22,8 +22,8 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from tdm_ray.config import RayConfig
 from tdm_ray.papers.limits import PAPER_S
-from tdm_ray.papers.pieces import Piece, count_papers
 from tdm_ray.papers.read import converted_table
+from tdm_ray.papers.splits import InputSplit, count_papers
 from tdm_ray.progress import Status, watch
 from tdm_ray.records import OUTCOMES, READINGS
 from tdm_ray.run.cluster import connect, prepare_context
@@ -65,7 +65,7 @@ class RayEngine:
         with _watched("papers scored", folder, work.splits, tell):
             scored(readings, work, plan).write_parquet(folder)
 
-    def _plan(self, splits: Sequence[Piece], tell: Tell, *, few: bool = False) -> Layout:
+    def _plan(self, splits: Sequence[InputSplit], tell: Tell, *, few: bool = False) -> Layout:
         """A cluster, its settings, and the layout of the work there; `few`: see `layout`."""
         connect()
         plan = layout(self._config, count_papers(splits), few=few)
@@ -144,7 +144,7 @@ def _guarded_conversion(notes: str, readings: pa.Table) -> pa.Table:
 
 
 @contextmanager
-def _watched(what: str, folder: str, splits: Sequence[Piece], tell: Tell) -> Iterator[None]:
+def _watched(what: str, folder: str, splits: Sequence[InputSplit], tell: Tell) -> Iterator[None]:
     """Progress in papers, read off the rows that are staged: so it is right after retries too."""
     counter = StagedRows(folder)
     total = count_papers(splits)

@@ -12,7 +12,7 @@ from ray.data import Dataset, Datasource
 from ray.data.block import BlockMetadata
 from ray.data.datasource import ReadTask
 
-from tdm_ray.papers.pieces import Piece
+from tdm_ray.papers.splits import InputSplit
 from tdm_ray.records import READINGS
 from tdm_ray.run.local_engine import read_splits
 
@@ -28,7 +28,7 @@ class Readings(Datasource):
     notes, hashed: see `local_engine.read_splits`.
     """
 
-    def __init__(self, splits: Sequence[Piece], notes: str, *, hashed: bool = False) -> None:
+    def __init__(self, splits: Sequence[InputSplit], notes: str, *, hashed: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.notes = notes
         self.hashed = hashed
@@ -43,14 +43,14 @@ class Readings(Datasource):
         metadata = BlockMetadata(num_rows=None, size_bytes=None, input_files=None, exec_stats=None)
         return [ReadTask(partial(self._read, task), metadata, schema=READINGS) for task in self.tasks]
 
-    def _read(self, splits: Sequence[Piece]) -> Iterable[pa.Table]:
+    def _read(self, splits: Sequence[InputSplit]) -> Iterable[pa.Table]:
         return read_splits(splits, self.notes, hashed=self.hashed)
 
 
-def _together(splits: Sequence[Piece]) -> Iterator[list[Piece]]:
+def _together(splits: Sequence[InputSplit]) -> Iterator[list[InputSplit]]:
     """The splits in order: those of papers tables some at a time, `_PAPERS_A_TASK` at most, others one by
     one."""
-    waiting: list[Piece] = []
+    waiting: list[InputSplit] = []
     for split in splits:
         small = split.kind == "papers_table" and split.papers is not None
         papers = sum(other.papers or 0 for other in waiting) + (split.papers or 0)
@@ -65,7 +65,7 @@ def _together(splits: Sequence[Piece]) -> Iterator[list[Piece]]:
         yield waiting
 
 
-def readings_of(splits: Sequence[Piece], notes: str, *, hashed: bool = False) -> Dataset:
+def readings_of(splits: Sequence[InputSplit], notes: str, *, hashed: bool = False) -> Dataset:
     """The readings of all splits, streamed; schema `READINGS`."""
     source = Readings(splits, notes, hashed=hashed)
     dataset: Dataset = ray.data.read_datasource(source, override_num_blocks=len(source.tasks))

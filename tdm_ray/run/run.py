@@ -26,7 +26,7 @@ from tdm_ray.errors import BusyError, OutputError, TdmRayError
 from tdm_ray.extract.matcher import check_matcher
 from tdm_ray.gold.marks import differing, find_marks
 from tdm_ray.leaderboard.apply_marks import changed_labels, read_marks
-from tdm_ray.papers.pieces import Piece, find_pieces, fingerprint
+from tdm_ray.papers.splits import InputSplit, find_splits, fingerprint
 from tdm_ray.records import MARKS, REJECTS, TDM
 from tdm_ray.run.boards import News, refresh_leaderboards
 from tdm_ray.run.commit import Commit
@@ -92,7 +92,7 @@ def run_night(
 @dataclass
 class _Run:
     store: Store
-    splits: Sequence[Piece]
+    splits: Sequence[InputSplit]
     papers: Sequence[str]
     resources: Resources
     ray_config: RayConfig
@@ -114,7 +114,7 @@ class _Run:
         """The run, all its arguments checked; nothing is written yet."""
         set_client_retries()
         paths = [papers] if isinstance(papers, str) else list(papers)
-        splits = find_pieces(paths)
+        splits = find_splits(paths)
         choose_engine(engine, splits, ray_config)
         resources = Resources.of(config or ScoreConfig())
         check_matcher(resources.config.matcher_folder)
@@ -207,7 +207,7 @@ class _Run:
             )
             self.log("read", summary=str(summary))
         unread = [read_table(join(f, "rejects"), REJECTS) for f in folders if exists(join(f, RECORD))]
-        corpus, twice = Corpus.of(find_pieces(folders))
+        corpus, twice = Corpus.of(find_splits(folders))
         return corpus, pa.concat_tables([twice, *unread])
 
     def commit(self, commit: Commit, unread: pa.Table, held: Lease) -> News:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from tdm_ray.classify.resources import Fingerprints
 from tdm_ray.config import ScoreConfig
-from tdm_ray.papers.pieces import Piece
+from tdm_ray.papers.splits import InputSplit
 from tdm_ray.records import TDM
 from tdm_ray.store.staging import Staging
 
@@ -25,7 +25,7 @@ class ReadWork:
     done: locations that are staged already; they are not converted again.
     """
 
-    splits: Sequence[Piece]
+    splits: Sequence[InputSplit]
     staging: Staging
     select: Callable[[pa.Table], pa.Table] | None
     done: pa.Array
@@ -38,7 +38,7 @@ class ScoreWork:
     kind: the folder of the staging. only: the labels to ask about; None: all.
     """
 
-    splits: Sequence[Piece]
+    splits: Sequence[InputSplit]
     staging: Staging
     kind: str
     config: ScoreConfig

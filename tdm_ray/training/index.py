@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tdm_ray.arrays import Floats
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.calibration import (
     Calibrator,
@@ -22,7 +23,7 @@ from tdm_ray.classify.calibration import (
 )
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.index import save_index
-from tdm_ray.classify.lexicon import Floats, Lexicon
+from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.precision import fastest_precision
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, prepare

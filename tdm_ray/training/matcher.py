@@ -13,12 +13,13 @@ from typing import Any
 import lightgbm
 import numpy as np
 
+from tdm_ray.arrays import Bools, Floats
 from tdm_ray.classify.calibration import best_threshold
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.associations import Associations, Counts, count_words
-from tdm_ray.extract.candidates import Candidates, Floats, candidates_of
+from tdm_ray.extract.candidates import Candidates, candidates_of
 from tdm_ray.extract.features import INDEX_FEATURES, FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Matcher, MatcherTrees, confidence_rows, rerank_rows, score_candidates
 from tdm_ray.extract.quotes import Quotes, dataset_words
@@ -32,7 +33,7 @@ from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.text.numbers import numbers, same_number
-from tdm_ray.training.boost import FOLDS, Bools, Rows, Stack, boost, out_of_fold
+from tdm_ray.training.boost import FOLDS, Rows, Stack, boost, out_of_fold
 
 # Numbers of a (paper, TDM) that the first look learns from: the right ones and so many others, weighted for
 # the rest.

@@ -1,4 +1,4 @@
-"""Inputs -> pieces of work: which reader a file needs, and how much of it one task reads."""
+"""Inputs -> splits of work: which reader a file needs, and how much of it one task reads."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from pathlib import PurePosixPath
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tdm_ray.arxiv_ids import id_of_file_name
 from tdm_ray.errors import InputError
 from tdm_ray.papers.latex.manifest import Expected, read_manifest
 from tdm_ray.records import PAPERS
 from tdm_ray.storage import digest, exists, file_state, join, list_files, open_file
 
-FILES_A_PIECE = 64
+FILES_A_SPLIT = 64
 
 _SUFFIXES = {
     ".xml": "tei",
@@ -37,11 +38,10 @@ ONE_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
 _TEI_COLUMNS = {"paper_id", "tei"}
 _PAPERS_COLUMNS = set(PAPERS.names) - {"conversion"}  # what tables had from the start
-_OLD_ID = re.compile(r"^([a-z-]+(?:\.[A-Z]{2})?)(\d{7}(?:v\d+)?)$")
 
 
 @dataclass(frozen=True)
-class Piece:
+class InputSplit:
     """A unit of reading: some small files, one file of many papers, or one row group of a Parquet file.
 
     `papers` is how many it holds, None where only reading will tell; `expected` what arXiv's manifest says of
@@ -55,32 +55,32 @@ class Piece:
     expected: Expected | None = None
     rows: tuple[int, ...] | None = None
 
-    def only(self, paths: Container[str]) -> Piece | None:
-        """The piece without its other files; None where none is left."""
+    def only(self, paths: Container[str]) -> InputSplit | None:
+        """The split without its other files; None where none is left."""
         kept = tuple(p for p in self.paths if p in paths)
         if kept == self.paths:
             return self
         return replace(self, paths=kept, papers=len(kept)) if kept else None
 
 
-def find_pieces(paths: Iterable[str], *, manifest: str | None = None) -> list[Piece]:
-    """The pieces of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
+def find_splits(paths: Iterable[str], *, manifest: str | None = None) -> list[InputSplit]:
+    """The splits of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
 
     manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; one that lies beside them is
     found."""
     given = read_manifest(manifest) if manifest else None
-    return [piece for path in paths for piece in _pieces(path, given)]
+    return [split for path in paths for split in _splits(path, given)]
 
 
-def count_papers(pieces: Iterable[Piece]) -> int | None:
-    """How many papers the pieces hold, None where only reading will tell."""
-    counts = [piece.papers for piece in pieces]
+def count_papers(splits: Iterable[InputSplit]) -> int | None:
+    """How many papers the splits hold, None where only reading will tell."""
+    counts = [split.papers for split in splits]
     return None if None in counts else sum(n for n in counts if n)
 
 
-def fingerprint(pieces: Iterable[Piece]) -> str:
+def fingerprint(splits: Iterable[InputSplit]) -> str:
     """The digest of the input files' names, sizes and times: it changes when the input does."""
-    paths = dict.fromkeys(path for piece in pieces for path in piece.paths)
+    paths = dict.fromkeys(path for split in splits for path in split.paths)
     return digest(f"{path}\t{file_state(path)}\n".encode("utf-8", "backslashreplace") for path in paths)
 
 
@@ -92,7 +92,7 @@ def paper_id_of_path(path: str) -> str:
     name = PurePosixPath(path).name
     for suffix in (".gz", *_SUFFIXES, ".tar", ".tei", ".grobid"):
         name = name.removesuffix(suffix)
-    return _OLD_ID.sub(r"\1/\2", name)
+    return id_of_file_name(name)
 
 
 def kind_of(path: str) -> str | None:
@@ -106,7 +106,7 @@ def kind_of(path: str) -> str | None:
     return kind
 
 
-def _pieces(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Piece]:
+def _splits(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[InputSplit]:
     ingested = join(path, "papers")
     root = ingested if exists(join(path, "ingest.json")) and exists(ingested) else path
     files = list_files(root)
@@ -121,17 +121,17 @@ def _pieces(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Piec
         manifest = next((read_manifest(f) for f in _manifests(root, files) if exists(f)), {})
     for kind in dict.fromkeys(kind for kind, _ in single):
         files = [f for k, f in single if k == kind]
-        for start in range(0, len(files), FILES_A_PIECE):
-            chunk = tuple(files[start : start + FILES_A_PIECE])
-            yield Piece(kind, chunk, len(chunk))
+        for start in range(0, len(files), FILES_A_SPLIT):
+            chunk = tuple(files[start : start + FILES_A_SPLIT])
+            yield InputSplit(kind, chunk, len(chunk))
     for kind, file in known:
         if kind == "jsonl":
-            yield Piece(kind, (file,), None)
+            yield InputSplit(kind, (file,), None)
         elif kind == "dump":
             expected = manifest.get(PurePosixPath(file).name)
-            yield Piece(kind, (file,), expected.items if expected else None, expected=expected)
+            yield InputSplit(kind, (file,), expected.items if expected else None, expected=expected)
         elif kind == "parquet":
-            yield from _parquet_pieces(file)
+            yield from _parquet_splits(file)
 
 
 def _manifests(root: str, files: list[str]) -> list[str]:
@@ -142,7 +142,7 @@ def _manifests(root: str, files: list[str]) -> list[str]:
     return [f for f in files if _MANIFEST.search(f)] or [beside]
 
 
-def _parquet_pieces(path: str) -> Iterator[Piece]:
+def _parquet_splits(path: str) -> Iterator[InputSplit]:
     try:
         with open_file(path) as file:
             parquet = pq.ParquetFile(file)
@@ -159,4 +159,4 @@ def _parquet_pieces(path: str) -> Iterator[Piece]:
             "nor paper_id, tei and (optionally) tables; rename or select them first"
         )
     for group in range(groups):
-        yield Piece(kind, (path,), rows[group], group, sum(rows[:group]))
+        yield InputSplit(kind, (path,), rows[group], group, sum(rows[:group]))
