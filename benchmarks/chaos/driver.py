@@ -50,6 +50,10 @@ class Driver:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
+    def signal(self, number: int) -> None:
+        """Send a signal to it and to the processes it has started."""
+        os.killpg(self._process.pid, number)
+
     def end(self, timeout_s: float) -> int:
         """Its exit code."""
         return self._process.wait(timeout_s)
