@@ -35,8 +35,11 @@ from tdm_ray.taxonomy.sources import read_taxonomy
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the marks
 def pytest_collection_modifyitems(items):
-    """For two workers (pytest-xdist): one has all tests on the session's Ray, the others go file by file."""
+    """For two workers (pytest-xdist): one has all tests on the session's Ray and begins with them, the others
+    go file by file."""
+    items.sort(key=lambda item: "ray_session" not in item.fixturenames)
     for item in items:
         group = "ray" if "ray_session" in item.fixturenames else item.path.stem
         item.add_marker(pytest.mark.xdist_group(group))

@@ -60,6 +60,7 @@ def test_taxonomies_of_any_size(material):
     assert {label.tdm.task for label in large.labels} == tasks
 
 
+@pytest.mark.long  # needs the extra `benchmark`
 def test_the_contenders_decide_alike(material, tiny_model, monkeypatch):
     """The library reads the same pairs as our model: the same decisions; exhaustive counts every label."""
     monkeypatch.setattr(

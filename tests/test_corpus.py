@@ -358,6 +358,7 @@ ingest_corpus(sys.argv[1], sys.argv[2], ray_config=RayConfig(papers_a_block=8), 
 """
 
 
+@pytest.mark.long  # in CI a run is killed (test_ray_engine.py), which reads and stages in the same way
 def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     """SIGKILL of the driver half-way: nothing lost, nothing twice, and no tar that was staged whole is read
     again."""

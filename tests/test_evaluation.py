@@ -118,7 +118,7 @@ def files(labelled_files):
     )
 
 
-def test_the_whole_taxonomy(ray_session, files, tiny_model, tmp_path):
+def test_the_whole_taxonomy(files, tiny_model, tmp_path):
     papers, annotations, taxonomy = files
     config = ScoreConfig(model=tiny_model, taxonomy=taxonomy, max_labels=8, index=str(tmp_path / "index"))
     index_corpus(

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import urllib.request
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tdm_ray.store.tables import Store
@@ -64,11 +64,9 @@ def head():
         stderr=subprocess.DEVNULL,
     )
     yield f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"
-    process.send_signal(signal.SIGTERM)
-    try:
-        process.wait(40)
-    except subprocess.TimeoutExpired:
-        process.kill()
+    for each in [process, *psutil.Process(process.pid).children(recursive=True)]:
+        each.kill()  # asked to end, it takes half a minute
+    process.wait()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -122,23 +120,34 @@ def scraped(url):
     thread.join()
 
 
-def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
-    head, metrics = head
-    model = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
-    out = tmp_path / "out"
-    store = tmp_path / "store"
-    said = submit(head, "score_corpus.py", jsonl, *model, "--out", out)
-    assert "papers in 12 = scored 12 + rejected 0" in said
-    assert "engine=ray" in said or "RAY_ADDRESS names a cluster" in said
+def options(tiny_model):
+    return ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "8")
+
+
+def test_a_night_under_ray_job_submit(head, jsonl, tiny_model, tmp_path):
+    address, metrics = head
     with scraped(metrics) as lines:
-        said = submit(head, "nightly.py", jsonl, "--store", store, *model)
+        said = submit(address, "nightly.py", jsonl, "--store", tmp_path, *options(tiny_model))
     assert "papers in 12 = scored 12 + rejected 0" in said
     for name in ("papers", "pairs"):
         assert any(line.startswith(f"ray_tdm_ray_{name}_total{{") for line in lines), sorted(lines)
-    said = submit(head, "nightly.py", jsonl, "--store", store, *model)
+    assert len(Store(str(tmp_path)).read("predictions"))
+
+
+@pytest.mark.long  # four minutes; the test above is one job of the four
+def test_every_job_under_ray_job_submit(head, jsonl, tiny_model, labelled_files, tmp_path):
+    address, _ = head
+    out = tmp_path / "out"
+    store = tmp_path / "store"
+    said = submit(address, "score_corpus.py", jsonl, *options(tiny_model), "--out", out)
+    assert "papers in 12 = scored 12 + rejected 0" in said
+    assert "engine=ray" in said or "RAY_ADDRESS names a cluster" in said
+    said = submit(address, "nightly.py", jsonl, "--store", store, *options(tiny_model))
+    assert "papers in 12 = scored 12 + rejected 0" in said
+    said = submit(address, "nightly.py", jsonl, "--store", store, *options(tiny_model))
     assert "nothing new" in said
     said = submit(
-        head,
+        address,
         "fine_tune.py",
         "--papers",
         labelled_files / "papers.jsonl",

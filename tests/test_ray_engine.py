@@ -69,7 +69,9 @@ def test_the_engine_is_chosen_by_the_corpus_and_says_why(jsonl, monkeypatch):
     small = find_splits([str(jsonl)])
     large = find_splits([demo_papers() + "/*.md"]) * 3
     assert choose_engine("auto", small)[0].name == "local"
-    assert choose_engine("auto", small)[1] == "0.1 MB of papers; up to 1 MB is done in this process"
+    kilobytes = round(jsonl.stat().st_size / 1e3)
+    said = f"{kilobytes} kB of papers; up to 1,000 kB are done in this process"
+    assert choose_engine("auto", small)[1] == said
     assert choose_engine("auto", large)[0].name == "ray"
     assert choose_engine("local", large)[0].name == "local"
     monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:1")
@@ -205,7 +207,7 @@ def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     assert 0 < sum(pq.ParquetFile(path).metadata.num_rows for path in whole) < len(many)
     whole[0].write_bytes(whole[0].read_bytes()[:100])  # as if the kill had come while it was being written
     score(corpus, store, config, "local")  # whichever engine goes on
-    score(corpus, tmp_path / "undisturbed", config, "ray")
+    score(corpus, tmp_path / "undisturbed", config, "local")
     for name in TABLES:
         assert rows(store, name) == rows(tmp_path / "undisturbed", name), name
 

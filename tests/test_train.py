@@ -109,6 +109,7 @@ def test_a_trained_checkpoint_is_calibrated_and_scores(trained, labelled, labell
     assert right > wrong
 
 
+@pytest.mark.long  # another training
 def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tmp_path, monkeypatch):
     """An encoder without token types, named from here, three batches a step: the same rows and number of
     steps."""
@@ -128,7 +129,7 @@ def test_other_encoders_and_split_steps(ray_session, dataset, tiny_tokenizer, tm
     assert EntailmentModel(str(tmp_path / "out")).config.model_type == "roberta"
 
 
-@pytest.mark.long  # three trainings; of kills the next one is in CI
+@pytest.mark.long  # two trainings more
 def test_killed_workers_start_again(ray_session, dataset, base, trained, tmp_path):
     """Two workers, one killed once a checkpoint is there: the same steps, and a loss within noise."""
     config = TrainConfig(**{**vars(QUICK), "workers": 2})
@@ -163,6 +164,7 @@ train_model(*sys.argv[1:4], TrainConfig(**json.loads(sys.argv[4])))
 """
 
 
+@pytest.mark.long  # two trainings more; in CI a run is killed (test_ray_engine.py)
 def test_a_killed_driver_goes_on(ray_session, dataset, base, trained, tmp_path):
     out = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, dataset, base, str(out), json.dumps(vars(QUICK))]

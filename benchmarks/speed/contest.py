@@ -15,13 +15,12 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from multiprocessing import get_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.sparse as sp
 import torch
 from numpy.typing import NDArray
-from sentence_transformers import CrossEncoder
 
 from benchmarks.speed.config import with_precision
 from benchmarks.speed.entries import NAMES, Entry, dtype_name
@@ -38,6 +37,9 @@ from tdm_ray.parallel import cores
 from tdm_ray.records import TDM, Paper, Reading
 from tdm_ray.run.stages import Decide, Prepare
 from tdm_ray.text.doctaet import doctaet
+
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
 
 Item = tuple[Paper, tuple[int, ...]]  # a paper and its gold, as positions in the taxonomy
 _WHOLE_TOKENS = 512
@@ -81,6 +83,8 @@ class Contest:
     @lru_cache  # noqa: B019 - one contest a process
     def library(self, max_length: int) -> CrossEncoder:
         """The same checkpoint in the library's hands."""
+        from sentence_transformers import CrossEncoder  # of the extra `benchmark`
+
         folder = self.resources.checkpoint.folder
         kwargs = {"dtype": self.library_dtype}
         model: CrossEncoder = CrossEncoder(folder, max_length=max_length, model_kwargs=kwargs)

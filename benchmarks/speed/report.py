@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import matplotlib as mpl
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # What is said of each ratio, and the bar it is held against.
 RATIOS = {
@@ -72,6 +72,9 @@ def _contenders(found: dict[str, Any]) -> tuple[Text, Table]:
 
 def save_plot(found: dict[str, Any], path: str) -> None:
     """Throughput, and cost by papers, labels and length, as four panels; those not measured stay empty."""
+    import matplotlib as mpl  # of the extra `benchmark`
+    from matplotlib.figure import Figure
+
     mpl.rcParams.update({"font.size": 9, "axes.spines.top": False, "axes.spines.right": False})
     figure = Figure(figsize=(10, 6.5), layout="constrained")
     throughput, papers, labels, length = figure.subplots(2, 2).ravel()
