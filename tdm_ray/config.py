@@ -18,12 +18,13 @@ class ScoreConfig:
     """What decides a prediction: the model, the taxonomy, and what labelled papers taught.
 
     model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy: `default`,
-    or a file (see README, Taxonomies); `min_count` drops its rarer labels. index: a folder made by `tdm-ray
-    index`, or None. matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the one that
-    ships. max_labels: how many labels of a paper's shortlist of 64 become hypotheses at most. Labels whose
-    dataset neither the paper names nor its neighbours report do not, nor do those whose prior is too low for
-    the model to lift them above the threshold. threshold: the least probability of a prediction; None takes
-    the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one by a trial."""
+    or a file (docs/inputs.md, Taxonomies); `min_count` drops its rarer labels. index: a folder made by
+    `tdm-ray index`, or None. matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the
+    one that ships. max_labels: how many labels of a paper's shortlist of 64 become hypotheses at most.
+    Labels whose dataset neither the paper names nor its neighbours report do not, nor do those whose prior
+    is too low for the model to lift them above the threshold. threshold: the least probability of a
+    prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one
+    by a trial."""
 
     model: str = EMBEDDED
     taxonomy: str = "default"

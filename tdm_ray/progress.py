@@ -80,6 +80,11 @@ def step(what: str, total: int | None = None, tell: Callable[[str], None] = say)
         yield counter
 
 
+def pace(papers: int, seconds: float) -> str:
+    """The end of a summary: how long it took and how many papers a second; empty where it took no time."""
+    return f"; {seconds:.0f} s, {papers / seconds:.1f} papers/s" if seconds else ""
+
+
 def _bar(what: str, status: Callable[[], Status], tell: Callable[[str], None], stop: threading.Event) -> None:
     if stop.wait(_FIRST_S):
         return

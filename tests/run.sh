@@ -16,4 +16,4 @@ fi
 ruff check tdm_ray jobs tests benchmarks
 ruff format --check tdm_ray jobs tests benchmarks
 mypy
-exec python -m pytest --numprocesses 2 --dist loadgroup --durations 20 "$@"
+exec python -m pytest --numprocesses 2 --dist loadgroup --no-loadscope-reorder --durations 20 "$@"

@@ -105,6 +105,20 @@ def test_an_interrupted_command_says_how_to_go_on(tmp_path):
     assert done.stderr.splitlines()[-1] == "tdm-ray: interrupted; the same command goes on where it stopped"
 
 
+def test_a_process_ends_with_its_exit_code_and_its_exit_functions(tmp_path):
+    """A thread at work does not hold it up, and what was registered for the end is done."""
+    code = (
+        "import atexit, sys, threading, time; atexit.register(print, 'registered'); "
+        "threading.Thread(target=time.sleep, args=(60,)).start(); "
+        f"from tdm_ray.cli import main; sys.argv = ['tdm-ray', 'runs', '{tmp_path}/none']; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=50
+    )
+    assert (done.returncode, done.stdout) == (2, "registered\n")
+    assert "not a store" in done.stderr
+
+
 def test_a_few_papers_are_scored_without_ray(tmp_path):
     """From the prompt to the leaderboards of three papers; Ray is never imported, and the reason is
     printed."""

@@ -107,6 +107,10 @@ def test_a_second_run_reads_only_what_is_new_or_has_changed(dump, tmp_path):
     assert len(rejects) == 0  # those of the tar that was read again are gone with it
     files = read_table(f"{out}/files.parquet", pa.schema([("path", pa.string()), ("items", pa.int64())]))
     assert sorted(files["items"].to_pylist()) == [1, 1, 12]
+    last = ingest_corpus(str(dump), out, engine="local")
+    assert last.already_done
+    assert (last.papers, last.read) == (len(papers), len(papers))  # the whole folder, not the last call's two
+    assert "papers/s" not in str(last)
 
 
 def test_a_replaced_paper_is_there_once(tmp_path):

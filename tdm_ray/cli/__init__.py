@@ -4,10 +4,13 @@ Exit codes: see `tdm_ray.errors`; 130 where it was interrupted."""
 
 from __future__ import annotations
 
+import atexit
+import os
 import signal
 import sys
+from contextlib import suppress
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -61,8 +64,8 @@ def _root(
     """Turn papers into leaderboards: which task, dataset and metric does each paper report?"""
 
 
-def main() -> None:
-    """Run the command; an error raised on purpose is one line and its exit code."""
+def main() -> NoReturn:
+    """Run the command and end the process; an error raised on purpose is one line and its exit code."""
     interrupted = False
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -75,9 +78,24 @@ def main() -> None:
         app()
     except TdmRayError as error:
         print(f"tdm-ray: error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
-    except SystemExit:
-        if not interrupted:
-            raise
-        print("tdm-ray: interrupted; the same command goes on where it stopped", file=sys.stderr)
-        sys.exit(130)
+        _leave(error.exit_code)
+    except SystemExit as end:
+        if interrupted:
+            print("tdm-ray: interrupted; the same command goes on where it stopped", file=sys.stderr)
+            _leave(130)
+        if end.code is None or isinstance(end.code, int):
+            _leave(end.code or 0)
+        raise
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process with this exit code, without the interpreter's own end.
+
+    A thread of Arrow that still holds a Python object then aborts the process now and then, and with it the
+    exit code is lost (apache/arrow issue 34314)."""
+    atexit._run_exitfuncs()  # Ray's own end is one of them
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):  # the reader of a pipe has gone
+            stream.flush()
+    os._exit(code)

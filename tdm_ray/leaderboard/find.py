@@ -38,7 +38,9 @@ def find_boards(table: pa.Table, words: Sequence[str]) -> pa.Table:
     hits = [pc.match_substring(names, word, ignore_case=True) for word in wanted]
     fits = pc.equal(_sum(hits, len(names)), len(wanted))
     if not wanted or not pc.any(fits).as_py():
-        alone = ", ".join(f"{word} {pc.sum(hit).as_py()}" for word, hit in zip(wanted, hits, strict=True))
+        alone = ", ".join(
+            f"{word} {pc.sum(hit, min_count=0).as_py()}" for word, hit in zip(wanted, hits, strict=True)
+        )
         raise InputError(f"no leaderboard has all of these words (each alone: {alone or 'none given'})")
     whole = _sum(
         (pc.match_substring_regex(names, rf"(?i)\b{re.escape(word)}\b") for word in wanted), len(names)

@@ -114,7 +114,7 @@ def _splits(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Inpu
     if not known:
         raise InputError(
             f"{path}: no papers found; readable are {', '.join(sorted(_SUFFIXES))}, "
-            "also with .gz (see README, Inputs)"
+            "also with .gz (see docs/inputs.md)"
         )
     single = [(kind, f) for kind, f in known if kind in ONE_PAPER_A_FILE]
     if manifest is None:

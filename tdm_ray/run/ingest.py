@@ -8,6 +8,7 @@ next one."""
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -19,8 +20,8 @@ from tdm_ray.config import IngestConfig, RayConfig, Selection
 from tdm_ray.errors import OutputError
 from tdm_ray.papers.metadata import Select, write_metadata
 from tdm_ray.papers.splits import ONE_PAPER_A_FILE, InputSplit, find_splits
-from tdm_ray.progress import say
-from tdm_ray.records import PAPERS, READINGS
+from tdm_ray.progress import pace, say
+from tdm_ray.records import PAPERS, READINGS, REJECTS
 from tdm_ray.run.duplicates import COLUMNS, find_duplicates, with_reasons
 from tdm_ray.run.engine import choose_engine
 from tdm_ray.run.outcomes import reject_rows
@@ -40,7 +41,9 @@ from tdm_ray.storage import (
     join,
     list_files,
     read_json,
+    read_table,
     remove_folder,
+    scan_table,
     write_json,
 )
 from tdm_ray.store.staging import Staging
@@ -64,11 +67,10 @@ class IngestSummary:
         reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(self.rejected.items())) or "none"
         rejected = sum(self.rejected.values())
         done = "already done; " if self.already_done else ""
-        facts = "".join(f"{name} {value}; " for name, value in self.facts.items())
-        rate = self.papers / self.seconds if self.seconds else 0.0
+        facts = "".join(f"; {name} {value}" for name, value in self.facts.items())
         return (
-            f"{done}papers in {self.papers:,} = read {self.read:,} + rejected {rejected:,} ({reasons}); "
-            f"{facts}{self.seconds:.0f} s, {rate:.1f} papers/s"
+            f"{done}papers in {self.papers:,} = read {self.read:,} + rejected {rejected:,} ({reasons}){facts}"
+            f"{pace(self.papers, self.seconds)}"
         )
 
 
@@ -89,7 +91,7 @@ def ingest_corpus(
     started = time.monotonic()
     config = config or IngestConfig()
     splits = find_splits([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
-    last = _check(out, config)
+    _check(out, config)
     finish_replacing(out)
     states = {path: file_state(path) for path in dict.fromkeys(p for split in splits for p in split.paths)}
     known = known_states(out)
@@ -98,24 +100,18 @@ def ingest_corpus(
     staging = Staging(join(out, "_staging"), "ingest", READINGS)
     if not new:
         staging.clear()
-        return (
-            IngestSummary(**{**last, "already_done": True})
-            if last
-            else IngestSummary(0, 0, already_done=True)
-        )
-    write_json(join(out, RECORD), {"selection": str(config.selection), "summary": last})
+        return _counted(out)
+    write_json(join(out, RECORD), {"selection": str(config.selection)})
     _forget_changed(staging, fresh)
     _stage(new, staging, _selection(out, config, tell), ray_config, engine, tell)
     summary = _commit(out, staging, fresh, config.shard_mb << 20)
     summary = IngestSummary(**{**asdict(summary), "seconds": round(time.monotonic() - started, 1)})
-    facts = {name: value for name, value in asdict(summary).items() if name != "already_done"}
-    write_json(join(out, RECORD), {"selection": str(config.selection), "summary": facts})
     staging.clear()
     return summary
 
 
-def _check(out: str, config: IngestConfig) -> dict[str, Any] | None:
-    """The summary of the last ingestion into `out`. Raises `OutputError` where `out` holds something else."""
+def _check(out: str, config: IngestConfig) -> None:
+    """Raises `OutputError` where `out` holds something else than these papers."""
     record = join(out, RECORD)
     if exists(record):
         last_record = read_json(record)
@@ -124,18 +120,16 @@ def _check(out: str, config: IngestConfig) -> dict[str, Any] | None:
             raise OutputError(
                 f"{out}: holds another selection of papers ({selection}); choose another --out, or delete it"
             )
-        return _summary(last_record.get("summary"))
-    if exists(out) and list_files(out):
+    elif exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty, and not an output of tdm-ray ingest; choose another --out")
-    return None
 
 
-def _summary(recorded: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The fields of a recorded summary; older records call the papers read `scored`."""
-    if not recorded:
-        return None
-    given = {"read": recorded.get("scored"), **recorded}
-    return {name: given[name] for name in ("papers", "read", "rejected", "seconds", "facts")}
+def _counted(out: str) -> IngestSummary:
+    """What the folder holds, where nothing is new."""
+    read = scan_table(join(out, "papers"), PAPERS).count_rows() if exists(join(out, "papers")) else 0
+    rejects = join(out, "rejects")
+    reasons = read_table(rejects, REJECTS, ["reason"])["reason"].to_pylist() if exists(rejects) else []
+    return IngestSummary(read + len(reasons), read, Counter(reasons), already_done=True)
 
 
 def _forget_changed(staging: Staging, states: Mapping[str, str]) -> None:

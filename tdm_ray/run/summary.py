@@ -11,6 +11,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from tdm_ray.progress import pace
 from tdm_ray.records import LEADERBOARDS
 from tdm_ray.storage import join, open_file
 
@@ -49,11 +50,8 @@ class RunSummary:
 
     def __str__(self) -> str:
         done = "already done; " if self.already_done else ""
-        seconds = self.run["seconds"]
-        rate = self.papers / seconds if seconds else 0.0
-        return (
-            f"{done}{self._count()}; predictions {self.predictions:,}; {seconds:.0f} s, {rate:.1f} papers/s"
-        )
+        speed = pace(self.papers, self.run["seconds"])
+        return f"{done}{self._count()}; predictions {self.predictions:,}{speed}"
 
     def report(self) -> str:
         """The same as some lines of Markdown, with what is new."""

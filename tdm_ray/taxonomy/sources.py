@@ -61,7 +61,7 @@ def _labels(path: str) -> Iterator[Label]:
             table = pq.read_table(file)
         if missing := _OWN - set(table.column_names):
             raise TaxonomyError(
-                f"{path}: column {', '.join(sorted(missing))} is missing; see README, Taxonomies"
+                f"{path}: column {', '.join(sorted(missing))} is missing; see docs/inputs.md, Taxonomies"
             )
         columns = {n: table[n] if n in table.column_names else pa.nulls(len(table)) for n in TAXONOMY.names}
         yield from Taxonomy.from_table(pa.table(columns).cast(TAXONOMY)).labels
