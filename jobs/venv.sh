@@ -10,6 +10,6 @@ fi
 stamp="$VIRTUAL_ENV/.tdm_ray$1-$(cat pyproject.toml constraints.txt | cksum | cut -d' ' -f1)"
 if [ ! -e "$stamp" ] || ! python -c 'import tdm_ray' 2>/dev/null; then
     echo "installing tdm_ray$1 into $VIRTUAL_ENV ..."
-    python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".$1"
+    python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".$1"
     touch "$stamp"
 fi

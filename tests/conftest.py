@@ -8,6 +8,8 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_DATA_PARQUET_FOOTER_NUM_ACTORS", "1")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
+# Several tests share the cores: a thread that waits for work must not keep one busy.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 import csv
 import dataclasses

@@ -126,7 +126,8 @@ def test_the_whole_taxonomy(files, tiny_model, tmp_path):
     )
     held_out = tmp_path / "held-out.tsv"
     held_out.write_text("".join(Path(taxonomy).read_text().splitlines(keepends=True)[::4]))
-    text = evaluate(papers, annotations, str(tmp_path / "out"), config, held_out_labels=str(held_out))
+    out = str(tmp_path / "out")
+    text = evaluate(papers, annotations, out, config, held_out_labels=str(held_out), engine="local")
     facts = json.loads((tmp_path / "out" / "report.json").read_text())
     assert text == (tmp_path / "out" / "report.md").read_text() == markdown(facts)
     assert text.startswith("# Evaluation\n\nProtocol: whole taxonomy")

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from tdm_ray.cli.options import (
+    Engine,
     Gold,
     IndexFolder,
     Json,
@@ -24,7 +25,7 @@ from tdm_ray.cli.options import (
     score_config,
     show_facts,
 )
-from tdm_ray.config import EMBEDDED
+from tdm_ray.config import AUTO, EMBEDDED
 
 
 def index(
@@ -186,6 +187,7 @@ def evaluate(
     negatives: Annotated[
         int, typer.Option("--negatives", min=1, help="Wrong labels of the field's protocol.")
     ] = 10,
+    engine: Engine = AUTO,
     json: Json = False,
 ) -> None:
     """Hold predictions against gold; writes OUT/report.md and OUT/report.json.
@@ -206,6 +208,7 @@ def evaluate(
         protocol=protocol,
         held_out_labels=held_out_labels,
         negatives=negatives,
+        engine=engine,
     )
     if json:
         show_facts(read_json(join(out, "report.json")))

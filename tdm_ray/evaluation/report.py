@@ -24,16 +24,16 @@ def evaluate(
     protocol: str = "whole",
     held_out_labels: str | None = None,
     negatives: int = 10,
+    engine: str = "auto",
 ) -> str:
     """Evaluate by a protocol (`whole`, `field`), write the report to the folder `out`, return it as
-    Markdown."""
+    Markdown. `engine` scores the papers of the protocol `whole`."""
     if protocol not in ("whole", "field"):
         raise InputError(f"--protocol {protocol}: choose whole or field")
     if protocol == "field":
         return write_report(evaluate_protocol(papers, annotations, config, negatives=negatives), out)
-    return write_report(
-        evaluate_whole(papers, annotations, out, config, held_out_labels=held_out_labels), out
-    )
+    facts = evaluate_whole(papers, annotations, out, config, held_out_labels=held_out_labels, engine=engine)
+    return write_report(facts, out)
 
 
 def write_report(facts: Mapping[str, Any], out: str) -> str:

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlister
-from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.scores import score_figures
@@ -35,9 +35,9 @@ def evaluate_whole(
     annotations: Sequence[str],
     out: str,
     config: ScoreConfig,
-    ray_config: RayConfig | None = None,
     *,
     held_out_labels: str | None = None,
+    engine: str = "auto",
 ) -> dict[str, Any]:
     """Score `papers` (into the store `out/store`, every probability kept) and hold the decisions against the
     annotations.
@@ -46,7 +46,7 @@ def evaluate_whole(
     apart. Raises `TaxonomyError` where no paper is annotated."""
     resources = Resources.of(config)
     gold = read_gold(*annotations)
-    summary = score_corpus(papers, join(out, "store"), replace(config, threshold=0.0), ray_config)
+    summary = score_corpus(papers, join(out, "store"), replace(config, threshold=0.0), engine=engine)
     gathered = gather(read_all(papers), gold, resources.taxonomy, read_taxonomy(config.taxonomy))
     if not gathered.papers:
         raise TaxonomyError(
