@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text()
 
-IN_CI = ("nightly.md",)
-LONG = ("usage.md", "inputs.md", "python.md", "cluster.md", "training.md")
+# The README is run in CI, the other pages with the long tests.
+LONG = ("nightly.md", "usage.md", "inputs.md", "python.md", "cluster.md", "training.md")
 # This very command is CI, and runs these tests.
 ELSEWHERE = ("./tests/run.sh",)
 INSTEAD = {"./jobs/demo.sh": "tdm-ray demo --engine local"}
@@ -123,7 +123,8 @@ def test_the_readme_does_what_it_says(clone):
     assert plain(last).strip() in said
 
 
-@pytest.mark.parametrize("page", [*IN_CI, *(pytest.param(page, marks=pytest.mark.long) for page in LONG)])
+@pytest.mark.long
+@pytest.mark.parametrize("page", LONG)
 def test_the_page_does_what_it_says(clone, page, request):
     if page == "training.md":
         request.getfixturevalue("gold")
@@ -131,7 +132,7 @@ def test_the_page_does_what_it_says(clone, page, request):
 
 
 def test_every_page_is_run():
-    assert {page.name for page in PAGES[1:] if blocks_of(page)} == {*IN_CI, *LONG}
+    assert {page.name for page in PAGES[1:] if blocks_of(page)} == set(LONG)
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "cluster" / "README.md"], ids=lambda page: page.name)

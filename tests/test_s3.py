@@ -202,6 +202,7 @@ def command(*arguments):
     return done.stdout
 
 
+@pytest.mark.long  # Ray and buckets are each tested in CI
 def test_a_ray_run_in_the_store_is_that_of_a_folder(direct, dump, tiny_model, tmp_path):
     """From a tar in a bucket into a store in a bucket, by the Ray engine; here by the local one."""
     options = ("--model", tiny_model, "--threshold", "0.5", "--max-labels", "4")
@@ -298,6 +299,7 @@ def test_nights_in_a_bucket_that_are_killed_end_as_if_they_were_not(direct, tiny
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
 
+@pytest.mark.long
 def test_the_block_of_the_readme_reads_a_bucket(direct, dump, tmp_path):
     for bucket in ("arxiv", "mine"):
         fsspec.filesystem("s3").mkdir(bucket)

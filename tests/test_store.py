@@ -213,8 +213,8 @@ def test_small_files_are_put_together(store, monkeypatch):
 
 
 def test_readers_see_a_whole_run_or_nothing_of_it(store):
-    """200 reads of two tables while nights write one after the other: both always of the same night."""
-    assert len(read_beside_nights(store, 200, pause=0.2)) > 5  # the nights went on meanwhile
+    """80 reads of two tables while nights write one after the other: both always of the same night."""
+    assert len(read_beside_nights(store, 80, pause=0.1)) > 5  # the nights went on meanwhile
 
 
 def test_earlier_runs_stay_readable(store):

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.arrays import Bools, Floats
 from tdm_ray.errors import CheckpointError
+from tdm_ray.parallel import tree_threads
 from tdm_ray.progress import step
 from tdm_ray.storage import exists, join, open_file, read_json, write_json
 
@@ -157,7 +158,8 @@ def fit_prior(features: Floats, truth: Bools, folds: NDArray[np.int64]) -> tuple
 
 
 def _boost(features: Floats, truth: Bools) -> lightgbm.Booster:
-    return lightgbm.train(_SETTINGS, lightgbm.Dataset(features, truth.astype(np.float32)), _TREES)
+    dials = _SETTINGS | {"num_threads": tree_threads(len(features))}
+    return lightgbm.train(dials, lightgbm.Dataset(features, truth.astype(np.float32)), _TREES)
 
 
 def fit_joint(inputs: Floats, truth: Bools, gold: int) -> Joint:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tdm_ray.arrays import Bools, Floats, Ints
 from tdm_ray.classify.calibration import TREES
-from tdm_ray.parallel import cores
+from tdm_ray.parallel import tree_threads
 
 FOLDS = 3
 # On 2,906 papers of three folds the candidate that lambdarank puts first is right for 51.5 % of the results
@@ -100,7 +100,7 @@ class Stack:
 
 def boost(stack: Stack, stage: str) -> lightgbm.Booster:
     """The trees of one stage ("scorer", "reranker" or "confidence")."""
-    dials = {**TREES, **_STAGES[stage], "num_threads": cores()}
+    dials = {**TREES, **_STAGES[stage], "num_threads": tree_threads(len(stack.rows))}
     groups = stack.sizes if dials["objective"] == "lambdarank" else None
     data = lightgbm.Dataset(stack.rows, stack.right.astype(np.float32), weight=stack.weight, group=groups)
     return lightgbm.train(dials, data)
