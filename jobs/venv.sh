@@ -11,5 +11,7 @@ stamp="$VIRTUAL_ENV/.tdm_ray$1-$(cat pyproject.toml constraints.txt | cksum | cu
 if [ ! -e "$stamp" ] || ! python -c 'import tdm_ray' 2>/dev/null; then
     echo "installing tdm_ray$1 into $VIRTUAL_ENV ..."
     python -m pip install --quiet --no-compile --disable-pip-version-check -c constraints.txt -e ".$1"
+    # What pip does on one core, on all of them. Some packages hold files that are no Python of this version.
+    python -m compileall -qq -j 0 "$VIRTUAL_ENV/lib" || true
     touch "$stamp"
 fi

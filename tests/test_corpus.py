@@ -378,7 +378,7 @@ def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     out = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, str(folder), str(out)]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while (
         len(list(out.glob("_staging/**/*.parquet"))) < 6
         and driver.poll() is None

@@ -191,16 +191,22 @@ def ranked(root):
     return store.read("leaderboards").sort_by([("metric", "ascending"), ("rank", "ascending")])
 
 
-@pytest.mark.parametrize("on_ray", [False, True])
-def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch, on_ray, request):
+def test_parts_hold_what_one_table_holds(tmp_path, monkeypatch):
+    parts_are_as_the_whole(tmp_path, monkeypatch)
+
+
+def test_parts_on_a_cluster_hold_what_one_table_holds(tmp_path, monkeypatch, ray_session):
+    parts_are_as_the_whole(tmp_path, monkeypatch, ray_session.get_runtime_context().gcs_address)
+
+
+def parts_are_as_the_whole(tmp_path, monkeypatch, cluster=None):
     predictions, scored, taxonomy = tables(ROWS)
     write_store(tmp_path, predictions=predictions, scored=scored, taxonomy=taxonomy)
     whole = ranked(tmp_path)
     for module in (boards, parts):
         monkeypatch.setattr(module, "ROWS_A_PART", 10)
-    if on_ray:
-        ray = request.getfixturevalue("ray_session")
-        monkeypatch.setenv("RAY_ADDRESS", ray.get_runtime_context().gcs_address)
+    if cluster:
+        monkeypatch.setenv("RAY_ADDRESS", cluster)
     in_parts = ranked(tmp_path)
     for path in Store(str(tmp_path)).open("leaderboards").file_uris():
         assert "dictionary" not in str(

@@ -197,7 +197,7 @@ def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     store = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, corpus, str(store), config.model]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 300
     while len(staged(store)) < 3 and driver.poll() is None and time.monotonic() < deadline:
         time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGKILL)
