@@ -201,7 +201,8 @@ def main() -> None:
         same = compared(Path(place))
     rates = ", ".join(f"{name} {rate:.2f}" for name, rate in found["papers_per_s"].items())
     print(f"papers/s, median: {rates}; ratio new / old {found['new_vs_old']:.2f}")
-    write_figures(args.out, {"commits": commits, "config": config, **found, "same_results": same})
+    named = {name: Path(value).name if isinstance(value, str) else value for name, value in config.items()}
+    write_figures(args.out, {"commits": commits, "config": named, **found, "same_results": same})
     print(f"figures: {args.out}")
 
 
