@@ -27,7 +27,8 @@ def cores() -> int:
 def tree_threads(rows: int) -> int:
     """The threads with which LightGBM fits trees to so many rows; their number changes no tree.
 
-    On few rows they wait for each other longer than they work: six times as long on a thousand."""
+    On few rows a second one saves no time (1,296 rows: 0.21 s with one and with two, on two idle cores). It
+    takes its core time, and on cores that others use too it is waited for."""
     return cores() if rows >= _MANY_ROWS else 1
 
 

@@ -65,7 +65,8 @@ def head():
     )
     yield f"http://127.0.0.1:{dashboard}", f"http://127.0.0.1:{metrics}/metrics"
     for each in [process, *psutil.Process(process.pid).children(recursive=True)]:
-        each.kill()  # asked to end, it takes half a minute
+        with suppress(psutil.NoSuchProcess):  # it ended with its parent
+            each.kill()  # asked to end, it takes half a minute
     process.wait()
     shutil.rmtree(folder, ignore_errors=True)
 

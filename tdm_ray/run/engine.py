@@ -49,7 +49,7 @@ def _automatic(splits: Sequence[InputSplit]) -> tuple[str, str]:
         return ("local" if few else "ray"), f"papers: {papers:,}; up to {FEW_PAPERS} are done in this process"
     size = sum(_size(path) for split in splits for path in split.paths)
     few = size <= _FEW_BYTES
-    reason = f"{size / 1e3:,.0f} kB of papers; up to 1,000 kB are done in this process"
+    reason = f"{size / 1e3:,.0f} kB of papers; up to {_FEW_BYTES / 1e3:,.0f} kB are done in this process"
     return ("local" if few else "ray"), reason
 
 
