@@ -22,6 +22,7 @@ from transformers import (
     RobertaTokenizerFast,
 )
 
+from tdm_ray.classify.bert import Bert, load_bert
 from tdm_ray.classify.calibration import (
     Calibrator,
     Joint,
@@ -31,8 +32,9 @@ from tdm_ray.classify.calibration import (
     fit_prior,
     micro_f1,
 )
-from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.classify.entailment import EntailmentModel, batches, hypothesis, load_encoder
+from tdm_ray.classify.checkpoint import embedded_folder, open_checkpoint
+from tdm_ray.classify.encoder import load_encoder
+from tdm_ray.classify.entailment import EntailmentModel, batches, hypothesis
 from tdm_ray.classify.features import MIN_NAME_COVERAGE, against_siblings, rank, worth_asking
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.neighbours import Neighbours, new_vectorizer, telling_words
@@ -40,6 +42,7 @@ from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.classify.shortlist import Shortlister
+from tdm_ray.classify.tokenizer import WordPiece
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
 from tdm_ray.errors import CheckpointError
@@ -177,6 +180,32 @@ def test_pairs_equal_what_the_tokenizer_makes(kind, room, titled, tiny_tokenizer
         assert mask.tolist() == [1] * many + [0] * (longest - many)
 
 
+@pytest.mark.parametrize("kind", ["embedded", "tiny"])
+def test_bert_and_its_tokenizer_are_those_of_transformers(kind, tiny_model, papers):
+    """The same tokens, and the same logits to the last bit, of pairs of different lengths."""
+    folder = embedded_folder() if kind == "embedded" else tiny_model
+    reference, its_tokenizer = load_encoder(folder)
+    loaded = EntailmentModel(folder, threads=1)
+    assert isinstance(loaded.model, Bert)
+    assert isinstance(loaded.tokenizer, WordPiece)
+    assert loaded.tokenizer.pad_token_id == its_tokenizer.pad_token_id
+    assert loaded.tokenizer.model_max_length == its_tokenizer.model_max_length
+    texts = [s.text for p in papers for s in p.sections][:40]
+    assert (
+        loaded.tokenizer(texts, add_special_tokens=False)["input_ids"]
+        == (its_tokenizer(texts, add_special_tokens=False)["input_ids"])
+    )
+    builder = PairBuilder(loaded.tokenizer, 160)
+    windows = [[0], [0, 1], [1]]
+    hypotheses = Ragged.of(builder.ids(["COCO; AP", "ImageNet; Top-1", "SQuAD; F1"]))
+    pairs = builder.pairs(*builder.premise("A title", texts[:2], windows), hypotheses)
+    ids, types, mask = (torch.from_numpy(array) for array in pairs.padded(np.arange(3), 0))
+    with torch.inference_mode():
+        one = loaded.model(input_ids=ids, token_type_ids=types, attention_mask=mask).logits
+        other = reference.eval()(input_ids=ids, token_type_ids=types, attention_mask=mask).logits
+    assert torch.equal(one, other)
+
+
 def save(model, tokenizer, folder):
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -311,6 +340,8 @@ def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
     folder = save(BertModel(config), tiny_tokenizer, tmp_path)
     with pytest.raises(CheckpointError, match=r"without a trained classification head.*fine-tune it first"):
         load_encoder(folder)
+    with pytest.raises(CheckpointError, match=r"without a trained classification head.*fine-tune it first"):
+        load_bert(folder)
     model, _ = load_encoder(folder, outputs=1)  # as a starting point of training it is fine
     assert model.config.hidden_dropout_prob == 0
 

@@ -120,12 +120,12 @@ def test_a_process_ends_with_its_exit_code_and_its_exit_functions(tmp_path):
 
 
 def test_a_few_papers_are_scored_without_ray(tmp_path):
-    """From the prompt to the leaderboards of three papers; Ray is never imported, and the reason is
-    printed."""
+    """From the prompt to the leaderboards of three papers; neither Ray nor transformers is imported, and the
+    reason is printed."""
     papers = [Path(demo_papers()) / name for name in ("1511.06581.md", "1512.03385.tei.xml", "1605.07146.md")]
     code = (
         "import sys; from tdm_ray.cli import app; app(sys.argv[1:], "
-        "standalone_mode=False); assert 'ray' not in sys.modules"
+        "standalone_mode=False); assert not {'ray', 'transformers'} & set(sys.modules)"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, "score", *map(str, papers), "--out", str(tmp_path / "out")],

@@ -5,27 +5,19 @@ The method is that of TDMS-IE (Hou et al., ACL 2019); here each hypothesis has i
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from transformers import (
-    AutoConfig,
-    AutoModelForSequenceClassification,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from transformers.utils import logging
 
 from tdm_ray.arrays import Ints
+from tdm_ray.classify.bert import is_bert, load_bert
 from tdm_ray.classify.pairs import Pairs
 from tdm_ray.classify.precision import FLOAT32
-from tdm_ray.errors import CheckpointError
+from tdm_ray.classify.tokenizer import load_tokenizer
 from tdm_ray.records import TDM
-from tdm_ray.storage import local_copy
 
 MAX_TOKENS = 160  # three windows of 32 words, a title and a hypothesis: 99 % of the pairs fit
 _PADDING = 0.08  # of a batch at most, 4 % over all; less would be paid for in small batches
@@ -39,50 +31,6 @@ def hypothesis(tdm: TDM) -> str:
     return f"{tdm.task}; {tdm.dataset}; {tdm.metric}"
 
 
-def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Any Hugging Face encoder, by name or folder (here or in a store), as a cross-encoder with its
-    tokenizer.
-
-    In single precision. `outputs` sets the width of a new classification head (training); `None` takes the
-    head that is there. Raises `CheckpointError` where nothing loadable is found."""
-    folder = local_copy(name)
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        # Older encoders to start from (SciBERT) have a pickle only, of which transformers loads nothing but
-        # tensors.
-        safe = True if outputs is None else None
-        head = {} if outputs is None else {"num_labels": outputs, **_without_dropout(folder)}
-        model, loading = AutoModelForSequenceClassification.from_pretrained(
-            folder, use_safetensors=safe, dtype=torch.float32, output_loading_info=True, **head
-        )
-        tokenizer = AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); "
-            "give the name or folder of a Hugging "
-            "Face encoder with model.safetensors and a tokenizer, or `embedded`"
-        ) from None
-    if outputs is None and loading["missing_keys"]:
-        raise CheckpointError(
-            f"{name}: an encoder without a trained classification head (no "
-            f"{', '.join(loading['missing_keys'])}); "
-            "fine-tune it first, see jobs/fine_tune.py"
-        )
-    return model, tokenizer
-
-
-def _without_dropout(name: str) -> dict[str, float]:
-    """The encoder's dropout settings, at zero.
-
-    One or two epochs do not overfit, and on a CPU dropout makes a step half as long again (its attention has
-    no fused kernel)."""
-    config = AutoConfig.from_pretrained(name).to_dict()
-    return {
-        k: 0.0 for k, v in config.items() if k.endswith(("dropout", "dropout_prob")) and isinstance(v, float)
-    }
-
-
 class EntailmentModel:
     """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see
     `precision`)."""
@@ -90,16 +38,15 @@ class EntailmentModel:
     def __init__(self, folder: str, *, precision: str = FLOAT32, threads: int | None = None) -> None:
         if threads:
             torch.set_num_threads(threads)
-        model, self.tokenizer = load_encoder(folder)
-        module: torch.nn.Module = model
-        self.config = model.config
+        module, self.tokenizer = _load(folder)
+        self.config = module.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.dtype: torch.dtype = getattr(torch, precision)
-        self.model = module.to(self.device, self.dtype).eval()
+        self.model: torch.nn.Module = module.to(self.device, self.dtype).eval()
         self.tokens_a_batch = _TOKENS[self.device.type]
         self._padding = self.tokenizer.pad_token_id or 0
         # RoBERTa's positions start after its padding id, so two of its 514 are not to be had.
-        positions = getattr(model.config, "max_position_embeddings", None) or 512
+        positions = getattr(self.config, "max_position_embeddings", None) or 512
         self.max_tokens = min(positions - 2, self.tokenizer.model_max_length)
 
     def __repr__(self) -> str:
@@ -138,6 +85,15 @@ class EntailmentModel:
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
 
+def _load(folder: str) -> tuple[Any, Any]:
+    """A checkpoint's model and its tokenizer; transformers is only imported where it is needed."""
+    if is_bert(folder):
+        return load_bert(folder), load_tokenizer(folder)
+    from tdm_ray.classify.encoder import load_encoder
+
+    return load_encoder(folder)
+
+
 def batches(lengths: Ints, budget: int) -> Iterator[Ints]:
     """Rows of like length, the longest first; `budget` tokens a batch at most (or one row), 8 % padding."""
     order = np.argsort(-lengths, kind="stable")
@@ -156,12 +112,3 @@ def truth_logit(output: torch.Tensor) -> torch.Tensor:
     """The log-odds of "true": the one output, or of two classes (false, true) their difference; shape
     (pairs,)."""
     return output[:, 0] if output.shape[1] == 1 else output[:, 1] - output[:, 0]
-
-
-def save_half(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: str) -> None:
-    """Save as safetensors in half precision (22.7 M parameters: 45 MB)."""
-    os.makedirs(folder, exist_ok=True)
-    half: torch.nn.Module = model
-    half.to(torch.float16)
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)

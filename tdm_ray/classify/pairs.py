@@ -13,9 +13,9 @@ from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
-from transformers import PreTrainedTokenizerBase
 
 from tdm_ray.arrays import Ints
+from tdm_ray.classify.tokenizer import Tokenizer
 from tdm_ray.text.windows import JOINT
 
 Ids = NDArray[np.int32]
@@ -95,7 +95,7 @@ class PairBuilder:
     """Builds pairs for one tokenizer, `max_tokens` long at most; what does not fit is cut from the premise's
     end."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_tokens: int) -> None:
+    def __init__(self, tokenizer: Tokenizer, max_tokens: int) -> None:
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
 

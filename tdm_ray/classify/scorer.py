@@ -18,8 +18,8 @@ from tdm_ray.classify.lexicon import NameFilter
 from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlist
+from tdm_ray.classify.tokenizer import load_tokenizer
 from tdm_ray.records import TDM, Paper
-from tdm_ray.storage import local_copy
 from tdm_ray.text.passages import Passage, whole_text
 from tdm_ray.text.windows import title_text
 
@@ -53,10 +53,6 @@ class Preparer:
     """The first half: no model. `only`: keep only the hypotheses of these labels."""
 
     def __init__(self, resources: Resources, only: frozenset[TDM] | None = None) -> None:
-        from transformers import (
-            AutoTokenizer,  # here: torch comes with it, two seconds for those who only plan
-        )
-
         self.resources = resources
         index = resources.taxonomy.index
         self.only: Ints | None = None
@@ -67,8 +63,7 @@ class Preparer:
                 lexicon = resources.shortlister.lexicon
                 self._filter = lexicon.name_filter(lexicon.label_elements[self.only, 1], MIN_NAME_COVERAGE)
         self.least_prior = resources.calibrator.least_prior(resources.threshold)
-        tokenizer = AutoTokenizer.from_pretrained(local_copy(resources.checkpoint.folder))
-        self.pairs = PairBuilder(tokenizer, 0)
+        self.pairs = PairBuilder(load_tokenizer(resources.checkpoint.folder), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
         """The shortlist, and the prior's log-odds of each of its labels."""

@@ -25,7 +25,7 @@ import torch
 from ray.data import ExecutionOptions
 from ray.train.torch import TorchTrainer
 
-from tdm_ray.classify.entailment import load_encoder, save_half
+from tdm_ray.classify.encoder import load_encoder, save_half
 from tdm_ray.config import TrainConfig
 from tdm_ray.errors import InputError, OutputError, TdmRayError
 from tdm_ray.progress import Status, watch

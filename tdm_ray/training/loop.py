@@ -18,7 +18,8 @@ import torch
 from sklearn.metrics import average_precision_score
 from transformers import get_linear_schedule_with_warmup
 
-from tdm_ray.classify.entailment import load_encoder, truth_logit
+from tdm_ray.classify.encoder import load_encoder
+from tdm_ray.classify.entailment import truth_logit
 from tdm_ray.classify.precision import BFLOAT16, fastest_precision
 from tdm_ray.config import TrainConfig
 from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of, tensors

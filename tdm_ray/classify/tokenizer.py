@@ -1,0 +1,71 @@
+"""A checkpoint's tokenizer, without torch; without transformers, too, where its file is all that it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from tokenizers import Tokenizer as Backend
+
+from tdm_ray.storage import exists, join, local_copy, read_json
+
+_FILE = "tokenizer.json"
+_WORDPIECE = ("BertTokenizer", "BertTokenizerFast")
+
+
+class Tokenizer(Protocol):
+    """What is used of a tokenizer; transformers' have it."""
+
+    def __call__(
+        self, text: Any, text_pair: Any = None, *, add_special_tokens: bool = True, verbose: bool = True
+    ) -> Mapping[str, Any]:
+        """`input_ids` (and `token_type_ids` where the model has types) of a text, of a pair, or of each
+        text of a list."""
+
+
+def load_tokenizer(folder: str) -> Any:
+    """The tokenizer of a checkpoint folder (or of a hub's model): a `Tokenizer`."""
+    folder = local_copy(folder)
+    if exists(join(folder, _FILE)) and _settings(folder).get("tokenizer_class") in _WORDPIECE:
+        return WordPiece(folder)
+    from transformers import AutoTokenizer  # torch comes with it: four seconds
+
+    return AutoTokenizer.from_pretrained(folder)
+
+
+def _settings(folder: str) -> dict[str, Any]:
+    path = join(folder, "tokenizer_config.json")
+    return read_json(path) if exists(path) else {}
+
+
+class WordPiece:
+    """BERT's tokenizer, from the `tokenizer.json` that transformers writes."""
+
+    model_input_names = ("input_ids", "token_type_ids", "attention_mask")
+
+    def __init__(self, folder: str) -> None:
+        settings = _settings(folder)
+        self._backend = Backend.from_file(join(folder, _FILE))
+        self._backend.no_truncation()
+        self._backend.no_padding()
+        self.model_max_length = int(settings.get("model_max_length") or 512)
+        pad = settings.get("pad_token") or "[PAD]"
+        self.pad_token_id = self._backend.token_to_id(pad if isinstance(pad, str) else pad["content"])
+
+    def __call__(
+        self,
+        text: str | Sequence[str],
+        text_pair: str | None = None,
+        *,
+        add_special_tokens: bool = True,
+        verbose: bool = True,
+    ) -> dict[str, list[Any]]:
+        """See `Tokenizer`."""
+        if isinstance(text, str):
+            encoded = self._backend.encode(text, text_pair, add_special_tokens=add_special_tokens)
+            return {"input_ids": encoded.ids, "token_type_ids": encoded.type_ids}
+        batch = self._backend.encode_batch(list(text), add_special_tokens=add_special_tokens)
+        return {
+            "input_ids": [encoded.ids for encoded in batch],
+            "token_type_ids": [encoded.type_ids for encoded in batch],
+        }
