@@ -73,7 +73,9 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
 
 
 def _block(config: RayConfig, papers: int | None, actors: int) -> int:
-    """The papers of a block: 8 to 64, so that each actor gets four blocks or more."""
+    """The papers of a block: 8 to 64, so that each actor gets eight blocks or more.
+
+    An actor waits until its first block is prepared, and at the end others wait for its last."""
     if config.papers_a_block:
         return config.papers_a_block
-    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (4 * actors)))
+    return _BLOCK if papers is None else max(8, min(_BLOCK, papers // (8 * actors)))

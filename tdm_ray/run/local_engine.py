@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
-from typing import Any
 
 import pyarrow as pa
 
-from tdm_ray.papers.read import converted_table, split_tables
 from tdm_ray.papers.splits import InputSplit, count_papers
 from tdm_ray.parallel import cores
 from tdm_ray.progress import step
-from tdm_ray.records import OUTCOMES, READINGS
-from tdm_ray.run.guard import Guard, guarded_read
+from tdm_ray.records import OUTCOMES
+from tdm_ray.run.guard import Guard
+from tdm_ray.run.reading import converted_rows, read_splits, without
 from tdm_ray.run.stages import PREPARED, Decide, Prepare
 from tdm_ray.run.work import ReadWork, ScoreWork, Tell
 from tdm_ray.storage import join, write_table
@@ -32,13 +30,12 @@ class LocalEngine:
 
     def read(self, work: ReadWork, tell: Tell) -> None:
         """Read and convert; see `work.Engine`."""
-        convert = Guard(converted_table, "convert", READINGS, work.staging.notes)
         folder = work.staging.new_folder("readings")
         with step("papers read", count_papers(work.splits), tell) as counter:
             for number, block in enumerate(self._blocks(work.splits, work.staging.notes)):
                 fresh = without(block, work.done)
                 wanted = work.select(fresh) if work.select else fresh
-                write_table(convert(wanted), join(folder, f"{number:05d}.parquet"))
+                write_table(converted_rows(work.staging.notes, wanted), join(folder, f"{number:05d}.parquet"))
                 counter.add(len(block))
 
     def score(self, work: ScoreWork, tell: Tell) -> None:
@@ -71,21 +68,3 @@ class LocalStages:
     def __call__(self, readings: pa.Table) -> pa.Table:
         """The outcomes of these papers."""
         return self._decide(self._prepare(readings))
-
-
-def read_splits(splits: Sequence[InputSplit], notes: str, *, hashed: bool = False) -> Iterator[pa.Table]:
-    """The readings of input splits (see `read.split_tables`), read under `guard.guarded_read`."""
-    for split in splits:
-        reader = partial(_tables, split, hashed)
-        yield from guarded_read(reader, repr(split), notes)
-
-
-def _tables(split: InputSplit, hashed: bool, skip: Any, begin: Any) -> Iterator[pa.Table]:
-    return split_tables(split, hashed=hashed, skip=skip, begin=begin)
-
-
-def without(readings: pa.Table, done: pa.Array) -> pa.Table:
-    """The readings whose location is not among `done`."""
-    import pyarrow.compute as pc
-
-    return readings.filter(pc.invert(pc.is_in(readings["location"], done))) if len(done) else readings

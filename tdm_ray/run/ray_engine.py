@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 import fsspec
 import pyarrow as pa
@@ -21,16 +20,15 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from tdm_ray.config import RayConfig
 from tdm_ray.papers.limits import PAPER_S
-from tdm_ray.papers.read import converted_table
 from tdm_ray.papers.splits import InputSplit, count_papers
 from tdm_ray.progress import Status, watch
-from tdm_ray.records import OUTCOMES, READINGS
+from tdm_ray.records import OUTCOMES
 from tdm_ray.run.cluster import connect, prepare_context
 from tdm_ray.run.guard import Guard
 from tdm_ray.run.layout import Layout, layout
-from tdm_ray.run.local_engine import without
 from tdm_ray.run.ray_metrics import Counted
-from tdm_ray.run.ray_source import readings_of
+from tdm_ray.run.ray_source import readings_of, without_done
+from tdm_ray.run.reading import converted_rows
 from tdm_ray.run.stages import PREPARED, Decide, Prepare
 from tdm_ray.run.work import ReadWork, ScoreWork, Tell
 
@@ -49,10 +47,10 @@ class RayEngine:
         folder = work.staging.new_folder("readings")
         blocks = _blocks(readings_of(work.splits, work.staging.notes), plan)
         if len(work.done):
-            blocks = _tasks(blocks, partial(_without, ray.put(work.done)))
+            blocks = _tasks(blocks, partial(without_done, ray.put(work.done)))
         if work.select is not None:
             blocks = _tasks(blocks, work.select)
-        converted = _tasks(blocks, partial(_guarded_conversion, work.staging.notes))
+        converted = _tasks(blocks, partial(converted_rows, work.staging.notes))
         with _watched("papers read", folder, work.splits, tell):
             converted.write_parquet(folder)
 
@@ -130,16 +128,6 @@ def _blocks(readings: Dataset, plan: Layout) -> Dataset:
 def _tasks(blocks: Dataset, do: Callable[[pa.Table], pa.Table]) -> Dataset:
     """`do` for each block, by tasks, as many as there are cores."""
     return blocks.map_batches(do, batch_size=None, batch_format="pyarrow", zero_copy_batch=True)
-
-
-def _without(done: Any, readings: pa.Table) -> pa.Table:
-    return without(readings, ray.get(done))
-
-
-def _guarded_conversion(notes: str, readings: pa.Table) -> pa.Table:
-    if readings["tex"].null_count == len(readings):
-        return readings
-    return Guard(converted_table, "convert", READINGS, notes)(readings)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from ray.data.datasource import ReadTask
 
 from tdm_ray.papers.splits import InputSplit
 from tdm_ray.records import READINGS
-from tdm_ray.run.local_engine import read_splits
+from tdm_ray.run.reading import read_splits, without
 
 _PAPERS_A_TASK = 64
 
@@ -25,7 +25,7 @@ class Readings(Datasource):
     cores).
 
     Small splits of papers tables are read together: nights leave files of a few papers, a task costs 0.1 s.
-    notes, hashed: see `local_engine.read_splits`.
+    notes, hashed: see `reading.read_splits`.
     """
 
     def __init__(self, splits: Sequence[InputSplit], notes: str, *, hashed: bool = False) -> None:
@@ -70,3 +70,8 @@ def readings_of(splits: Sequence[InputSplit], notes: str, *, hashed: bool = Fals
     source = Readings(splits, notes, hashed=hashed)
     dataset: Dataset = ray.data.read_datasource(source, override_num_blocks=len(source.tasks))
     return dataset
+
+
+def without_done(done: Any, readings: pa.Table) -> pa.Table:
+    """The readings whose location is not among those of the reference `done`."""
+    return without(readings, ray.get(done))
