@@ -182,7 +182,7 @@ def test_pairs_equal_what_the_tokenizer_makes(kind, room, titled, tiny_tokenizer
 
 @pytest.mark.parametrize("kind", ["embedded", "tiny"])
 def test_bert_and_its_tokenizer_are_those_of_transformers(kind, tiny_model, papers):
-    """The same tokens, and the same logits to the last bit, of pairs of different lengths."""
+    """The same tokens, and the same logits but for rounding, of pairs of different lengths."""
     folder = embedded_folder() if kind == "embedded" else tiny_model
     reference, its_tokenizer = load_encoder(folder)
     loaded = EntailmentModel(folder, threads=1)
@@ -203,7 +203,7 @@ def test_bert_and_its_tokenizer_are_those_of_transformers(kind, tiny_model, pape
     with torch.inference_mode():
         one = loaded.model(input_ids=ids, token_type_ids=types, attention_mask=mask).logits
         other = reference.eval()(input_ids=ids, token_type_ids=types, attention_mask=mask).logits
-    assert torch.equal(one, other)
+    assert torch.allclose(one, other, rtol=0, atol=1e-5)
 
 
 def save(model, tokenizer, folder):
