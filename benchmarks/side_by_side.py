@@ -151,9 +151,11 @@ def figures(taken: Mapping[str, Sequence[Took]]) -> dict[str, Any]:
     }
 
 
-def compared(folder: Path) -> bool:
-    """Whether the results of the first round are the same; printed."""
-    differences, _ = compare_runs(str(folder / "old-0"), str(folder / "new-0"), whole_rejects=False)
+def compared(folder: Path, tolerance: float) -> bool:
+    """Whether the results of the first round are the same, numbers within `tolerance`; printed."""
+    differences, _ = compare_runs(
+        str(folder / "old-0"), str(folder / "new-0"), tolerance=tolerance, whole_rejects=False
+    )
     for name, difference in differences.items():
         print("\n".join(describe(name, difference)))
     return not any(differences.values())
@@ -172,6 +174,9 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--index", type=Path)
     parser.add_argument("--papers-a-block", type=int, help="of both (default: as each version has it)")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument(
+        "--tolerance", type=float, default=0.0, help="by which numbers of the results may differ"
+    )
     parser.add_argument("--out", type=Path, default=default_path("side_by_side"), help="the figures, as JSON")
     return parser.parse_args()
 
@@ -198,11 +203,14 @@ def main() -> None:
             "folder": place,
         }
         found = figures(race(versions, given, args.rounds))
-        same = compared(Path(place))
+        same = compared(Path(place), args.tolerance)
     rates = ", ".join(f"{name} {rate:.2f}" for name, rate in found["papers_per_s"].items())
     print(f"papers/s, median: {rates}; ratio new / old {found['new_vs_old']:.2f}")
     named = {name: Path(value).name if isinstance(value, str) else value for name, value in config.items()}
-    write_figures(args.out, {"commits": commits, "config": named, **found, "same_results": same})
+    write_figures(
+        args.out,
+        {"commits": commits, "config": named, **found, "tolerance": args.tolerance, "same_results": same},
+    )
     print(f"figures: {args.out}")
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from tdm_ray.arxiv_ids import base_id, base_ids
 from tdm_ray.errors import InputError
-from tdm_ray.gold.annotations import read_gold
+from tdm_ray.gold.annotations import paper_of, read_gold
 from tdm_ray.leaderboard import parts, read
-from tdm_ray.leaderboard.evaluation_tables import from_evaluation_tables, to_evaluation_tables
+from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
 from tdm_ray.leaderboard.export import export
 from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.leaderboard.model_index import model_index
@@ -300,6 +300,23 @@ def test_no_more_is_split_than_two_threads_have_in_hand():
     time.sleep(0.2)
     assert len(begun) <= 3
     assert list(ahead) == list(range(1, 100))
+
+
+def from_evaluation_tables(tasks):
+    """The results of such a file as entries, unranked: columns of `LEADERBOARDS`, `score` not parsed."""
+    rows = [
+        {
+            "task": tdm.task,
+            "dataset": tdm.dataset,
+            "metric": tdm.metric,
+            "paper_id": paper_of(row),
+            "title": row.get("paper_title"),
+            "published": date.fromisoformat(day) if (day := row.get("paper_date")) else None,
+            "score_text": score,
+        }
+        for tdm, row, score in evaluation_rows(tasks)
+    ]
+    return pa.Table.from_pylist(rows, schema=LEADERBOARDS)
 
 
 def results(path):

@@ -1,4 +1,4 @@
-"""Leaderboards to and from the JSON of Papers with Code (`evaluation-tables.json`).
+"""Leaderboards as the JSON of Papers with Code (`evaluation-tables.json`).
 
     [{"task", "datasets": [{"dataset", "sota": {"metrics": [...], "rows": [{"model_name", "paper_title",
     "paper_url",
@@ -10,16 +10,12 @@ readers ignore: ids that are no arXiv ids come back by it."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
 from tdm_ray.arxiv_ids import page_of
-from tdm_ray.gold.annotations import paper_of
-from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
-from tdm_ray.taxonomy.sources import evaluation_rows
+from tdm_ray.records import TDM_COLUMNS
 
 
 def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
@@ -63,27 +59,3 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
 def _dataset(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     metrics = dict.fromkeys(metric for row in rows for metric in row["metrics"])
     return {"dataset": name, "sota": {"metrics": list(metrics), "rows": rows}}
-
-
-def from_evaluation_tables(tasks: Iterable[dict[str, Any]]) -> pa.Table:
-    """The results of such a file as entries, unranked: columns of `LEADERBOARDS`, `score` not parsed."""
-    rows = [
-        {
-            "task": tdm.task,
-            "dataset": tdm.dataset,
-            "metric": tdm.metric,
-            "paper_id": paper_of(row),
-            "title": row.get("paper_title"),
-            "published": _day(row.get("paper_date")),
-            "score_text": score,
-        }
-        for tdm, row, score in evaluation_rows(tasks)
-    ]
-    return pa.Table.from_pylist(rows, schema=LEADERBOARDS)
-
-
-def _day(text: Any) -> date | None:
-    try:
-        return date.fromisoformat(str(text)[:10])
-    except ValueError:
-        return None
