@@ -1,5 +1,6 @@
 """Tokens, coverage, features, neighbours, pairs, calibration."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -344,6 +345,19 @@ def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
         load_bert(folder)
     model, _ = load_encoder(folder, outputs=1)  # as a starting point of training it is fine
     assert model.config.hidden_dropout_prob == 0
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+def test_a_damaged_checkpoint_is_named(name, tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    if name == "config.json":
+        config = json.loads((folder / name).read_text())
+        (folder / name).write_text(json.dumps({**config, "hidden_size": 64}))
+    else:
+        (folder / name).write_bytes((folder / name).read_bytes()[:100])
+    with pytest.raises(CheckpointError, match=r"model.*(no encoder could be loaded|not a tokenizer)"):
+        EntailmentModel(str(folder))
 
 
 @pytest.mark.parametrize("made", ["empty", "only a config", "missing"])

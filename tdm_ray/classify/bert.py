@@ -12,10 +12,12 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
+from tdm_ray.config import EMBEDDED
 from tdm_ray.errors import CheckpointError
 from tdm_ray.storage import exists, join, local_copy, read_json
 
@@ -42,15 +44,27 @@ def is_bert(folder: str) -> bool:
 def load_bert(folder: str) -> Bert:
     """The model of a checkpoint folder, in single precision.
 
-    Raises `CheckpointError` where weights are missing."""
+    Raises `CheckpointError` where weights are missing, damaged, or of other shapes than the config says."""
     folder = local_copy(folder)
-    weights = load_file(join(folder, _WEIGHTS))
-    outputs = weights["classifier.bias"].shape[0] if "classifier.bias" in weights else 1
-    model = Bert(SimpleNamespace(**read_json(join(folder, "config.json"))), outputs)
-    missing = model.load_state_dict(weights, strict=False).missing_keys
+    config = SimpleNamespace(**read_json(join(folder, "config.json")))
+    try:
+        weights = load_file(join(folder, _WEIGHTS))
+        outputs = weights["classifier.bias"].shape[0] if "classifier.bias" in weights else 1
+        model = Bert(config, outputs)
+        missing = model.load_state_dict(weights, strict=False).missing_keys
+    except (OSError, SafetensorError, RuntimeError, AttributeError) as error:
+        raise not_loadable(folder, error) from None
     if missing:
         raise missing_head(folder, missing)
     return model
+
+
+def not_loadable(name: str, error: Exception) -> CheckpointError:
+    """The error for a folder or name of which no encoder can be made."""
+    return CheckpointError(
+        f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a "
+        f"Hugging Face encoder with {_WEIGHTS} and a tokenizer, or `{EMBEDDED}`"
+    )
 
 
 def missing_head(folder: str, weights: list[str]) -> CheckpointError:

@@ -15,8 +15,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from tdm_ray.classify.bert import missing_head
-from tdm_ray.errors import CheckpointError
+from tdm_ray.classify.bert import missing_head, not_loadable
 from tdm_ray.storage import local_copy
 
 
@@ -39,11 +38,7 @@ def load_encoder(name: str, *, outputs: int | None = None) -> tuple[PreTrainedMo
         )
         tokenizer = AutoTokenizer.from_pretrained(folder)
     except (OSError, ValueError, KeyError) as error:
-        raise CheckpointError(
-            f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); "
-            "give the name or folder of a Hugging "
-            "Face encoder with model.safetensors and a tokenizer, or `embedded`"
-        ) from None
+        raise not_loadable(name, error) from None
     if outputs is None and loading["missing_keys"]:
         raise missing_head(name, sorted(loading["missing_keys"]))
     return model, tokenizer

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from tokenizers import Tokenizer as Backend
 
+from tdm_ray.errors import CheckpointError
 from tdm_ray.storage import exists, join, local_copy, read_json
 
 _FILE = "tokenizer.json"
@@ -24,7 +25,9 @@ class Tokenizer(Protocol):
 
 
 def load_tokenizer(folder: str) -> Any:
-    """The tokenizer of a checkpoint folder (or of a hub's model): a `Tokenizer`."""
+    """The tokenizer of a checkpoint folder (or of a hub's model): a `Tokenizer`.
+
+    Raises `CheckpointError` where the file of a BERT tokenizer is damaged."""
     folder = local_copy(folder)
     if exists(join(folder, _FILE)) and _settings(folder).get("tokenizer_class") in _WORDPIECE:
         return WordPiece(folder)
@@ -45,7 +48,12 @@ class WordPiece:
 
     def __init__(self, folder: str) -> None:
         settings = _settings(folder)
-        self._backend = Backend.from_file(join(folder, _FILE))
+        try:
+            self._backend = Backend.from_file(join(folder, _FILE))
+        except Exception as error:  # noqa: BLE001 - the library raises no other class
+            raise CheckpointError(
+                f"{join(folder, _FILE)}: not a tokenizer ({error}); write it again with `save_pretrained`"
+            ) from None
         self._backend.no_truncation()
         self._backend.no_padding()
         self.model_max_length = int(settings.get("model_max_length") or 512)
