@@ -20,8 +20,8 @@ class Tokenizer(Protocol):
     def __call__(
         self, text: Any, text_pair: Any = None, *, add_special_tokens: bool = True, verbose: bool = True
     ) -> Mapping[str, Any]:
-        """`input_ids` (and `token_type_ids` where the model has types) of a text, of a pair, or of each
-        text of a list."""
+        """`input_ids` of a text, of a pair, or of each text of a list; of a pair also `token_type_ids`, where
+        the model has types."""
 
 
 def load_tokenizer(folder: str) -> Any:
@@ -73,7 +73,4 @@ class WordPiece:
             encoded = self._backend.encode(text, text_pair, add_special_tokens=add_special_tokens)
             return {"input_ids": encoded.ids, "token_type_ids": encoded.type_ids}
         batch = self._backend.encode_batch(list(text), add_special_tokens=add_special_tokens)
-        return {
-            "input_ids": [encoded.ids for encoded in batch],
-            "token_type_ids": [encoded.type_ids for encoded in batch],
-        }
+        return {"input_ids": [encoded.ids for encoded in batch]}
