@@ -46,7 +46,7 @@ from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.classify.tokenizer import WordPiece
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
-from tdm_ray.errors import CheckpointError
+from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.explain import explain, trace
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Paper
@@ -347,16 +347,26 @@ def test_an_encoder_without_head_is_refused(tiny_tokenizer, tmp_path):
     assert model.config.hidden_dropout_prob == 0
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "tokenizer.json"])
+@pytest.mark.parametrize(
+    "name", ["model.safetensors", "another size", "tokenizer.json", "tokenizer_config.json"]
+)
 def test_a_damaged_checkpoint_is_named(name, tiny_model, tmp_path):
     folder = tmp_path / "model"
     shutil.copytree(tiny_model, folder)
-    if name == "config.json":
-        config = json.loads((folder / name).read_text())
-        (folder / name).write_text(json.dumps({**config, "hidden_size": 64}))
+    if name == "another size":
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, "hidden_size": 64}))
     else:
         (folder / name).write_bytes((folder / name).read_bytes()[:100])
-    with pytest.raises(CheckpointError, match=r"model.*(no encoder could be loaded|not a tokenizer)"):
+    with pytest.raises(CheckpointError, match=f"{folder}: no encoder could be loaded"):
+        EntailmentModel(str(folder))
+
+
+def test_a_damaged_config_is_named(tiny_model, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_model, folder)
+    (folder / "config.json").write_text('{"model_type"')
+    with pytest.raises(InputError, match=r"config.json: not valid JSON"):
         EntailmentModel(str(folder))
 
 

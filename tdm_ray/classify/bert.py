@@ -17,8 +17,7 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from tdm_ray.config import EMBEDDED
-from tdm_ray.errors import CheckpointError
+from tdm_ray.classify.checkpoint import missing_head, not_loadable
 from tdm_ray.storage import exists, join, local_copy, read_json
 
 _WEIGHTS = "model.safetensors"
@@ -34,7 +33,9 @@ _COMPUTED = {
 
 
 def is_bert(folder: str) -> bool:
-    """Whether a checkpoint folder holds a model that `load_bert` can load."""
+    """Whether a checkpoint folder holds a model that `load_bert` can load.
+
+    Raises `InputError` where its config is damaged."""
     if not exists(join(folder, "config.json")) or not exists(join(folder, _WEIGHTS)):
         return False
     config = read_json(join(folder, "config.json"))
@@ -45,10 +46,10 @@ def load_bert(folder: str) -> Bert:
     """The model of a checkpoint folder, in single precision.
 
     Raises `CheckpointError` where weights are missing, damaged, or of other shapes than the config says."""
-    folder = local_copy(folder)
-    config = SimpleNamespace(**read_json(join(folder, "config.json")))
+    place = local_copy(folder)
+    config = SimpleNamespace(**read_json(join(place, "config.json")))
     try:
-        weights = load_file(join(folder, _WEIGHTS))
+        weights = load_file(join(place, _WEIGHTS))
         outputs = weights["classifier.bias"].shape[0] if "classifier.bias" in weights else 1
         model = Bert(config, outputs)
         missing = model.load_state_dict(weights, strict=False).missing_keys
@@ -57,22 +58,6 @@ def load_bert(folder: str) -> Bert:
     if missing:
         raise missing_head(folder, missing)
     return model
-
-
-def not_loadable(name: str, error: Exception) -> CheckpointError:
-    """The error for a folder or name of which no encoder can be made."""
-    return CheckpointError(
-        f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a "
-        f"Hugging Face encoder with {_WEIGHTS} and a tokenizer, or `{EMBEDDED}`"
-    )
-
-
-def missing_head(folder: str, weights: list[str]) -> CheckpointError:
-    """The error for an encoder that lacks its classification head (or other weights)."""
-    return CheckpointError(
-        f"{folder}: an encoder without a trained classification head (no {', '.join(weights)}); "
-        "fine-tune it first, see jobs/fine_tune.py"
-    )
 
 
 class Logits(NamedTuple):

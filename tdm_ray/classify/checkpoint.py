@@ -106,6 +106,22 @@ def checkpoint_digest(model: str) -> str:
     return digest(file_bytes(f for f in list_files(folder) if f.endswith(_DECIDING)))
 
 
+def not_loadable(name: str, error: Exception) -> CheckpointError:
+    """The error for a folder or name of which no encoder can be made."""
+    return CheckpointError(
+        f"{name}: no encoder could be loaded ({str(error).splitlines()[0]}); give the name or folder of a "
+        f"Hugging Face encoder with model.safetensors and a tokenizer, or `{EMBEDDED}`"
+    )
+
+
+def missing_head(folder: str, weights: list[str]) -> CheckpointError:
+    """The error for an encoder that lacks its classification head (or other weights)."""
+    return CheckpointError(
+        f"{folder}: an encoder without a trained classification head (no {', '.join(weights)}); "
+        "fine-tune it first, see jobs/fine_tune.py"
+    )
+
+
 def _folder(model: str) -> str:
     return embedded_folder() if model == EMBEDDED else model
 

@@ -15,7 +15,7 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from tdm_ray.classify.bert import missing_head, not_loadable
+from tdm_ray.classify.checkpoint import missing_head, not_loadable
 from tdm_ray.storage import local_copy
 
 

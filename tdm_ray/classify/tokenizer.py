@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from tokenizers import Tokenizer as Backend
 
-from tdm_ray.errors import CheckpointError
+from tdm_ray.classify.checkpoint import not_loadable
 from tdm_ray.storage import exists, join, local_copy, read_json
 
 _FILE = "tokenizer.json"
@@ -24,36 +24,34 @@ class Tokenizer(Protocol):
         the model has types."""
 
 
-def load_tokenizer(folder: str) -> Any:
+def load_tokenizer(name: str) -> Any:
     """The tokenizer of a checkpoint folder (or of a hub's model): a `Tokenizer`.
 
-    Raises `CheckpointError` where the file of a BERT tokenizer is damaged."""
-    folder = local_copy(folder)
-    if exists(join(folder, _FILE)) and _settings(folder).get("tokenizer_class") in _WORDPIECE:
-        return WordPiece(folder)
+    Raises `CheckpointError` where there is none, or it is damaged."""
+    folder = local_copy(name)
+    try:
+        return _tokenizer(folder)
+    except Exception as error:  # noqa: BLE001 - `tokenizers` raises no other class
+        raise not_loadable(name, error) from None
+
+
+def _tokenizer(folder: str) -> Any:
+    path = join(folder, "tokenizer_config.json")
+    settings = read_json(path) if exists(path) else {}
+    if exists(join(folder, _FILE)) and settings.get("tokenizer_class") in _WORDPIECE:
+        return WordPiece(Backend.from_file(join(folder, _FILE)), settings)
     from transformers import AutoTokenizer  # torch comes with it: four seconds
 
     return AutoTokenizer.from_pretrained(folder)
 
 
-def _settings(folder: str) -> dict[str, Any]:
-    path = join(folder, "tokenizer_config.json")
-    return read_json(path) if exists(path) else {}
-
-
 class WordPiece:
-    """BERT's tokenizer, from the `tokenizer.json` that transformers writes."""
+    """BERT's tokenizer, from the files that transformers writes: `tokenizer.json` and its settings."""
 
     model_input_names = ("input_ids", "token_type_ids", "attention_mask")
 
-    def __init__(self, folder: str) -> None:
-        settings = _settings(folder)
-        try:
-            self._backend = Backend.from_file(join(folder, _FILE))
-        except Exception as error:  # noqa: BLE001 - the library raises no other class
-            raise CheckpointError(
-                f"{join(folder, _FILE)}: not a tokenizer ({error}); write it again with `save_pretrained`"
-            ) from None
+    def __init__(self, backend: Backend, settings: Mapping[str, Any]) -> None:
+        self._backend = backend
         self._backend.no_truncation()
         self._backend.no_padding()
         self.model_max_length = int(settings.get("model_max_length") or 512)
