@@ -186,7 +186,7 @@ def test_bert_and_its_tokenizer_are_those_of_transformers(kind, tiny_model, pape
     """The same tokens, and the same logits but for rounding, of pairs of different lengths."""
     folder = embedded_folder() if kind == "embedded" else tiny_model
     reference, its_tokenizer = load_encoder(folder)
-    loaded = EntailmentModel(folder, threads=1)
+    loaded = EntailmentModel(folder)
     assert isinstance(loaded.model, Bert)
     assert isinstance(loaded.tokenizer, WordPiece)
     assert loaded.tokenizer.pad_token_id == its_tokenizer.pad_token_id
@@ -250,14 +250,24 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
 
 
 def test_scores_do_not_depend_on_company(tiny_model, papers):
-    """A paper's probabilities are the same, to the last bit, whatever was scored before it."""
-    resources = Resources.of(ScoreConfig(model=tiny_model))
+    """A paper's probabilities are the same, to the last bit, whatever is scored beside it, by however many
+    threads."""
+    resources = Resources.of(ScoreConfig())
     preparer = Preparer(resources)
     decider = Decider(resources, threads=1)
-    first = preparer(papers[0])
-    second = preparer(papers[1])
-    (alone,) = decider.log_odds([first])
-    assert (decider.log_odds([second, first])[1] == alone).all()
+    prepared = [preparer(paper) for paper in papers[:6]]
+    alone = [decider.log_odds([each])[0].tolist() for each in prepared]
+    assert any(alone)
+    for threads in (1, 2, 3):
+        decider.threads = threads
+        assert [each.tolist() for each in decider.log_odds(prepared)] == alone
+
+
+def test_scoring_leaves_the_threads_of_others_alone(tiny_model, papers):
+    resources = Resources.of(ScoreConfig(model=tiny_model))
+    before = torch.get_num_threads()
+    Decider(resources).log_odds([Preparer(resources)(papers[0])])
+    assert torch.get_num_threads() == before
 
 
 def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers):

@@ -133,7 +133,7 @@ class Contest:
             self.decided["library"][row, shortlist.labels[order][passed]] = 1
         for name, least in (("all_pairs", -np.inf), ("deciding", self.prepare.preparer.least_prior)):
             with self._timed(name, model=True):
-                asked = [self._answer(shortlist, prior, least) for shortlist, prior in found]
+                asked = self._answers(found, least)
             self._count(name, asked)
         for name in ("library", "all_pairs", "deciding"):
             self.entries[name].seconds += to_shortlist
@@ -158,28 +158,28 @@ class Contest:
         ]
         return self._predict(MAX_TOKENS, pairs, "library")
 
-    def _answer(self, shortlist: Shortlist, prior: Floats, least: float) -> Prepared:
-        prepared = prepare(self.prepare.preparer.pairs, shortlist, prior, self.config.max_labels, least)
-        self.decide.decider.log_odds([prepared])
-        return prepared
+    def _answers(self, found: Sequence[tuple[Shortlist, Floats]], least: float) -> list[Prepared]:
+        pairs = self.prepare.preparer.pairs
+        asked = [prepare(pairs, *each, self.config.max_labels, least) for each in found]
+        self.decide.decider.log_odds(asked)
+        return asked
 
     def ours(self, rows: range) -> None:
-        """Paper by paper through the pipeline's stages."""
-        tables = []
-        for row in rows:
-            paper = self.items[row][0]
-            reading = readings_table([Reading(str(row), paper)])
-            started = time.perf_counter()
-            with self._timed("ours"):
-                tables.append(self.prepare(reading))
-                with self._timed("ours", model=True, whole=False):
-                    outcome = self.decide(tables[-1])
-            words = sum(len(s.text.split()) for s in paper.sections)
-            self.lengths.append((words, time.perf_counter() - started))
-            index = self.resources.taxonomy.index
-            for d in outcome["decisions"][0].as_py() or ():
+        """Through the pipeline's stages, as one block."""
+        papers = [self.items[row][0] for row in rows]
+        readings = readings_table([Reading(str(row), paper) for row, paper in zip(rows, papers, strict=True)])
+        started = time.perf_counter()
+        with self._timed("ours"):
+            prepared = self.prepare(readings)
+            with self._timed("ours", model=True, whole=False):
+                outcomes = self.decide(prepared)
+        words = sum(len(s.text.split()) for paper in papers for s in paper.sections)
+        self.lengths.append((words / len(papers), (time.perf_counter() - started) / len(papers)))
+        index = self.resources.taxonomy.index
+        for row, decisions in zip(rows, outcomes["decisions"].to_pylist(), strict=True):
+            for d in decisions or ():
                 self.decided["ours"][row, index[TDM(d["task"], d["dataset"], d["metric"])]] = 1
-        self._count("ours", [Prepared(**table["hypotheses"][0].as_py()) for table in tables])
+        self._count("ours", [Prepared(**hypotheses) for hypotheses in prepared["hypotheses"].to_pylist()])
 
     def _predict(self, max_length: int, pairs: list[tuple[str, str]], name: str) -> Floats:
         """The library's log-odds, timed, and counted."""

@@ -6,6 +6,7 @@ The method is that of TDMS-IE (Hou et al., ACL 2019); here each hypothesis has i
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -35,9 +36,7 @@ class EntailmentModel:
     """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see
     `precision`)."""
 
-    def __init__(self, folder: str, *, precision: str = FLOAT32, threads: int | None = None) -> None:
-        if threads:
-            torch.set_num_threads(threads)
+    def __init__(self, folder: str, *, precision: str = FLOAT32) -> None:
         module, self.tokenizer = _load(folder)
         self.config = module.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -51,8 +50,7 @@ class EntailmentModel:
 
     def __repr__(self) -> str:
         size = sum(p.numel() for p in self.model.parameters()) / 1e6
-        threads = f", {torch.get_num_threads()} threads" if self.device.type == "cpu" else ""
-        return f"{self.config.model_type} ({size:.1f} M parameters, {self.dtype}, {self.device}{threads})"
+        return f"{self.config.model_type} ({size:.1f} M parameters, {self.dtype}, {self.device})"
 
     @torch.inference_mode()
     def logits(self, pairs: Pairs) -> NDArray[np.float32]:
@@ -83,6 +81,17 @@ class EntailmentModel:
         if "token_type_ids" in self.tokenizer.model_input_names:
             arrays["token_type_ids"] = types
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let each operation of the model take one thread: the last bits of a sum depend on how many share it."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _load(folder: str) -> tuple[Any, Any]:

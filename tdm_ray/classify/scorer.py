@@ -7,6 +7,7 @@ Decider:  tokens -> entailment -> probability -> the labels that pass           
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.classify.tokenizer import load_tokenizer
+from tdm_ray.parallel import cores
 from tdm_ray.records import TDM, Paper
 from tdm_ray.text.passages import Passage, whole_text
 from tdm_ray.text.windows import title_text
@@ -122,15 +124,18 @@ def prepare(
 
 
 class Decider:
-    """The second half: holds the model and the taxonomy's tokens."""
+    """The second half: holds the model and the taxonomy's tokens.
+
+    threads: papers that are decided at a time on a CPU (default: as many as there are cores)."""
 
     def __init__(self, resources: Resources, *, threads: int | None = None) -> None:
         from tdm_ray.classify.entailment import MAX_TOKENS, EntailmentModel, hypothesis
 
         self.resources = resources
         self.model: EntailmentModel = EntailmentModel(
-            resources.checkpoint.folder, precision=resources.fingerprints.precision, threads=threads
+            resources.checkpoint.folder, precision=resources.fingerprints.precision
         )
+        self.threads = threads or cores()
         self.together = self.model.device.type == "cuda"
         self.pairs = PairBuilder(self.model.tokenizer, min(MAX_TOKENS, self.model.max_tokens))
         texts = [hypothesis(label.tdm) for label in resources.taxonomy.labels]
@@ -139,11 +144,15 @@ class Decider:
     def log_odds(self, papers: Sequence[Prepared]) -> list[Floats]:
         """For each paper the model's log-odds of each hypothesis; shapes (hypotheses,).
 
-        On a CPU each paper has batches of its own, so that its numbers do not depend, not even in the last
-        bit, on the papers beside it. One paper does not fill a GPU: there the pairs of all go together."""
+        On a CPU each paper has batches of its own and one thread, so that its numbers do not depend, not even
+        in the last bit, on the papers beside it or on the machine's cores. One paper does not fill a GPU:
+        there the pairs of all go together."""
+        from tdm_ray.classify.entailment import one_thread
+
         pairs = [self.pairs_of(prepared) for prepared in papers]
         if not self.together or not pairs:
-            return [self.model.logits(of_paper) for of_paper in pairs]
+            with one_thread(), ThreadPoolExecutor(self.threads) as pool:
+                return list(pool.map(self.model.logits, pairs))
         return np.split(self.model.logits(Pairs.joined(pairs)), np.cumsum([len(p) for p in pairs])[:-1])
 
     def pairs_of(self, prepared: Prepared) -> Pairs:
