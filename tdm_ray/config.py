@@ -161,13 +161,12 @@ class TrainConfig:
 class RayConfig:
     """How the work is laid out on a cluster; every `None` is chosen from what the cluster has.
 
-    actors: actors that hold the model; None: one a GPU, else one a core, as far as there are CPUs for them
-    and papers enough. gpus: GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors
-    on one GPU. threads: papers that an actor without a GPU decides at a time; None: the cores shared out
-    among them, or one where papers are scored for added labels only. preparers: actors that prepare papers
-    for the model, a CPU each; None: as many as keep the model busy. papers_a_block: the unit of work and
-    retry; None: 64 (10 s of work on 2 CPU cores), fewer where the corpus is too small to keep all actors busy
-    with that."""
+    actors: actors that hold the model; None: one a GPU, or one for every four CPUs (at least one). gpus:
+    GPUs an actor; None: 1 where the cluster has any, else 0. A fraction packs actors on one GPU. threads:
+    papers that an actor without a GPU decides at a time; None: the cores shared out among them, or one
+    where papers are scored for added labels only. preparers: actors that prepare papers for the model, a
+    CPU each; None: as many as keep the model busy. papers_a_block: the unit of work and retry; None: 64
+    (10 s of work on 2 CPU cores), fewer where the corpus is too small to keep all actors busy with that."""
 
     actors: int | None = None
     gpus: float | None = None

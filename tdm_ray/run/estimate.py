@@ -20,13 +20,13 @@ import pyarrow.parquet as pq
 from tdm_ray.classify.precision import fastest_precision
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
-from tdm_ray.config import RayConfig, ScoreConfig
+from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.papers.read import converted_table, split_tables
 from tdm_ray.papers.splits import InputSplit, find_splits
 from tdm_ray.records import PAPERS
 from tdm_ray.run.cluster import connect, cores, gpus
-from tdm_ray.run.layout import PREPARING, layout
+from tdm_ray.run.layout import PREPARING
 from tdm_ray.run.log import Log
 from tdm_ray.run.run import new_run_id, score_corpus
 from tdm_ray.run.stages import Decide, Prepare
@@ -104,11 +104,10 @@ def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> 
     if len(table) < 2 * _FEW:
         raise InputError(f"{len(table)} papers are too few to tell a pace; give {2 * _FEW} at least")
     connect()
-    actors = RayConfig(actors=layout(RayConfig(), None).actors)  # as for many papers, also for a few
     with tempfile.TemporaryDirectory() as folder:
         # The first run of a cluster is slower than all others.
         runs = [
-            _run(table.slice(0, n), config, actors, os.path.join(folder, str(i)))
+            _run(table.slice(0, n), config, os.path.join(folder, str(i)))
             for i, n in enumerate([1, _FEW, len(table)])
         ]
     paper_s = (runs[2] - runs[1]) / (len(table) - _FEW)
@@ -184,12 +183,12 @@ def _words(readings: pa.Table) -> int:
     return round((pc.sum(pc.list_value_length(pc.utf8_split_whitespace(texts))).as_py() or 0) / len(readings))
 
 
-def _run(readings: pa.Table, config: ScoreConfig, actors: RayConfig, out: str) -> float:
+def _run(readings: pa.Table, config: ScoreConfig, out: str) -> float:
     """The wall time of scoring these papers."""
     corpus = f"{out}.parquet"
     pq.write_table(readings.select(PAPERS.names), corpus, row_group_size=64)
     started = time.perf_counter()
-    score_corpus(corpus, out, config, actors, engine="ray", log=Log(new_run_id(), file=io.StringIO()))
+    score_corpus(corpus, out, config, engine="ray", log=Log(new_run_id(), file=io.StringIO()))
     return time.perf_counter() - started
 
 

@@ -13,7 +13,6 @@ from tdm_ray.run.cluster import cores, cpus, gpus
 _BLOCK = 64
 PREPARING = 0.75  # of the cores, beside GPUs, which wait for their papers: a core prepares a dozen a second
 _OTHERS = 2  # CPUs: to read, convert and write with
-_PAPERS_AN_ACTOR = 32  # a further actor starts in 3 s, in which the others decide so many
 
 
 @dataclass(frozen=True)
@@ -55,12 +54,12 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
         threads = None
         wanted = int(PREPARING * cores())
     else:
-        # Preparing a paper takes half as long as the model. Threads that wait for each other on cores where
-        # others prepare are slow, so actors have one each: 384 papers took one actor with two threads 106 s,
-        # two with one thread 82 s, the local engine 95 to 104 s, on 2 cores of an AMD EPYC with AVX2.
-        wanted = cores() if few else max(1, cores() // 3)
-        actors = config.actors or max(1, cores() // 4 if few else _model_actors(config, papers, wanted))
+        actors = config.actors or max(1, cores() // 4)
+        # A thread decides a paper of its own. On 2 cores of an AMD EPYC with AVX2, 384 papers took one actor
+        # of two threads 84 s, two actors of one, which need twice the memory, 92, the local engine 87.
         threads = config.threads or (1 if few else max(1, cores() // actors))
+        # Preparing a paper takes 80 ms of a core, the model 220 (in float32; half of it in bfloat16).
+        wanted = cores() if few else min(3 * actors // 2, cores() // 2)
     preparers = config.preparers or max(1, min(wanted, cpus() - actors - _OTHERS))
     if actors + preparers + _OTHERS > cpus():
         raise InputError(
@@ -70,13 +69,6 @@ def layout(config: RayConfig, papers: int | None, *, few: bool = False) -> Layou
             "or more CPUs"
         )
     return Layout(actors, each, threads, preparers, _block(config, papers, actors))
-
-
-def _model_actors(config: RayConfig, papers: int | None, preparers: int) -> int:
-    """Actors of one thread: one a core, as far as there are CPUs for them and papers enough."""
-    free = cpus() - _OTHERS - (config.preparers or preparers)
-    most = cores() if papers is None else papers // _PAPERS_AN_ACTOR
-    return min(cores(), free, most)
 
 
 def _block(config: RayConfig, papers: int | None, actors: int) -> int:
