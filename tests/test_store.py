@@ -298,3 +298,11 @@ def test_a_table_of_another_form_is_named(store):
     with pytest.raises(Exception, match=r"schema|Schema|column|field"):
         store.upsert("scored", scored(("2101.00001", "a")), "r1")
     assert pc.count(store.open("scored").to_pyarrow_table()["paper_id"]).as_py() == 1
+
+
+def test_a_table_on_a_disk_is_read_without_files_of_pythons(tmp_path):
+    """A thread of Arrow that lets go of one while Python ends aborts the process, now and then."""
+    store = Store(str(tmp_path / "with blanks"))
+    store.overwrite("taxonomy", [FORMS["taxonomy"].schema.empty_table()], "1")
+    assert store.scan("taxonomy").filesystem.base_fs.type_name == "local"
+    assert store.read("taxonomy").num_rows == 0
