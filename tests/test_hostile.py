@@ -26,7 +26,7 @@ from tdm_ray.errors import InputError, PaperError
 from tdm_ray.papers import read
 from tdm_ray.papers import rows as rows_reader
 from tdm_ray.papers.grid import table_of_grid
-from tdm_ray.papers.items import location_of, path_of
+from tdm_ray.papers.items import location_of
 from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import _tolerant
@@ -44,6 +44,7 @@ from tdm_ray.papers.splits import find_splits
 from tdm_ray.papers.table import readings_table
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, TABLE, Cell, Paper, PaperTable, Reading
+from tdm_ray.run.papers_table import file_of
 from tdm_ray.storage import file_system, open_file, read_json, read_table, write_json
 from tdm_ray.text.passages import MAX_PASSAGES, passages
 
@@ -398,11 +399,11 @@ def test_a_row_of_a_parquet_file_may_be_so_long(tmp_path, monkeypatch):
 
 def test_a_location_tells_its_path():
     for path, item in (("a/b.jsonl", 3), ("a#b/c.tar", "2401/x#1.gz"), ("a.tar", "%23#"), ("a.tar", "")):
-        assert path_of(location_of(path, item)) == path
+        assert file_of(location_of(path, item), {path}) == path
     assert location_of("a", "b#c") == "a#b%23c"
     assert location_of("a", "b#c") != location_of("a", "b%23c")
-    assert path_of(location_of("a#b.md"), {"a#b.md"}) == "a#b.md"
-    assert path_of(location_of("a.md")) == "a.md"
+    assert file_of(location_of("a#b.md"), {"a", "a#b.md"}) == "a#b.md"
+    assert file_of(location_of("a.md", 3), {"b.md"}) is None
 
 
 def test_a_hash_is_made_once(monkeypatch):

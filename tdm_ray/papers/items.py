@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -78,7 +78,7 @@ def printable_reading(reading: Reading) -> Reading:
 
 
 def location_of(path: str, item: object = None) -> str:
-    """Where an item stands: `path#item`, or `path` where the file is the item. See `path_of`.
+    """Where an item stands: `path#item`, or `path` where the file is the item.
 
     An item is the number of a row or the name of a member; a `#` in its name is written `%23`.
     """
@@ -86,11 +86,3 @@ def location_of(path: str, item: object = None) -> str:
         return printable(path)
     name = str(item).replace("%23", "%2523").replace("#", "%23")
     return printable(f"{path}#{name}")
-
-
-def path_of(location: str, known_paths: Container[str] = ()) -> str:
-    """The path of a location, as `printable` writes it.
-
-    known_paths: the paths of the input, written so; they tell a file named `a#b` from item `b` of `a`.
-    """
-    return location if location in known_paths else location.rpartition("#")[0] or location
