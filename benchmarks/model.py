@@ -100,13 +100,17 @@ def joined(lesson: Lesson, new: Sequence[Shortlist], resources: Resources) -> De
     """The prior and the model together."""
     calibrator, _ = fit_calibrator(lesson, resources)
     decider = Decider(resources)
-    found = []
-    for shortlist in new:
-        prior = calibrator.prior(shortlist.features)
-        prepared = prepare(decider.pairs, shortlist, prior, resources.config.max_labels)
-        log_odds = decider.log_odds([prepared])[0]
-        probability = calibrator.probability(np.array(prepared.prior, np.float32), log_odds)
-        found.append((np.array(prepared.labels, np.int64), probability))
+    asked = [
+        prepare(decider.pairs, shortlist, calibrator.prior(shortlist.features), resources.config.max_labels)
+        for shortlist in new
+    ]
+    found = [
+        (
+            np.array(prepared.labels, np.int64),
+            calibrator.probability(np.array(prepared.prior, np.float32), log_odds),
+        )
+        for prepared, log_odds in zip(asked, decider.log_odds(asked), strict=True)
+    ]
     return found, calibrator.joint.threshold
 
 

@@ -71,6 +71,7 @@ def test_the_contenders_decide_alike(material, tiny_model, monkeypatch):
     rows = {row["name"].split(" ")[0]: row for row in found["contenders"]}
     assert found["papers"] == 6
     assert found["labels"] == len(material.taxonomy)
+    assert len(found["lengths"]) == 6
     assert all(words > 0 and seconds > 0 for words, seconds in found["lengths"])
     assert (contest.decided["library"] != contest.decided["ours"]).nnz <= 1  # the last bits, at the threshold
     assert rows["ours,"]["micro_f1"] == pytest.approx(rows["CrossEncoder.predict"]["micro_f1"], abs=0.05)

@@ -249,7 +249,7 @@ def test_any_encoder_scores(kind, byte_level, tmp_path):
     assert np.isfinite(logits).all()
 
 
-def test_scores_do_not_depend_on_company(tiny_model, papers):
+def test_scores_do_not_depend_on_company(papers):
     """A paper's probabilities are the same, to the last bit, whatever is scored beside it, by however many
     threads."""
     resources = Resources.of(ScoreConfig())

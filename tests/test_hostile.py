@@ -403,6 +403,7 @@ def test_a_location_tells_its_path():
     assert location_of("a", "b#c") == "a#b%23c"
     assert location_of("a", "b#c") != location_of("a", "b%23c")
     assert file_of(location_of("a#b.md"), {"a", "a#b.md"}) == "a#b.md"
+    assert file_of(location_of("a.md"), {"a.md"}) == "a.md"
     assert file_of(location_of("a.md", 3), {"b.md"}) is None
 
 

@@ -5,8 +5,8 @@ The method is that of TDMS-IE (Hou et al., ACL 2019); here each hypothesis has i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,19 @@ class EntailmentModel:
             result[rows] = truth_logit(output).cpu().numpy()
         return result
 
+    def logits_apart(self, many: Sequence[Pairs], threads: int) -> list[NDArray[np.float32]]:
+        """The same for each of many by itself, `threads` at a time.
+
+        No bit of it depends on the others or on `threads`: each operation takes one thread, since the last
+        bits of a sum depend on how many share it."""
+        before = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            with ThreadPoolExecutor(threads) as pool:
+                return list(pool.map(self.logits, many))
+        finally:
+            torch.set_num_threads(before)
+
     def flops(self, lengths: Ints) -> float:
         """The FLOPs of one pass over pairs of these lengths, padding not counted.
 
@@ -81,17 +94,6 @@ class EntailmentModel:
         if "token_type_ids" in self.tokenizer.model_input_names:
             arrays["token_type_ids"] = types
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Let each operation of the model take one thread: the last bits of a sum depend on how many share it."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _load(folder: str) -> tuple[Any, Any]:

@@ -7,7 +7,6 @@ Decider:  tokens -> entailment -> probability -> the labels that pass           
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -147,12 +146,9 @@ class Decider:
         On a CPU each paper has batches of its own and one thread, so that its numbers do not depend, not even
         in the last bit, on the papers beside it or on the machine's cores. One paper does not fill a GPU:
         there the pairs of all go together."""
-        from tdm_ray.classify.entailment import one_thread
-
         pairs = [self.pairs_of(prepared) for prepared in papers]
         if not self.together or not pairs:
-            with one_thread(), ThreadPoolExecutor(self.threads) as pool:
-                return list(pool.map(self.model.logits, pairs))
+            return self.model.logits_apart(pairs, self.threads)
         return np.split(self.model.logits(Pairs.joined(pairs)), np.cumsum([len(p) for p in pairs])[:-1])
 
     def pairs_of(self, prepared: Prepared) -> Pairs:

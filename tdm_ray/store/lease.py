@@ -20,7 +20,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from tdm_ray.errors import BusyError
 from tdm_ray.records import INSTANT
 from tdm_ray.storage import join
-from tdm_ray.store.tables import options
+from tdm_ray.store.tables import dataset_of, options
 
 LASTS_S = 300.0  # after which a run that does not renew it is taken for dead
 _BOOT = "/proc/sys/kernel/random/boot_id"
@@ -43,7 +43,7 @@ class Lease:
         """Take it. Raises `BusyError` where another run holds it."""
         table = self._table()
         if table is not None:
-            held = _row(table)
+            held = self._row(table)
             if held["until"] > datetime.now(UTC) and not _dead(held["holder"]):
                 raise BusyError(_busy(self._place, held["run_id"], held["holder"], held["until"]))
         self._write(table)
@@ -52,7 +52,7 @@ class Lease:
         """Renew it. Raises `BusyError` where it ended meanwhile and another run took it."""
         with self._lock:
             table = self._table()
-            held = _row(table) if table else {"run_id": None}
+            held = self._row(table) if table else {"run_id": None}
             if held["run_id"] != self._run_id:
                 raise BusyError(
                     f"{self._place}: lost to run {held['run_id']}, since it was not renewed in time"
@@ -64,7 +64,7 @@ class Lease:
         # Where it cannot be given back it ends by itself; what the run did, or its error, is what counts.
         with suppress(BusyError, DeltaError, OSError), self._lock:
             table = self._table()
-            if table and _row(table)["run_id"] == self._run_id:
+            if table and self._row(table)["run_id"] == self._run_id:
                 self._lasts = 0
                 self._write(table)
                 table.vacuum(retention_hours=1, enforce_retention_duration=False, dry_run=False)
@@ -80,6 +80,10 @@ class Lease:
             return DeltaTable(self._place, storage_options=self._options)
         except TableNotFoundError:
             return None
+
+    def _row(self, table: DeltaTable) -> dict[str, Any]:
+        row: dict[str, Any] = dataset_of(table, self._place).to_table().to_pylist()[0]
+        return row
 
     def _write(self, last_read: DeltaTable | None) -> None:
         until = datetime.now(UTC) + timedelta(seconds=self._lasts)
@@ -99,7 +103,7 @@ class Lease:
                 raise
             current = self._table()
             if (
-                current is None or _row(current)["run_id"] != self._run_id
+                current is None or self._row(current)["run_id"] != self._run_id
             ):  # else the answer to our own commit was lost
                 raise BusyError(f"{self._place}: another run took it at the same moment") from None
 
@@ -118,11 +122,6 @@ def lease(root: str, run_id: str, *, lasts_s: float = LASTS_S) -> Iterator[Lease
         stop.set()
         thread.join(timeout=lasts_s)
         held.give_back()
-
-
-def _row(table: DeltaTable) -> dict[str, Any]:
-    row: dict[str, Any] = table.to_pyarrow_table().to_pylist()[0]
-    return row
 
 
 def _machine() -> str:

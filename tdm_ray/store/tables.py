@@ -59,7 +59,7 @@ class Store:
         table = self.open(name, version)
         if table is None:
             return pads.dataset(FORMS[name].schema.empty_table())
-        return table.to_pyarrow_dataset(filesystem=_arrows_own(join(self.root, name)))
+        return dataset_of(table, join(self.root, name))
 
     def read(
         self,
@@ -230,14 +230,15 @@ class Snapshot:
         return self.scan(name).to_table(columns=columns, filter=rows)
 
 
-def _arrows_own(folder: str) -> pa_fs.FileSystem | None:
-    """The file system of a folder on a disk, in C++; None for a bucket, which delta-rs reads by Python.
+def dataset_of(table: DeltaTable, folder: str) -> pads.Dataset:
+    """The table in `folder` as a dataset: on a disk with Arrow's file system, else with that of delta-rs.
 
-    A thread of Arrow that lets go of a file of Python's while Python ends aborts the process: so ended 11 of
-    60 scripts that read a table."""
+    That one is in Python. A thread of Arrow that lets go of one of its files while Python ends aborts the
+    process: so ended 11 of 60 scripts that read a table."""
     if "://" in folder:
-        return None
-    return pa_fs.SubTreeFileSystem(os.path.abspath(folder), pa_fs.LocalFileSystem())
+        return table.to_pyarrow_dataset()
+    on_disk = pa_fs.SubTreeFileSystem(os.path.abspath(folder), pa_fs.LocalFileSystem())
+    return table.to_pyarrow_dataset(filesystem=on_disk)
 
 
 def options(root: str) -> dict[str, str] | None:

@@ -32,7 +32,7 @@ from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
 from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all, versions
-from tdm_ray.parallel import cores, over_chunks
+from tdm_ray.parallel import over_chunks
 from tdm_ray.progress import step
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
@@ -43,6 +43,7 @@ FOLDS = 5
 # Papers that the model scores to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
+_PAPERS_AT_A_TIME = 16  # so that each thread has papers to ask about
 
 
 @dataclass(frozen=True)
@@ -148,15 +149,20 @@ def fit_calibrator(lesson: Lesson, resources: Resources) -> tuple[Calibrator, di
     learnt_from = {base_id(paper_id) for paper_id in resources.checkpoint.learnt_from}
     unseen = [i for i, p in enumerate(lesson.papers) if base_id(p.paper_id) not in learnt_from]
     unseen = unseen[:: max(1, len(unseen) // JOINT_PAPERS)][:JOINT_PAPERS]
-    decider = Decider(resources, threads=cores())
+    decider = Decider(resources)
     inputs = []
     truth = []
     with step("papers asked about for the calibrator", len(unseen)) as counter:
-        for i in unseen:
-            prepared = prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
-            inputs.append(joint_inputs(np.array(prepared.prior, np.float32), decider.log_odds([prepared])[0]))
-            truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
-            counter.add()
+        for start in range(0, len(unseen), _PAPERS_AT_A_TIME):
+            chosen = unseen[start : start + _PAPERS_AT_A_TIME]
+            asked = [
+                prepare(decider.pairs, lesson.shortlists[i], priors[i], resources.config.max_labels)
+                for i in chosen
+            ]
+            for i, prepared, logits in zip(chosen, asked, decider.log_odds(asked), strict=True):
+                inputs.append(joint_inputs(np.array(prepared.prior, np.float32), logits))
+                truth.append(np.isin(prepared.labels, lesson.shortlists[i].labels[lesson.truth[i]]))
+            counter.add(len(chosen))
     joint = fit_joint(
         np.concatenate(inputs), np.concatenate(truth), sum(lesson.gold_pairs[i] for i in unseen)
     )
