@@ -161,7 +161,7 @@ from benchmarks.speed.config import BenchmarkConfig
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 sizes = BenchmarkConfig(contest_papers=3, wrong_labels=2, label_papers=1, ray_papers=40, actor_papers=24,
-                        plan_sample=20, memory_papers=20)
+                        plan_sample=64, memory_papers=20)
 config = ScoreConfig(model=sys.argv[1], max_labels=4)
 only = ("contest", "labels", "ray", "plan")  # the others take two minutes more: ten Ray starts
 json.dump(benchmark([demo_papers()], [demo_gold()], config, sizes, only=only), open(sys.argv[2], "w"))

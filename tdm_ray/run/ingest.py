@@ -105,7 +105,7 @@ def ingest_corpus(
     _forget_changed(staging, fresh)
     _stage(new, staging, _selection(out, config, tell), ray_config, engine, tell)
     summary = _commit(out, staging, fresh, config.shard_mb << 20)
-    summary = IngestSummary(**{**asdict(summary), "seconds": round(time.monotonic() - started, 1)})
+    summary = IngestSummary(**{**asdict(summary), "seconds": round(time.monotonic() - started, 3)})
     staging.clear()
     return summary
 

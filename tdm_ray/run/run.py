@@ -286,7 +286,7 @@ class _Run:
             self.log("not recorded", error=f"{type(second).__name__}: {second}")
 
     def _row(self, outcome: str) -> dict[str, Any]:
-        seconds = round(time.monotonic() - self.clock, 1)
+        seconds = round(time.monotonic() - self.clock, 3)
         return {"run_id": self.log.run_id, "started_at": self.started, "seconds": seconds, "outcome": outcome}
 
     def _other_rejects(self, unread: pa.Table) -> bool:
