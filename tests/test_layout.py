@@ -65,3 +65,29 @@ def test_where_few_labels_are_asked_about_the_cores_prepare(machine):
     machine(2, 5, 0)
     found = layout(RayConfig(), 10_000, few=True)
     assert (found.preparers, found.threads) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("failures", "error"), [(0, None), (2, None), (3, "timed out during startup"), (1, "no memory")]
+)
+def test_a_local_cluster_that_is_not_up_in_time_is_started_again(monkeypatch, failures, error):
+    """Ray gives a node 30 s; another error is not tried again."""
+    text = error or "The current node timed out during startup."
+    starts = []
+
+    def init(**arguments):
+        starts.append(arguments)
+        if len(starts) <= failures:
+            raise RuntimeError(text)
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("tdm_ray.run.cluster.ray.is_initialized", lambda: False)
+    monkeypatch.setattr("tdm_ray.run.cluster.ray.init", init)
+    monkeypatch.setattr("tdm_ray.run.cluster.ray.shutdown", lambda: None)
+    if error:
+        with pytest.raises(RuntimeError, match=error):
+            cluster.connect()
+    else:
+        cluster.connect()
+    assert len(starts) == (failures if error else failures + 1)
+    assert all(start["address"] == "local" for start in starts)

@@ -18,6 +18,7 @@ import ray
 from ray.data import DataContext
 
 T = TypeVar("T")
+_STARTS = 3
 _NO_PROGRESS_S = 900.0  # without a block in that time something hangs
 
 
@@ -35,15 +36,26 @@ def connect() -> None:
         # (issue 53727).
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         logical = max(5, os.cpu_count() or 1)
-        level = logging.ERROR
         with _without_note_on_its_log_level():
+            _start(logical)
+
+
+def _start(cpus: int) -> None:
+    """Start a local cluster, again where it is not up in the 30 s that Ray gives it: on a busy machine."""
+    for attempt in range(1, _STARTS + 1):
+        try:
             ray.init(
                 address="local",
-                num_cpus=logical,
+                num_cpus=cpus,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level=level,
+                logging_level=logging.ERROR,
             )
+            return
+        except Exception as error:
+            if attempt == _STARTS or "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
 
 
 @contextmanager
