@@ -1,6 +1,7 @@
 """The benchmark's parts and the planner, small: every part is real, the figures are not worth anything."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -175,8 +176,10 @@ def test_the_whole_benchmark(tiny_model, tmp_path):
     environment = {**os.environ, "RAY_ADDRESS": ""}
     subprocess.run([sys.executable, "-c", TINY, tiny_model, str(out)], check=True, env=environment)
     found = json.loads(out.read_text())
-    assert all(found[key] > 0 for key in KEYS if key != "two_actors_vs_one")
-    assert found["ray"]["startup_s"] > found["ray"]["warm_start_s"] > 0
+    # The noise of starts is larger than a few seconds of work, so a ratio may be negative.
+    assert all(math.isfinite(found[key]) for key in KEYS if key != "two_actors_vs_one")
+    assert found["ray"]["startup_s"] > 0
+    assert found["ray"]["warm_start_s"] > 0
     assert all(row["memory_mb"] > 100 for row in found["contest"]["contenders"] if row["memory_mb"])
     assert found["ray"]["papers"] == 40
     assert found["plan"]["planned_s"] > 0
