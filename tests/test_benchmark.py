@@ -176,10 +176,10 @@ def test_the_whole_benchmark(tiny_model, tmp_path):
     environment = {**os.environ, "RAY_ADDRESS": ""}
     subprocess.run([sys.executable, "-c", TINY, tiny_model, str(out)], check=True, env=environment)
     found = json.loads(out.read_text())
-    # The noise of starts is larger than a few seconds of work, so a ratio may be negative.
-    assert all(math.isfinite(found[key]) for key in KEYS if key != "two_actors_vs_one")
-    assert found["ray"]["startup_s"] > 0
-    assert found["ray"]["warm_start_s"] > 0
+    # The difference of two short runs: on a busy machine the noise of their starts is larger.
+    assert math.isfinite(found["papers_2x"])
+    assert all(found[key] > 0 for key in KEYS if key not in ("two_actors_vs_one", "papers_2x"))
+    assert found["ray"]["startup_s"] > found["ray"]["warm_start_s"] > 0
     assert all(row["memory_mb"] > 100 for row in found["contest"]["contenders"] if row["memory_mb"])
     assert found["ray"]["papers"] == 40
     assert found["plan"]["planned_s"] > 0

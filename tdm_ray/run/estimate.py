@@ -110,22 +110,12 @@ def measure_pace(papers: Sequence[str], config: ScoreConfig, *, sample: int) -> 
             _run(table.slice(0, n), config, os.path.join(folder, str(i)))
             for i, n in enumerate([1, _FEW, len(table)])
         ]
-    stages = _stages(table, config)
-    # Of a few quick papers the two runs differ by less than their starts do; the stages alone take longer.
-    paper_s = max((runs[2] - runs[1]) / (len(table) - _FEW), stages.paper_s)
+    *stages, work_core_s = _stages(table, config)
+    longer = (runs[2] - runs[1]) / (len(table) - _FEW)
+    # Of a few quick papers the two runs differ by less than their starts do: then the stages alone tell.
+    paper_s = longer if longer > 0 else work_core_s / cores()
     start_s = max(0.0, runs[1] - _FEW * paper_s)
-    return Pace(
-        cores(),
-        gpus(),
-        len(table),
-        _words(table),
-        start_s,
-        paper_s,
-        read_s,
-        stages.prepare_core_s,
-        stages.host_core_s,
-        stages.model_flops,
-    )
+    return Pace(cores(), gpus(), len(table), _words(table), start_s, paper_s, read_s, *stages)
 
 
 def estimate(
@@ -203,18 +193,9 @@ def _run(readings: pa.Table, config: ScoreConfig, out: str) -> float:
     return time.perf_counter() - started
 
 
-@dataclass(frozen=True)
-class _Stages:
-    """Of a paper, measured without Ray: core seconds to prepare it and to hand it to the model, FLOPs of the
-    model, and the seconds that all cores (and the GPU) take for both stages."""
-
-    prepare_core_s: float
-    host_core_s: float
-    model_flops: float
-    paper_s: float
-
-
-def _stages(readings: pa.Table, config: ScoreConfig) -> _Stages:
+def _stages(readings: pa.Table, config: ScoreConfig) -> tuple[float, float, float, float]:
+    """Of a paper: core seconds to prepare it, and to hand it to the model; FLOPs of the model; core seconds
+    to prepare and to score it."""
     resources = Resources.of(config, fastest_precision()[0])
     prepare = Prepare(config, resources.fingerprints)
     decide = Decide(config, resources.fingerprints)
@@ -234,6 +215,6 @@ def _stages(readings: pa.Table, config: ScoreConfig) -> _Stages:
     pairs = [decide.decider.pairs_of(ask) for ask in prepared_papers]
     host_s += time.perf_counter() - started
     flops = sum(decide.decider.model.flops(of_paper.ids.lengths) for of_paper in pairs)
+    work_s = prepare_s + model_s * decide.decider.threads
     count = len(readings)
-    paper_s = (prepare_s / cores() + model_s) / count
-    return _Stages(prepare_s / count, host_s / count, flops / count, paper_s)
+    return prepare_s / count, host_s / count, flops / count, work_s / count
