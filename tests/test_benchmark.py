@@ -140,6 +140,16 @@ def test_too_few_papers_to_plan_with(jsonl):
         measure_pace([str(jsonl)], ScoreConfig(), sample=48)
 
 
+def test_where_more_papers_took_no_longer_the_stages_tell_the_pace(monkeypatch, tiny_model):
+    """Ray's part is left out here: its runs take a second each, whatever they hold."""
+    for name, value in (("connect", None), ("_run", 1.0), ("cores", 2), ("gpus", 0.0)):
+        monkeypatch.setattr(f"tdm_ray.run.estimate.{name}", lambda *given, value=value: value)
+    pace = measure_pace([demo_papers()], ScoreConfig(model=tiny_model), sample=16)
+    assert pace.papers == 16
+    assert pace.paper_s > pace.prepare_core_s / 2 > 0
+    assert 0 <= pace.start_s < 1
+
+
 def test_a_sample_of_many_small_files_is_whole(material, tmp_path):
     """An ingested corpus has a file a month, which may hold a paper or two."""
     for number, paper in enumerate(material.papers):
