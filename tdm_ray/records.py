@@ -17,7 +17,16 @@ import pyarrow as pa
 
 STRINGS = pa.list_(pa.string())
 _VALUE = [("value", pa.string()), ("bold", pa.bool_())]
-CELL = pa.struct([*_VALUE, ("row_headers", STRINGS), ("column_headers", STRINGS)])
+CELL = pa.struct(
+    [
+        *_VALUE,
+        ("row_headers", STRINGS),
+        ("column_headers", STRINGS),
+        # its place in the table's grid, from 0; null where a source has none
+        ("row", pa.int32()),
+        ("column", pa.int32()),
+    ]
+)
 TABLE = pa.struct(
     [("caption", pa.string()), ("cells", pa.list_(CELL)), ("text", pa.string())]
 )  # text: see PaperTable
@@ -81,10 +90,10 @@ DECISION = pa.struct(
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("evidence", EVIDENCE),
-        (
-            "score_confidence",
-            pa.float32(),
-        ),  # beyond the contract: how probable it is that the score is the paper's own
+        # beyond the contract: how probable it is that the score is the paper's own, were the label reported
+        ("score_confidence", pa.float32()),
+        ("method", pa.string()),
+        ("confidence", pa.float32()),
     ]
 )
 PREDICTIONS = pa.schema(
@@ -136,9 +145,12 @@ LEADERBOARDS = pa.schema(
         ("score", pa.float64()),
         ("score_text", pa.string()),
         ("probability", pa.float32()),
+        ("method", pa.string()),
+        ("confidence", pa.float32()),
         ("evidence", EVIDENCE),
-        # Beyond the contract: a score far from its leaderboard's, and one that was the best when it was
-        # published.
+        # Beyond the contract: whether boards show the row by default, a score far from its leaderboard's, and
+        # one that was the best when it was published.
+        ("confirmed", pa.bool_()),
         ("outlier", pa.bool_()),
         ("was_best", pa.bool_()),
     ]
@@ -157,18 +169,27 @@ ANNOTATIONS = pa.schema([("paper_id", pa.string()), *TDM_FIELDS, ("score", pa.st
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell with a value: its text, whether it is bold, and the headers above and beside it."""
+    """A table cell with a value: its text, whether it is bold, and the headers above and beside it.
+
+    `row` and `column` are its place in the table's grid, from 0; None where a source has no grid."""
 
     value: str
     bold: bool = False
     row_headers: Sequence[str] = ()
     column_headers: Sequence[str] = ()
+    row: int | None = None
+    column: int | None = None
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> Cell:
         """The cell of a row of `CELL`; nulls read as empty."""
         return cls(
-            row["value"] or "", bool(row["bold"]), row["row_headers"] or (), row["column_headers"] or ()
+            row["value"] or "",
+            bool(row["bold"]),
+            row["row_headers"] or (),
+            row["column_headers"] or (),
+            row.get("row"),
+            row.get("column"),
         )
 
 

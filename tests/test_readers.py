@@ -60,7 +60,7 @@ def test_tei():
     ]
     (table,) = paper.tables
     assert "Errors on CIFAR-10." in table.caption
-    assert list(table.cells) == [Cell("3.5", False, ["Ours"], ["Error"])]
+    assert list(table.cells) == [Cell("3.5", False, ["Ours"], ["Error"], 1, 1)]
 
 
 def test_the_tables_of_a_pdf_parser_are_taken_over_the_teis_own():
@@ -265,8 +265,8 @@ def test_parsed_corpora():
     )
     assert two.source == "s2orc"
     assert list(two.tables[0].cells) == [
-        Cell("3.5", False, ["Ours"], ["CIFAR", "Top-1"]),
-        Cell("0.9", False, ["Ours"], ["CIFAR", "Top-5"]),
+        Cell("3.5", False, ["Ours"], ["CIFAR", "Top-1"], 2, 1),
+        Cell("0.9", False, ["Ours"], ["CIFAR", "Top-5"], 2, 2),
     ]
 
 
@@ -283,7 +283,7 @@ def test_markdown():
     assert (paper.title, paper.abstract) == ("Title", "We do.")
     assert [s.heading for s in paper.sections] == ["Results"]
     (table,) = paper.tables
-    assert list(table.cells) == [Cell("3.5", True, ["Ours"], ["Error"])]
+    assert list(table.cells) == [Cell("3.5", True, ["Ours"], ["Error"], 1, 1)]
 
 
 def test_plain_text_with_and_without_the_word_abstract():
@@ -303,8 +303,8 @@ def test_headers_of_a_grid():
         ["XLNet", "95.6", "89.8", "340M"],
     ]
     cells = table_of_grid("c", grid).cells
-    assert Cell("89.8", False, ["Supervised:", "XLNet"], ["GLUE", "MNLI"]) in cells
-    assert Cell("340M", False, ["Supervised:", "XLNet"], ["Size"]) in cells
+    assert Cell("89.8", False, ["Supervised:", "XLNet"], ["GLUE", "MNLI"], 4, 2) in cells
+    assert Cell("340M", False, ["Supervised:", "XLNet"], ["Size"], 4, 3) in cells
     assert len(cells) == 5  # the dash is nothing
     assert [is_value(t) for t in ("3.5", "<0.1", "93.5 ± 0.2", "1,024", "SST-2", "")] == [True] * 4 + [
         False

@@ -35,7 +35,7 @@ def table_of_grid(
     head: int = 0,
 ) -> PaperTable:
     """The table of `grid` (rows of cells, ragged rows allowed; what spans several cells is repeated in all of
-    them).
+    them). Every cell knows its row and column there.
 
     Column headers are the rows above the first row that holds a value beside its first cell; row headers the
     cells left of a row's first value, and before them the last row that held one text alone ("Supervised:").
@@ -58,7 +58,8 @@ def table_of_grid(
         beside = [t for t in (group, *(row[j] for j in filled if j < start)) if t]
         for column in (j for j in filled if j >= start):
             above = [h[column] for h in heads if column < len(h) and h[column]]
-            cells.append(Cell(row[column], bool(bold and bold[number][column]), beside, above))
+            is_bold = bool(bold and bold[number][column])
+            cells.append(Cell(row[column], is_bold, beside, above, number, column))
             headers += len(beside) + len(above)
             if headers > _MOST_HEADERS or len(cells) > MOST_CELLS:
                 raise too_many_cells()
@@ -103,8 +104,10 @@ def _with_short_headers(cells: list[Cell]) -> list[Cell]:
 def _texts(grid: Sequence[Sequence[str]], first: int) -> list[Cell]:
     """The cells of a table of one column, or of names only: each text with the head of its column."""
     head = next((row for row in grid[:first] if _filled(row)), ()) if len(grid) > first else ()
-    filled = [(row, j) for row in grid[first:] or grid for j in _filled(row)]
-    return [Cell(row[j], False, (), [head[j]] if j < len(head) and head[j] else ()) for row, j in filled]
+    start = first if len(grid) > first else 0
+    filled = [(i, j) for i, row in enumerate(grid[start:], start=start) for j in _filled(row)]
+    heads = {j: [head[j]] for j in range(len(head)) if head[j]}
+    return [Cell(grid[i][j], False, (), heads.get(j, ()), i, j) for i, j in filled]
 
 
 def _first_body_row(grid: Sequence[Sequence[str]], head: int) -> int:

@@ -75,8 +75,9 @@ def _table(table: dict[str, Any]) -> PaperTable:
 
 
 def _cell(cell: dict[str, Any]) -> Cell:
-    headers = ([_text(h) for h in cell.get(k) or ()] for k in ("row_headers", "column_headers"))
-    return Cell(_text(cell["value"]), bool(cell.get("bold")), *headers)
+    beside, above = ([_text(h) for h in cell.get(k) or ()] for k in ("row_headers", "column_headers"))
+    row, column = (None if cell.get(k) is None else int(cell[k]) for k in ("row", "column"))
+    return Cell(_text(cell["value"]), bool(cell.get("bold")), beside, above, row, column)
 
 
 def _text(value: Any) -> str:

@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import few_enough, table_of_grid
+from tdm_ray.papers.grid import few_enough, is_value, table_of_grid
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import Text, convert
 from tdm_ray.papers.latex.split import TexPaper, split
 from tdm_ray.papers.latex.tabular import TexTable
 from tdm_ray.papers.latex.tex import OPTION, cut, without_comments
 from tdm_ray.records import Paper, PaperTable, Section
+from tdm_ray.text.clean import clean
 
 _BOLD = re.compile(r"\\(?:textbf|bf|bfseries|mathbf|boldsymbol|bm|pmb|B)(?![a-zA-Z])")
 _IFFALSE = re.compile(r"\\iffalse\b")
@@ -35,6 +36,11 @@ _INNER = re.compile(
     rf"\\(?:begin\s*\{{tabular\*?\}}(?:\s*{OPTION})?\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}|end\s*\{{tabular\*?\}})"
 )
 _BREAK = re.compile(rf"\\\\\s*(?:{OPTION})?")
+_CITATION = re.compile(rf"\\[a-zA-Z]*[cC]ite[a-zA-Z]*\*?{_OPTIONS}\s*\{{[^{{}}]*\}}")
+# What stands in a table in place of a citation: a row that cites is another paper's method. While the cell is
+# converted it is one character, which TeX leaves as it is.
+CITED = "[…]"
+_MARK = "\ue000"
 
 
 def read_tex(paper_id: str, tex: str) -> Paper:
@@ -73,7 +79,7 @@ def _parts(source: TexPaper) -> list[str]:
     for heading, body in source.sections:
         parts += [heading, body]
     for caption, table in source.tables:
-        parts += [_cell(caption), *(_cell(c) for row in table.grid for c in row)]
+        parts += [_cell(caption), *(_cell(_CITATION.sub(_MARK, c)) for row in table.grid for c in row)]
     return parts
 
 
@@ -104,8 +110,16 @@ def _paper(paper_id: str, source: TexPaper, texts: Iterator[Text]) -> Paper:
     return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)
 
 
+def _cited(text: str) -> str:
+    """A cell with `CITED` where it cites; without it where the cell is a value."""
+    if _MARK not in text:
+        return text
+    bare = clean(text.replace(_MARK, " "))
+    return bare if is_value(bare) else clean(text.replace(_MARK, f" {CITED} "))
+
+
 def _table(table: TexTable, caption: str, texts: Iterator[Text]) -> PaperTable:
     cells = [[(next(texts), _BOLD.search(tex)) for tex in row] for row in table.grid]
-    grid = [[text.text for text, _ in row] for row in cells]
+    grid = [[_cited(text.text) for text, _ in row] for row in cells]
     bold = [[text.bold or bool(mark) for text, mark in row] for row in cells]
     return table_of_grid(caption, grid, bold=bold, head=table.head)
