@@ -6,7 +6,15 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tdm_ray.text.numbers import LARGEST, find_printed, in_header_unit, numbers, same_number, the_number
+from tdm_ray.text.numbers import (
+    LARGEST,
+    find_printed,
+    in_header_unit,
+    numbers,
+    same_number,
+    several_numbers,
+    the_number,
+)
 
 PRINTED = [
     ("91.2", 91.2),
@@ -160,13 +168,14 @@ def test_close_is_not_the_same():
 
 
 def test_units_of_a_header():
-    assert in_header_unit(the_number("144"), ["Ours", "Params (M)"]) == 144e6
-    assert in_header_unit(the_number("144"), ["Params [million]"]) == 144e6
-    assert in_header_unit(the_number("144"), ["Accuracy (%)"]) == 144
-    assert in_header_unit(the_number("144000000"), ["Params (M)"]) == 144e6
+    assert in_header_unit(the_number("144"), ["Ours", "Params (M)"], "Params") == 144e6
+    assert in_header_unit(the_number("144"), ["Params [million]"], "Number of params") == 144e6
+    assert in_header_unit(the_number("144"), ["Accuracy (%)"], "Accuracy") == 144
+    assert in_header_unit(the_number("144000000"), ["Params (M)"], "Params") == 144e6
     for header in ("METEOR (M)", "Top-1 (M)", "Recall (K)", "RMSE (K)"):
-        assert in_header_unit(the_number("91.2"), ["# Params", header]) == 91.2
-    assert in_header_unit(the_number("5%"), ["Params (M)"]) == 5
+        assert in_header_unit(the_number("91.2"), ["# Params", header], header) == 91.2
+    assert in_header_unit(the_number("5%"), ["Params (M)"], "Params") == 5
+    assert in_header_unit(the_number("0.856"), ["FLOPs (M)", "AP"], "AP") == 0.856  # a merged header
 
 
 @pytest.mark.parametrize(
@@ -182,3 +191,36 @@ def test_units_of_a_header():
 )
 def test_a_printed_number_is_found_where_it_stands_alone(text, printed, found):
     assert find_printed(text, printed) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("96.3 ▲2.9", 96.3),
+        ("96.3 0.1", 96.3),  # its deviation, printed as an index
+        ("96.3 [96.0, 96.6]", 96.3),
+        ("96.3 (96.0-96.6)", 96.3),
+        ("96.3 95.1", None),  # two results
+        ("0.31 0.01", 0.31),
+        ("12 1", None),
+    ],
+)
+def test_what_stands_beside_a_result_is_none(text, value):
+    found = the_number(text)
+    assert (found.value if found else None) == value
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("84.1 / 90.8", [84.1, 90.8]),
+        ("84.1/90.8", [84.1, 90.8]),
+        ("12.5±0.1 | 13.2±0.2", [12.5, 13.2]),
+        ("84.1", []),
+        ("3/4 of it", []),
+        ("F1/EM", []),
+        ("1/2/3/4/5", []),
+    ],
+)
+def test_several_numbers_of_a_cell(text, values):
+    assert [number.value for number in several_numbers(text)] == values

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.text.numbers import in_header_unit, numbers, same_number
+from tdm_ray.text.numbers import in_header_unit, in_metric_unit, numbers, same_number
 
 
 def score_figures(
@@ -36,7 +36,7 @@ def score_figures(
         for r in rows
         if any(_stands(s, printed[r["paper_id"]]) for s in wanted[r["paper_id"]].get(_tdm(r), ()))
     ]
-    proven = sum(_holds(r["evidence"], r["score"]) for r in with_score)
+    proven = sum(_holds(r["evidence"], r["score"], r["metric"]) for r in with_score)
     return {
         "predictions": len(rows),
         "with_score": len(with_score),
@@ -70,9 +70,10 @@ def _stands(score: str, printed: set[str]) -> bool:
     return any(same_number(text, score) for text in printed)
 
 
-def _holds(evidence: Mapping[str, Any] | None, score: float) -> bool:
+def _holds(evidence: Mapping[str, Any] | None, score: float, metric: str) -> bool:
     """Whether the evidence's text states the score, as it is or in the unit of its headers."""
     if evidence is None:
         return False
     stated = numbers(evidence["text"])
-    return any(score in (n.value, in_header_unit(n, evidence["column_headers"])) for n in stated)
+    values = {v for n in stated for v in (n.value, in_header_unit(n, evidence["column_headers"], metric))}
+    return score in values or score in {in_metric_unit(value, metric) for value in values}

@@ -21,7 +21,9 @@ _POWER = re.compile(r"\s?[x*]\s?10\s?\^?\s?\{?\(?\s?(?P<sign>[-+]?)\s?(?P<power>
 _ASIDE = re.compile(
     r"(?:±|\+\s?/?\s?-|\\pm)\s?\.?\d[\d.,]*\s?%?"
     r"|(?<=[\d%*])\s?\(\s?[±+↑↓-]*\s?\d*\.?\d+\s?%?\s?[↑↓]?\s?\)"
-    r"|(?<=[\d%*])\s?[↑↓+]\s?\d*\.?\d+\s?%?"
+    r"|(?<=[\d%*])\s?[↑↓+▲△▼▽]\s?\d*\.?\d+\s?%?"
+    # an interval: "96.3 [96.0, 96.6]", "96.3 (96.0-96.6)"
+    r"|(?<=[\d%*])\s?[(\[]\s?\d*\.\d+\s?%?\s?[,;-]\s?\d*\.\d+\s?%?\s?[)\]]"
 )
 _NUMBER = re.compile(
     r"(?<![\w.])(?<![A-Za-z]-)(?P<digits>[-+]?\s?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|(?:0,\d+|\d+,\d{1,2})(?![\d,.])|\d+\.\d+|\d+\.?|\.\d+)"
@@ -36,6 +38,11 @@ _COUNTED = re.compile(
 _FOOTNOTE = re.compile(r"(?<=\d)(?<!\b10)[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _RAISED = re.compile(r"(?<=\b10)([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _CITATION = re.compile(r"\[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]")
+_HUNDREDFOLD = re.compile(r"\bx ?100\b", re.IGNORECASE)
+_DEVIATION = 0.05  # of its number, at most
+_BESIDE = re.compile(r"\s*[/|]\s*|\s+[-–]\s+(?=\d)")
+_MOST_BESIDE = 4
+_LONGEST_PART = 16
 _UNITS = {"ms", "sec", "fps", "db", "gb", "mb", "hrs", "min", "pt", "pts", "bpd"}
 
 
@@ -58,20 +65,44 @@ def numbers(text: str) -> list[Number]:
 
 
 def the_number(text: str) -> Number | None:
-    """The one number that a cell states; None where it states none, or several ("87.9/92.8")."""
+    """The one number that a cell states; None where it states none, or several ("87.9/92.8").
+
+    A small second number of as many decimals is its deviation, printed as an index: "96.3 0.1"."""
     stated = numbers(text)
+    if len(stated) == 2 and text.split() == [n.text for n in stated]:
+        first, second = stated
+        if second.decimals == first.decimals > 0 and abs(second.value) <= _DEVIATION * abs(first.value):
+            return first
     return stated[0] if len(stated) == 1 else None
 
 
-def in_header_unit(number: Number, headers: Sequence[str]) -> float:
-    """The value, multiplied where a header of counts says so: 144 below "Params (M)" is 144 million.
+def in_header_unit(number: Number, headers: Sequence[str], metric: str) -> float:
+    """The value of a metric that counts, multiplied where a header of counts says so: 144 below "Params (M)"
+    is 144 million.
 
-    Elsewhere a letter is a name: "METEOR (M)", "Top-1 (M)", kelvins.
+    Elsewhere a letter is a name: "METEOR (M)", "Top-1 (M)", kelvins. A merged header may count beside what it
+    does not: of "FLOPs (M) | AP" 0.856 is an AP.
     """
+    if not _COUNTED.search(metric):
+        return number.value
     unit = next((m for h in headers if _COUNTED.search(h) and (m := _HEADER_UNIT.search(h))), None)
     if unit is None or number.percent or abs(number.value) >= 1e4:
         return number.value
     return number.value * _FACTORS[{"thousand": "k"}.get(unit["unit"], unit["unit"].lower()[0])]
+
+
+def in_metric_unit(value: float, metric: str) -> float:
+    """A share as the hundredfold where the metric's name says so: 0.572 is 57.2 of "NDCG (x 100)"."""
+    return round(value * 100, 10) if _HUNDREDFOLD.search(metric) and abs(value) <= 1 else value
+
+
+def several_numbers(text: str) -> list[Number]:
+    """The numbers of a cell that states some beside each other ("84.1 / 90.8"); none where it states one, or
+    anything besides."""
+    parts = _BESIDE.split(text.strip())
+    stated = [the_number(part) for part in parts] if 2 <= len(parts) <= _MOST_BESIDE else []
+    bare = all(len(part.strip()) <= _LONGEST_PART and not re.search(r"[^\W\d_]{2}", part) for part in parts)
+    return [n for n in stated if n] if bare and all(stated) else []
 
 
 def same_number(printed: str, entered: str) -> bool:
