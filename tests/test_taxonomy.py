@@ -5,6 +5,7 @@ import json
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,8 +50,9 @@ TOP1 = TDM("Image Classification", "ImageNet", "Top 1")
 
 def test_the_default_taxonomy():
     taxonomy = read_taxonomy()
-    assert len(taxonomy) >= 300
-    assert {label.direction for label in taxonomy.labels} == {"higher", "lower"}
+    assert len(taxonomy) >= 2000
+    known = [label.direction in ("higher", "lower") for label in taxonomy.labels]
+    assert np.mean(known) > 0.97
     with resources.files("tdm_ray.taxonomy").joinpath("default.tsv").open() as file:
         rows = list(csv.DictReader(file, delimiter="\t"))
     assert len(rows) == len(taxonomy)  # no label twice

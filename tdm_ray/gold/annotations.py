@@ -8,7 +8,7 @@ import io
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -35,6 +35,17 @@ class Gold:
     broken: tuple[str, ...] = field(default=())
     wrong: Mapping[str, frozenset[TDM]] = field(default_factory=dict)
     marked: frozenset[str] = frozenset()
+
+    def renamed(self, names: Mapping[TDM, TDM]) -> Gold:
+        """The gold with other names for some labels; a label without one keeps its own."""
+        results: dict[str, dict[TDM, tuple[str, ...]]] = {}
+        for paper, reported in self.results.items():
+            merged = results.setdefault(paper, {})
+            for tdm, scores in reported.items():
+                name = names.get(tdm, tdm)
+                merged[name] = tuple(dict.fromkeys((*merged.get(name, ()), *scores)))
+        wrong = {paper: frozenset(names.get(tdm, tdm) for tdm in tdms) for paper, tdms in self.wrong.items()}
+        return replace(self, results=results, wrong=wrong)
 
     def scores(self, paper_ids: Iterable[str], taxonomy: Taxonomy) -> dict[int, list[tuple[str, float]]]:
         """By position in the taxonomy: the papers that report the label (less their versions) and their

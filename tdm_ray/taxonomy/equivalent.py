@@ -1,0 +1,74 @@
+"""Labels that mean the same board, or that one number proves together; `equivalent.tsv` lists them.
+
+Its kinds: `same` (one board under several names), `task` (the same data set and metric under another task,
+where a number for one is the number for the other) and `opposite` (an error and its accuracy)."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Collection, Iterable, Iterator
+from functools import lru_cache
+from importlib import resources
+
+from tdm_ray.records import TDM
+
+SAME = "same"
+TOGETHER = ("same", "task")
+OPPOSITE = "opposite"
+
+
+def proven_together(one: TDM, other: TDM) -> bool:
+    """Whether one number may stand for both labels."""
+    groups = _groups(TOGETHER)
+    return one == other or not groups.get(one, frozenset()).isdisjoint(groups.get(other, frozenset()))
+
+
+def are_opposite(one: TDM, other: TDM) -> bool:
+    """Whether one is the error of the other's accuracy."""
+    return opposites((one, other)).get(one) == other
+
+
+def opposites(known: Collection[TDM]) -> dict[TDM, TDM]:
+    """For each known label that has an opposite among the known ones: that. Other names of a board count."""
+    groups = _groups((OPPOSITE,))
+    by_group: dict[int, list[TDM]] = {}
+    for tdm in known:
+        for one in (tdm, *_names(tdm)):
+            for number in groups.get(one, ()):
+                by_group.setdefault(number, []).append(tdm)
+    pairs = [list(dict.fromkeys(tdms)) for tdms in by_group.values()]
+    return {one: other for pair in pairs if len(pair) == 2 for one, other in (pair, pair[::-1])}
+
+
+def _names(tdm: TDM) -> tuple[TDM, ...]:
+    """The other names of the label's board."""
+    return _twins().get(tdm, ())
+
+
+@lru_cache(maxsize=1)
+def _twins() -> dict[TDM, tuple[TDM, ...]]:
+    return {tdm: tuple(other for other in group if other != tdm) for group in same_boards() for tdm in group}
+
+
+def same_boards() -> Iterator[tuple[TDM, ...]]:
+    """The groups of labels that are one board, in the order of the file."""
+    groups: dict[int, list[TDM]] = {}
+    for number, kind, tdm in _rows():
+        if kind == SAME:
+            groups.setdefault(number, []).append(tdm)
+    yield from map(tuple, groups.values())
+
+
+@lru_cache(maxsize=4)
+def _groups(kinds: tuple[str, ...]) -> dict[TDM, frozenset[int]]:
+    groups: dict[TDM, set[int]] = {}
+    for number, kind, tdm in _rows():
+        if kind in kinds:
+            groups.setdefault(tdm, set()).add(number)
+    return {tdm: frozenset(numbers) for tdm, numbers in groups.items()}
+
+
+def _rows() -> Iterable[tuple[int, str, TDM]]:
+    with resources.files("tdm_ray.taxonomy").joinpath("equivalent.tsv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE):
+            yield int(row["group"]), row["kind"], TDM(row["task"], row["dataset"], row["metric"])

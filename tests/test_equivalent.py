@@ -1,0 +1,53 @@
+"""Labels that are one board under several names."""
+
+from tdm_ray.gold.annotations import Gold
+from tdm_ray.records import TDM
+from tdm_ray.taxonomy.equivalent import are_opposite, proven_together, same_boards
+from tdm_ray.taxonomy.join import canonical_names, join, known_names
+from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+ADE = TDM("Semantic Segmentation", "ADE20K", "Validation mIoU")
+ADE_VAL = TDM("Semantic Segmentation", "ADE20K val", "mIoU")
+CITYSCAPES = TDM("Semantic Segmentation", "Cityscapes test", "Mean IoU (class)")
+
+
+def test_twins_are_proven_together_and_others_are_not():
+    assert proven_together(ADE, ADE_VAL)
+    assert proven_together(ADE, ADE)
+    assert not proven_together(ADE, CITYSCAPES)
+    error, accuracy = (
+        TDM("Image Classification", "CIFAR-10", m) for m in ("Percentage error", "Percentage correct")
+    )
+    assert are_opposite(error, accuracy) or not proven_together(error, accuracy)
+
+
+def test_every_group_has_two_labels_and_no_label_two_boards():
+    groups = list(same_boards())
+    assert all(len(group) > 1 for group in groups)
+    labels = [tdm for group in groups for tdm in group]
+    assert len(labels) == len(set(labels))
+
+
+def test_the_default_taxonomy_has_each_board_once():
+    taxonomy = read_taxonomy()
+    for group in same_boards():
+        assert sum(tdm in taxonomy.index for tdm in group) <= 1, group
+
+
+def test_joined_taxonomies_keep_the_own_name_and_take_the_other_as_alias():
+    own = Taxonomy.of([Label(ADE_VAL, 0, "higher")])
+    other = Taxonomy.of([Label(ADE, 30), Label(CITYSCAPES, 20)])
+    joined = join(own, other)
+    assert [label.tdm for label in joined.labels] == [ADE_VAL, CITYSCAPES]
+    label = joined.labels[0]
+    assert label.papers == 30
+    assert label.direction == "higher"
+    assert set(label.aliases) == {"dataset: ADE20K", "metric: Validation mIoU"}
+    assert canonical_names(own, other)[ADE] == ADE_VAL
+
+
+def test_gold_in_another_spelling_counts_for_the_label_of_the_taxonomy():
+    taxonomy = Taxonomy.of([Label(ADE_VAL)])
+    gold = Gold({"p": {ADE: ("45.1",), CITYSCAPES: ("80",)}}).renamed(known_names(taxonomy))
+    assert gold.results == {"p": {ADE_VAL: ("45.1",), CITYSCAPES: ("80",)}}
