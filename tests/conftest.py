@@ -25,7 +25,9 @@ import pyarrow.parquet as pq
 import pytest
 from transformers import BertConfig, BertForSequenceClassification, BertTokenizerFast
 
+from tdm_ray.config import embedded_matcher
 from tdm_ray.demo import demo_papers
+from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.extract.matcher import Matcher
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.read import read_papers
@@ -81,6 +83,12 @@ def same_data_context(request):
     before = DataContext.get_current().copy()
     yield
     DataContext._set_current(before)
+
+
+@lru_cache(1)
+def line_kinds():
+    """The kinds of lines that ship, loaded once a process."""
+    return LineKinds.load(embedded_matcher())
 
 
 def write_papers(papers, path, rows_a_group=64):

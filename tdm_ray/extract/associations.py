@@ -189,4 +189,6 @@ def _strongest(matrix: sp.csr_matrix, rows: Sequence[int]) -> Floats:
 
 def _largest(bags: sp.csr_matrix, weights: Floats) -> Floats:
     """The largest weight of each context's words, at least 0."""
+    if not bags.shape[1]:  # contexts without a word
+        return np.zeros(bags.shape[0], np.float32)
     return np.asarray(bags.multiply(weights[None, :]).max(axis=1).toarray(), np.float32).ravel()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tdm_ray.arrays import Floats, Ints
 from tdm_ray.records import Cell, Paper
-from tdm_ray.text.numbers import Number, numbers, the_number
+from tdm_ray.text.numbers import Number, numbers, several_numbers, the_number
 from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences
 
 CELL, ABSTRACT, TEXT = range(3)
@@ -27,6 +27,7 @@ _MOST_IN_TEXT = 1000
 _CAPTION = 900
 _SENTENCE = 800
 _NUMBERS_A_SENTENCE = 8
+_PARTS = re.compile(r"\s*[/|]\s*")
 _TEXT_HEADING = re.compile(r"conclu|introduc|discuss", re.IGNORECASE)
 PLACES = (
     "rank_in_row",
@@ -66,23 +67,49 @@ class Candidates:
 
 
 def candidates_of(paper: Paper) -> Candidates:
-    """The candidates of a paper; none of a cell that holds several numbers, nor of whole numbers in running
-    text."""
+    """The candidates of a paper; none of a cell that holds several numbers without as many headers, nor of
+    whole numbers in running text."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
         # The caption proper first: of the text of a PDF table parser only what fits.
         about = " ".join(filter(None, (table.caption, table.text)))[:_CAPTION]
         for place, cell in enumerate(table.cells):
-            value = None if _is_deviation(table.cells, place) else the_number(cell.value)
-            if value is not None and len(rows.rows) >= MOST:
-                rows.cut = number if rows.cut is None else rows.cut
-            elif value is not None:
-                rows.add(value, cell.value.strip(), CELL, cell, about, number, place)
+            for value, own_cell in () if _is_deviation(table.cells, place) else _results_in(cell):
+                if len(rows.rows) >= MOST:
+                    rows.cut = number if rows.cut is None else rows.cut
+                else:
+                    rows.add(value, cell.value.strip(), CELL, own_cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
             for value in _in_sentence(sentence) if len(rows.rows) < MOST + _MOST_IN_TEXT else ():
                 rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
     return rows.candidates()
+
+
+def _results_in(cell: Cell) -> list[tuple[Number, Cell]]:
+    """The number that a cell states; of several beside each other ("84.1 / 90.8") each, with the part of the
+    header ("EM / F1") that it stands for, where a header has as many parts."""
+    value = the_number(cell.value)
+    if value is not None:
+        return [(value, cell)]
+    several = several_numbers(cell.value)
+    for axis in ("column_headers", "row_headers") if several else ():
+        headers = getattr(cell, axis)
+        for place, header in enumerate(headers):
+            parts = _PARTS.split(header.strip())
+            if len(parts) == len(several) and all(any(map(str.isalnum, part)) for part in parts):
+                return [
+                    (number, _headed(cell, axis, [*headers[:place], part, *headers[place + 1 :]]))
+                    for number, part in zip(several, parts, strict=True)
+                ]
+    return []
+
+
+def _headed(cell: Cell, axis: str, headers: list[str]) -> Cell:
+    """The cell with other headers on one axis."""
+    if axis == "row_headers":
+        return replace(cell, row_headers=headers)
+    return replace(cell, column_headers=headers)
 
 
 def _is_deviation(cells: Sequence[Cell], place: int) -> bool:

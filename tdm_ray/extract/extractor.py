@@ -9,13 +9,14 @@ import numpy as np
 
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
-from tdm_ray.extract.candidates import Candidates
-from tdm_ray.extract.features import FeatureBuilder
+from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Match, Matcher
+from tdm_ray.extract.methods import method_name
+from tdm_ray.extract.own_names import own_names
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
 from tdm_ray.records import Cell, Paper
-from tdm_ray.text.numbers import in_header_unit
+from tdm_ray.text.numbers import in_header_unit, in_metric_unit
 from tdm_ray.text.passages import Passage, column_headers, row_headers
 
 _HEADERS = 12  # as many headers as a person reads at a glance
@@ -24,7 +25,9 @@ _TO_EACH_SIDE = 8
 # at least 8 of a paper.
 _LEAST_PRIOR = 0.05
 _LEAST_LABELS = 8
-Extraction = dict[str, Any]  # score, score_text, score_confidence and evidence, as in `records.DECISION`
+Extraction = dict[
+    str, Any
+]  # score, score_text, score_confidence, method and evidence, as in `records.DECISION`
 
 
 class Extractor:
@@ -36,7 +39,11 @@ class Extractor:
         labels = resources.taxonomy.labels
         quotes = Quotes.load(index.folder, index.facts) if index else None
         self.builder = FeatureBuilder(
-            resources.shortlister.lexicon, labels, self.matcher.associations, quotes=quotes
+            resources.shortlister.lexicon,
+            labels,
+            self.matcher.associations,
+            self.matcher.line_kinds,
+            quotes=quotes,
         )
         self.known = index.scores if index else {}
         # The calibrator's threshold, not the run's: the extracted scores must not depend on the run's.
@@ -49,17 +56,26 @@ class Extractor:
         labels = prepared.labels[:count]  # the order of `prepared` is that of the prior
         context = self.builder.context_of(paper)
         known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}
-        likely = (prior[: len(labels)] >= self.threshold).tolist()
-        matches = self.matcher.match(self.builder, context, labels, likely, known)
+        matches = self.matcher.match(
+            self.builder, context, labels, prior[: len(labels)], self.threshold, known
+        )
         matches += [None] * (len(prepared.labels) - len(labels))
+        own = own_names(paper)
         return [
-            self._extraction(paper, context.candidates, match, passage)
-            for match, passage in zip(matches, prepared.passages, strict=True)
+            self._extraction(paper, context, own, match, passage, self.builder.labels[label].tdm.metric)
+            for label, match, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
         ]
 
     def _extraction(
-        self, paper: Paper, candidates: Candidates, match: Match | None, passage: Passage | None
+        self,
+        paper: Paper,
+        context: PaperContext,
+        own: Sequence[str],
+        match: Match | None,
+        passage: Passage | None,
+        metric: str,
     ) -> Extraction:
+        candidates = context.candidates
         # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
         cut = (
             match is not None
@@ -71,6 +87,7 @@ class Extractor:
                 "score": None,
                 "score_text": None,
                 "score_confidence": None,
+                "method": None,
                 "evidence": _named(paper, passage),
             }
         number = candidates.numbers[match.candidate]
@@ -78,7 +95,12 @@ class Extractor:
         extraction = {"score_text": candidates.printed[match.candidate], "score_confidence": match.confidence}
         if table < 0:
             sentence = candidates.contexts[candidates.about[match.candidate]]
-            return {**extraction, "score": number.value, "evidence": _evidence("sentence", text=sentence)}
+            return {
+                **extraction,
+                "score": number.value,
+                "method": own[0] if own else None,
+                "evidence": _evidence("sentence", text=sentence),
+            }
         cell = paper.tables[table].cells[candidates.cells[match.candidate]]
         evidence = _evidence(
             "cell",
@@ -89,7 +111,17 @@ class Extractor:
             cell.value,
             row_around(paper.tables[table].cells, candidates.cells[match.candidate]),
         )
-        return {**extraction, "score": in_header_unit(number, cell.column_headers), "evidence": evidence}
+        return {
+            **extraction,
+            "score": in_metric_unit(in_header_unit(number, cell.column_headers, metric), metric),
+            "method": method_name(
+                paper.tables[table].cells,
+                int(candidates.cells[match.candidate]),
+                int(context.kinds.axis[match.candidate]),
+                own,
+            ),
+            "evidence": evidence,
+        }
 
 
 def _named(paper: Paper, passage: Passage | None) -> dict[str, Any] | None:

@@ -21,6 +21,9 @@ from tdm_ray.extract.associations import Associations, ContextWords
 from tdm_ray.extract.candidates import ABSTRACT, PLACES, TEXT, Candidates, candidates_of
 from tdm_ray.extract.fine_print import FEATURES as FINE
 from tdm_ray.extract.fine_print import FinePrint
+from tdm_ray.extract.line_kinds import KINDS, CellKinds, LineKinds
+from tdm_ray.extract.metric_features import FEATURES as METRIC
+from tdm_ray.extract.metric_features import MetricFeatures
 from tdm_ray.extract.quote_features import FEATURES as QUOTED
 from tdm_ray.extract.quote_features import QuoteFeatures
 from tdm_ray.extract.quotes import Quotes
@@ -73,6 +76,7 @@ _PART = (
 )
 COMMON = (
     *(f"{place}_{fact}" for place in ("beside", "above", "about") for fact in _FACTS),
+    *(f"kind_{kind}" for kind in KINDS),
     *PLACES,
     "table",
     "table_share",
@@ -112,6 +116,7 @@ SCORER_FEATURES = (
     "above_known",
     *ASSOCIATED,
     *FINE,
+    *METRIC,
     *QUOTED,
     *COMMON,
 )
@@ -134,6 +139,8 @@ class PaperContext:
     best_of_others: Floats  # (3, contexts): the weightiest element of each kind that a context names
     words: ContextWords
     fine_print: FinePrint
+    metrics: MetricFeatures
+    kinds: CellKinds
     quotes_of_paper: QuoteFeatures
     associations_of_paper: Sequence[sp.csr_matrix]
 
@@ -141,7 +148,8 @@ class PaperContext:
 class FeatureBuilder:
     """Makes the features, for one taxonomy; of its labels the `common` ones (default: all) count as others.
 
-    quotes: what labelled papers' tables hold, where there is an index.
+    line_kinds: tells own results from baselines'. quotes: what labelled papers' tables hold, where there is
+    an index.
     """
 
     def __init__(
@@ -149,12 +157,14 @@ class FeatureBuilder:
         lexicon: Lexicon,
         labels: Sequence[Label],
         associations: Associations,
+        line_kinds: LineKinds,
         common: Sequence[int] | None = None,
         quotes: Quotes | None = None,
     ) -> None:
         self.lexicon = lexicon
         self.labels = labels
         self.associations = associations
+        self.line_kinds = line_kinds
         self.quotes = quotes
         elements = lexicon.label_elements if common is None else lexicon.label_elements[list(common)]
         self._kinds = [np.unique(elements[:, part]) for part in range(3)]
@@ -171,11 +181,21 @@ class FeatureBuilder:
         others = np.stack([weighted[kind].max(axis=0) for kind in self._kinds])
         words = ContextWords(bags)
         fine_print = FinePrint(candidates.contexts)
-        common = self._common(candidates, paper, [set(bag) for bag in bags])
+        kinds = self.line_kinds(paper, candidates)
+        common = self._common(candidates, paper, [set(bag) for bag in bags], kinds.kinds)
         quotes_of_paper = QuoteFeatures(self.quotes, paper, candidates)
         associations = self.associations.of_paper(words)
         return PaperContext(
-            candidates, common, coverage, others, words, fine_print, quotes_of_paper, associations
+            candidates,
+            common,
+            coverage,
+            others,
+            words,
+            fine_print,
+            MetricFeatures(candidates.contexts),
+            kinds,
+            quotes_of_paper,
+            associations,
         )
 
     def sign(self, label: int) -> float:
@@ -202,6 +222,7 @@ class FeatureBuilder:
         rest = (
             self.associations.features(tdm, candidates, context.words, context.associations_of_paper),
             context.fine_print.features(tdm, candidates),
+            context.metrics.features(tdm, candidates),
             context.quotes_of_paper.features(tdm),
             context.common,
         )
@@ -253,7 +274,9 @@ class FeatureBuilder:
         same = [np.full(len(candidates), value, np.float32) for value in (sign, *says, *weights)]
         return [in_row * sign, in_column * sign, *good, *same]
 
-    def _common(self, candidates: Candidates, paper: Paper, bags: Sequence[set[str]]) -> Floats:
+    def _common(
+        self, candidates: Candidates, paper: Paper, bags: Sequence[set[str]], line_kinds: Floats
+    ) -> Floats:
         facts = self._facts(candidates.contexts, bags, paper)
         tables = candidates.tables
         values = candidates.values
@@ -284,7 +307,7 @@ class FeatureBuilder:
         ]
         rest = np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
         around = [facts[places] for places in (candidates.beside, candidates.above, candidates.about)]
-        return np.concatenate([*around, candidates.places, rest], axis=1, dtype=np.float32)
+        return np.concatenate([*around, line_kinds, candidates.places, rest], axis=1, dtype=np.float32)
 
     def _facts(self, contexts: Sequence[str], bags: Sequence[set[str]], paper: Paper) -> Floats:
         """The `_FACTS` of each context; `bags` are the contexts' words."""

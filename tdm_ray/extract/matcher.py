@@ -6,28 +6,38 @@ other (`rerank_features`), the confidence trees say how probably the first of th
 matcher.json                                 the least confidence, and what the matcher was learnt from
 scorer.txt, reranker.txt, confidence.txt     LightGBM's text form
 associations.parquet                         words of names and of the contexts they stand at
+line_*.txt, line_names.parquet               whose a row or a column is (see `line_kinds`)
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, fields
 from typing import Any
 
 import lightgbm
 import numpy as np
 
-from tdm_ray.arrays import Floats, Ints
+from tdm_ray.arrays import Bools, Floats, Ints
 from tdm_ray.classify.calibration import read_trees, write_trees
 from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.extract.associations import Associations
 from tdm_ray.extract.features import SCORER_FEATURES, FeatureBuilder, Known, PaperContext
+from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.extract.rerank_features import RERANK_FEATURES, ScoreMatrix
+from tdm_ray.records import TDM
 from tdm_ray.storage import digest, exists, join, read_json, write_json
+from tdm_ray.taxonomy.equivalent import proven_together
 
 # Of the features that the trees were taught, in their order: trees of another form would read the wrong
 # columns.
 FORM = digest([" ".join((*SCORER_FEATURES, *RERANK_FEATURES)).encode()])
+
+
+# The rank of a candidate that cannot be the label's: a value that the metric cannot have (of 28,029 entered
+# scores 12 are such), headers that name another metric, or a cell that another label has taken.
+_LAST = -20.0
+_OUT_OF_LIMITS = SCORER_FEATURES.index("out_of_limits")
 
 
 @dataclass(frozen=True)
@@ -51,10 +61,17 @@ class Matcher:
     """The trees and associations, as learnt; below `least_confidence` no score is given."""
 
     def __init__(
-        self, trees: MatcherTrees, associations: Associations, least_confidence: float, *, threads: int = 1
+        self,
+        trees: MatcherTrees,
+        associations: Associations,
+        line_kinds: LineKinds,
+        least_confidence: float,
+        *,
+        threads: int = 1,
     ) -> None:
         self.trees = trees
         self.associations = associations
+        self.line_kinds = line_kinds
         self.least_confidence = least_confidence
         self.threads = threads
 
@@ -63,34 +80,55 @@ class Matcher:
         builder: FeatureBuilder,
         context: PaperContext,
         labels: Sequence[int],
-        likely: Sequence[bool],
+        prior: Floats,
+        threshold: float,
         known: Known,
     ) -> list[Match | None]:
-        """The best candidate of each label, however low its confidence; None where the paper holds no number.
+        """The best candidate of each label, however low its confidence; None where the paper holds no number
+        that the metric can have.
 
-        `likely`: which of the labels the paper probably reports; a candidate that suits another of these
-        better is less likely to be this label's."""
+        `prior` says how probably the paper reports each label. A candidate that suits another label of at
+        least `threshold` better is less likely to be this one's, and a cell that one of these has taken is
+        left to it, unless both are proven together."""
         if not len(context.candidates) or not len(labels):
             return [None] * len(labels)
         features = [builder.of(context, label, known.get(label, ())) for label in labels]
         scores = score_candidates(self.trees.scorer, features, self.threads)
         signs = [builder.sign(label) for label in labels]
-        reranked = rerank_rows(
-            ScoreMatrix(context.candidates, scores), features, signs, np.flatnonzero(likely)
-        )
+        likely = np.flatnonzero(prior >= threshold)
+        matrix = ScoreMatrix(context.candidates, scores, context.kinds.kinds)
+        reranked = rerank_rows(matrix, features, signs, likely)
         tops, rows = zip(*reranked, strict=True)
         every = np.concatenate(rows)
         candidates = np.concatenate(tops)
         ranked = np.asarray(self.trees.reranker.predict(every, num_threads=self.threads), np.float32)
-        best, last = confidence_rows(every, ranked, [len(top) for top in tops])
-        confidence = np.asarray(self.trees.confidence.predict(last, num_threads=self.threads))
-        return [Match(int(candidates[b]), float(c)) for b, c in zip(best, confidence, strict=True)]
+        ranked = rank_possible(every, ranked)
+        ruled_out = [
+            context.metrics.contradicted(builder.labels[label].tdm, context.candidates)[top]
+            for label, top in zip(labels, tops, strict=True)
+        ]
+        ranked[np.concatenate(ruled_out)] = _LAST
+        sizes = [len(top) for top in tops]
+        best, confidence = self._surest(every, ranked, sizes)
+        claims = _Claims(candidates, ranked, sizes, [builder.labels[label].tdm for label in labels])
+        if claims.settle(np.argsort(-prior * confidence, kind="stable"), set(likely.tolist())):
+            best, confidence = self._surest(every, ranked, sizes)
+        return [
+            Match(int(candidates[b]), float(c)) if ranked[b] > _LAST else None
+            for b, c in zip(best, confidence, strict=True)
+        ]
+
+    def _surest(self, rows: Floats, ranked: Floats, sizes: Sequence[int]) -> tuple[Ints, Floats]:
+        """The best-ranked row of each label and its confidence."""
+        best, last = confidence_rows(rows, ranked, sizes)
+        return best, np.asarray(self.trees.confidence.predict(last, num_threads=self.threads), np.float32)
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
         for name, trees in vars(self.trees).items():
             write_trees(trees, join(folder, f"{name}.txt"))
         self.associations.save(join(folder, "associations.parquet"))
+        self.line_kinds.save(folder)
         settings = {"form": FORM, "least_confidence": self.least_confidence}
         write_json(join(folder, "matcher.json"), {**settings, **facts})
 
@@ -103,9 +141,38 @@ class Matcher:
                 *(read_trees(join(place, f"{part.name}.txt")) for part in fields(MatcherTrees))
             )
             associations = Associations.load(join(place, "associations.parquet"))
-            return cls(trees, associations, facts["least_confidence"])
+            return cls(trees, associations, LineKinds.load(place), facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
+
+
+@dataclass(frozen=True)
+class _Claims:
+    """Which label takes which candidate, one after the other; `ranked` is changed where one is taken."""
+
+    candidates: Ints
+    ranked: Floats
+    sizes: Sequence[int]
+    labels: Sequence[TDM]
+
+    def settle(self, order: Ints, likely: Set[int]) -> bool:
+        """Let the labels choose in this order; what a `likely` one takes is lost to the others. Returns
+        whether any label lost a candidate."""
+        ends = np.cumsum(self.sizes)
+        taken: dict[int, list[TDM]] = {}
+        lost = False
+        for label in order:
+            rows = np.arange(ends[label] - self.sizes[label], ends[label])
+            tdm = self.labels[label]
+            for row in rows:
+                others = taken.get(int(self.candidates[row]), ())
+                if not all(proven_together(tdm, other) for other in others):
+                    self.ranked[row] = _LAST
+                    lost = True
+            first = rows[int(self.ranked[rows].argmax())]
+            if int(label) in likely and self.ranked[first] > _LAST:
+                taken.setdefault(int(self.candidates[first]), []).append(tdm)
+        return lost
 
 
 def check_matcher(place: str) -> Mapping[str, Any]:
@@ -130,8 +197,10 @@ def check_matcher(place: str) -> Mapping[str, Any]:
 
 def score_candidates(trees: lightgbm.Booster, features: Sequence[Floats], threads: int = 1) -> Floats:
     """The scorer's probabilities; shape (labels, candidates)."""
-    scores = trees.predict(np.concatenate(features), num_threads=threads)
-    return np.asarray(scores, np.float32).reshape(len(features), -1)
+    rows = np.concatenate(features)
+    scores = np.asarray(trees.predict(rows, num_threads=threads), np.float32)
+    scores[rows[:, _OUT_OF_LIMITS] > 0] = 0
+    return scores.reshape(len(features), -1)
 
 
 def rerank_rows(
@@ -146,6 +215,16 @@ def rerank_rows(
         top, beside_others = scores.rows(label, likely[likely != label], sign)
         rows.append((top, np.concatenate([beside_others, of_label[top]], axis=1)))
     return rows
+
+
+def rank_possible(rows: Floats, ranked: Floats) -> Floats:
+    """The reranker's scores, with those of impossible values last."""
+    return np.where(possible_rows(rows), ranked, _LAST).astype(np.float32)
+
+
+def possible_rows(rows: Floats) -> Bools:
+    """Which of the rows of `rerank_rows` have a value that the label's metric can have."""
+    return np.asarray(rows[:, len(RERANK_FEATURES) + _OUT_OF_LIMITS] == 0)
 
 
 def confidence_rows(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:

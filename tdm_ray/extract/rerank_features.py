@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tdm_ray.arrays import Floats, Ints
 from tdm_ray.classify.features import largest
 from tdm_ray.extract.candidates import Candidates
+from tdm_ray.extract.line_kinds import KINDS
 
 TOP = 12  # candidates of a TDM that are reranked; the right one, where there is one, is among them for 85 %
 _STRONG = 0.3  # of the best one's probability
@@ -41,6 +42,11 @@ RERANK_FEATURES = (
     "goodness_in_row",
     "sum",
     "best_elsewhere",
+    "own",
+    "own_among_strong",
+    "better_own",
+    "better_own_in_column",
+    "better_own_in_row",
 )
 
 
@@ -48,8 +54,9 @@ class ScoreMatrix:
     """The scorer's probabilities of one paper, (labels, candidates), and sums of them over tables, rows and
     columns."""
 
-    def __init__(self, candidates: Candidates, first: Floats) -> None:
+    def __init__(self, candidates: Candidates, first: Floats, kinds: Floats) -> None:
         self.candidates = candidates
+        self.own = np.nan_to_num(kinds[:, KINDS.index("own")] + kinds[:, KINDS.index("variant")], nan=0.5)
         self.first = first
         self.share = first / np.maximum(first.sum(axis=1, keepdims=True), 1e-6)
         texts = {text: i for i, text in enumerate(dict.fromkeys(n.text for n in candidates.numbers))}
@@ -114,6 +121,12 @@ class ScoreMatrix:
             ),
             np.full(len(top), scores.sum()),
             leads[top],
+            self.own[top],
+            self.own[top] - self.own[strong].max(),
+            *(
+                _better(sign * candidates.values, self.own, strong, top, among)
+                for among in (every, same_column, same_row)
+            ),
         ]
         return top, np.stack([np.asarray(c, np.float32) for c in columns], axis=1)
 
@@ -127,6 +140,15 @@ def _alike(strong: Ints, top: Ints, tables: Ints, headers: Ints) -> NDArray[np.b
     """(top, strong): whether two stand under (or beside) the same headers of one table."""
     alike = (tables[top][:, None] == tables[strong]) & (headers[top][:, None] == headers[strong])
     return np.asarray(alike, bool)
+
+
+def _better(
+    goodness: NDArray[np.float64], own: Floats, strong: Ints, top: Ints, among: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """How many of the strong candidates are better than each top one, each counted by how probably it is own;
+    zero where the direction is not known."""
+    better = (goodness[strong] > goodness[top][:, None]) & among
+    return np.asarray((better * own[strong]).sum(axis=1), np.float64)
 
 
 def _goodness(

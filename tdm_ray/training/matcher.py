@@ -17,11 +17,20 @@ from tdm_ray.arrays import Bools, Floats
 from tdm_ray.classify.calibration import best_threshold
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.lexicon import Lexicon
+from tdm_ray.config import embedded_matcher
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.associations import Associations, Counts, count_words
 from tdm_ray.extract.candidates import Candidates, candidates_of
 from tdm_ray.extract.features import INDEX_FEATURES, FeatureBuilder, PaperContext
-from tdm_ray.extract.matcher import Matcher, MatcherTrees, confidence_rows, rerank_rows, score_candidates
+from tdm_ray.extract.line_kinds import LineKinds
+from tdm_ray.extract.matcher import (
+    Matcher,
+    MatcherTrees,
+    confidence_rows,
+    rank_possible,
+    rerank_rows,
+    score_candidates,
+)
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.extract.rerank_features import TOP, ScoreMatrix
 from tdm_ray.gold.annotations import Gold, fold_of, of_others, read_gold
@@ -38,7 +47,10 @@ from tdm_ray.training.boost import FOLDS, Rows, Stack, boost, out_of_fold
 # The scorer learns from the right numbers of a (paper, TDM) and from so many of the others, weighted for the
 # rest.
 _WRONG = 100
-_WITHOUT_INDEX = 3  # of ten papers; for these the features that need an index are left out
+# Of ten papers: for these the features that need an index are left out, for the next those of quotes, which a
+# compact index does not hold.
+_WITHOUT_INDEX = 3
+_WITHOUT_QUOTES = 2
 
 
 @dataclass(frozen=True)
@@ -53,6 +65,11 @@ class Task:
     def without_index(self) -> bool:
         """Whether the features that need an index are left out for this paper."""
         return fold_of(self.paper.paper_id, 10) < _WITHOUT_INDEX
+
+    @property
+    def without_quotes(self) -> bool:
+        """Whether the features of quotes are left out for this paper."""
+        return fold_of(self.paper.paper_id, 10) < _WITHOUT_INDEX + _WITHOUT_QUOTES
 
     def right(self, candidates: Candidates, scores: Sequence[str]) -> Bools:
         """Which candidates are one of the scores."""
@@ -85,7 +102,9 @@ def learn_matcher(
         )
     lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
     quotes = Quotes.of(list(read.values()), dataset_words(labels.labels, lexicon))
-    matcher, figures = fit(tasks, lexicon, labels.labels, gold.scores(read, labels), common_labels, quotes)
+    line_kinds = LineKinds.load(embedded_matcher())
+    known = gold.scores(read, labels)
+    matcher, figures = fit(tasks, lexicon, labels.labels, known, line_kinds, common_labels, quotes)
     matcher.save(out, figures)
     return figures
 
@@ -120,6 +139,7 @@ def fit(
     lexicon: Lexicon,
     labels: Sequence[Label],
     known: Mapping[int, Sequence[tuple[str, float]]],
+    line_kinds: LineKinds,
     common: Sequence[int] | None = None,
     quotes: Quotes | None = None,
 ) -> tuple[Matcher, dict[str, Any]]:
@@ -131,7 +151,8 @@ def fit(
     counted = _count(tasks, labels)
     words = [Associations.of(_sum(c for g, c in enumerate(counted) if g != fold)) for fold in range(FOLDS)]
     every = [
-        FeatureBuilder(lexicon, labels, associations, sorted(common_labels), quotes) for associations in words
+        FeatureBuilder(lexicon, labels, associations, line_kinds, sorted(common_labels), quotes)
+        for associations in words
     ]
     scorer_rows = over_chunks(_ScorerRows(every, known), tasks, what="papers for the scorer", size=50)
     if not scorer_rows:
@@ -149,14 +170,15 @@ def fit(
             _RerankerRows(every, known, texts, common_labels), tasks, what="papers for the reranker", size=50
         )
     )
-    best, confidence_features = confidence_rows(two.rows, out_of_fold(two, "reranker"), two.sizes)
+    ranked = rank_possible(two.rows, out_of_fold(two, "reranker"))
+    best, confidence_features = confidence_rows(two.rows, ranked, two.sizes)
     ones = np.ones(len(best), np.int64)
     three = Stack(
         confidence_features, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones
     )
     figures = _figures(two, three, out_of_fold(three, "confidence"), tasks, common_labels)
     trees = MatcherTrees(first, boost(two, "reranker"), boost(three, "confidence"))
-    return Matcher(trees, Associations.of(_sum(counted)), figures["least_confidence"]), figures
+    return Matcher(trees, Associations.of(_sum(counted)), line_kinds, figures["least_confidence"]), figures
 
 
 @dataclass(frozen=True)
@@ -196,11 +218,11 @@ def _features_of(
     label: int,
     known: Mapping[int, Sequence[tuple[str, float]]],
 ) -> Floats:
-    """The features of a label for a paper; those that need an index are missing where the task says so."""
+    """The features of a label for a paper; those of quotes are missing where the task says so."""
     rows = builder.of(
         context, label, [] if task.without_index else of_others(known.get(label, ()), task.paper.paper_id)
     )
-    if task.without_index:
+    if task.without_quotes:
         rows[:, INDEX_FEATURES] = np.nan
     return rows
 
@@ -249,7 +271,7 @@ class _RerankerRows:
         if not len(context.candidates):
             return []
         features = [_features_of(builder, context, task, label, self.known) for label in labels]
-        matrix = ScoreMatrix(context.candidates, score_candidates(trees, features))
+        matrix = ScoreMatrix(context.candidates, score_candidates(trees, features), context.kinds.kinds)
         likely = np.flatnonzero([label in self.common for label in labels])
         reranked = rerank_rows(matrix, features, [builder.sign(label) for label in labels], likely)
         return [

@@ -1,0 +1,68 @@
+"""Settle a paper's decisions among each other: one cell proves one label; then each row's confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tdm_ray.extract.confidence import RowConfidence
+from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.taxonomy.equivalent import opposites, proven_together
+
+Decision = dict[str, Any]
+
+
+def settled(decisions: Sequence[Decision], confidence: RowConfidence) -> list[Decision]:
+    """The decisions of one paper with their confidence, in their order.
+
+    Where one cell proves several labels that are not proven together (see `taxonomy.equivalent`), the surest
+    keeps it; the others keep their label and lose the score. Of an error and its accuracy one is kept."""
+    rows = [{**d, "confidence": confidence(d["probability"], d.get("score_confidence"))} for d in decisions]
+    holders: dict[tuple[Any, ...], list[TDM]] = {}
+    for row in sorted(rows, key=lambda r: -(r["confidence"] or 0)):
+        place = place_of(row)
+        if place is None:
+            continue
+        tdm = TDM(*(row[part] for part in TDM_COLUMNS))
+        held = holders.setdefault(place, [])
+        if all(proven_together(tdm, other) for other in held):
+            held.append(tdm)
+        else:
+            row.update(without_score(row))
+    return _without_opposites(rows)
+
+
+def _without_opposites(rows: list[Decision]) -> list[Decision]:
+    """Of an error and its accuracy the surer one; without scores the more probable."""
+    by_label = {TDM(*(row[part] for part in TDM_COLUMNS)): row for row in rows}
+    pairs = opposites(by_label)
+
+    def sure(tdm: TDM) -> tuple[float, float]:
+        return by_label[tdm]["confidence"] or 0, by_label[tdm]["probability"]
+
+    gone = {one for one, other in pairs.items() if (sure(one), one) < (sure(other), other)}
+    return [row for tdm, row in by_label.items() if tdm not in gone]
+
+
+def place_of(row: Decision) -> tuple[Any, ...] | None:
+    """The cell that proves a row's score; of a cell that states several numbers also which. None for other
+    evidence."""
+    evidence = row.get("evidence")
+    if row.get("score") is None or not evidence or evidence["kind"] != "cell":
+        return None
+    headers = (tuple(evidence["row_headers"]), tuple(evidence["column_headers"]))
+    return (evidence["table"], *headers, evidence["text"], row["score"])
+
+
+def without_score(row: Decision) -> Decision:
+    """The columns of a row that states no score: of its evidence the caption is left."""
+    evidence = row["evidence"]
+    caption = {**evidence, "kind": "caption", "text": evidence["caption"], "row": None}
+    return {
+        "score": None,
+        "score_text": None,
+        "score_confidence": None,
+        "confidence": None,
+        "method": None,
+        "evidence": {**caption, "row_headers": [], "column_headers": []},
+    }

@@ -1,0 +1,94 @@
+"""Learn how sure a row is from papers that people read whole: every result that an expert would enter."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tdm_ray.errors import InputError
+from tdm_ray.extract.confidence import RowConfidence, save_confidence
+from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.storage import open_file
+from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.equivalent import proven_together
+from tdm_ray.taxonomy.sources import split_tdm
+from tdm_ray.text.numbers import same_number, the_number
+
+_LEAST_ROWS = 50
+
+
+@dataclass(frozen=True)
+class JudgedRow:
+    """A prediction of a paper that was read: whether its label, and whether label and score are right."""
+
+    row: Mapping[str, Any]
+    label: bool
+    right: bool
+
+
+def judged_rows(store: str, read: str, *, split: str) -> list[JudgedRow]:
+    """The predictions of a store for the read papers of one split ("train", "dev").
+
+    `read` is a file in the form of `tests/by_reading/papers.jsonl`. A label is right where the paper reports
+    it, or one that is proven together with it; a score where it is the best own result of that label. Raises
+    `InputError` where a file is in another form."""
+    best = _best_results(read, split)
+    rows = Store(store).snapshot().read("predictions").to_pylist()
+    return [_judged(row, best[row["paper_id"]]) for row in rows if row["paper_id"] in best]
+
+
+def learn_confidence(with_index: str, without_index: str, read: str, out: str) -> dict[str, Any]:
+    """Learn from two stores of the read train papers, scored with and without an index; writes
+    `confidence.json` to the matcher's folder `out`. The index must not hold these papers.
+
+    Raises `InputError` where there are fewer than `_LEAST_ROWS` rows with a score."""
+    learnt = []
+    facts: dict[str, Any] = {}
+    for name, store in (("with_index", with_index), ("without_index", without_index)):
+        rows = [
+            judged for judged in judged_rows(store, read, split="train") if judged.row["score"] is not None
+        ]
+        if len(rows) < _LEAST_ROWS:
+            raise InputError(
+                f"{store}: only {len(rows)} rows of papers that were read; score those of {read}"
+            )
+        inputs = [(judged.row["probability"], judged.row["score_confidence"]) for judged in rows]
+        right = np.array([judged.right for judged in rows], bool)
+        learnt.append(RowConfidence.learn(inputs, right))
+        facts[name] = {"rows": len(rows), "right": int(right.sum()), **vars(learnt[-1])}
+    save_confidence(out, *learnt)
+    return facts
+
+
+def _best_results(read: str, split: str) -> dict[str, list[tuple[TDM, str]]]:
+    try:
+        with open_file(read) as file:
+            papers = [json.loads(line) for line in file]
+        return {
+            paper["paper_id"]: [(_tdm(best["label"]), str(best["value"])) for best in paper["best"]]
+            for paper in papers
+            if paper["split"] == split
+        }
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{read}: cannot be read as papers by reading ({error!r})") from None
+
+
+def _tdm(name: str) -> TDM:
+    tdm = split_tdm(name)
+    if tdm is None:
+        raise ValueError(f"{name!r} is not task#dataset#metric")
+    return tdm
+
+
+def _judged(row: Mapping[str, Any], best: Sequence[tuple[TDM, str]]) -> JudgedRow:
+    tdm = TDM(*(row[part] for part in TDM_COLUMNS))
+    values = [value for label, value in best if proven_together(label, tdm)]
+    # The text of a cell that states several numbers does not say which is meant; the score does.
+    several = row["score"] is None or the_number(row["score_text"]) is None
+    stated = [] if row["score"] is None else [repr(row["score"]), *([] if several else [row["score_text"]])]
+    right = any(same_number(text, value) for text in stated for value in values)
+    return JudgedRow(row, bool(values), right)

@@ -1,0 +1,79 @@
+"""One cell proves one label; how sure a row is."""
+
+import numpy as np
+import pytest
+
+from tdm_ray.errors import CheckpointError
+from tdm_ray.extract.confidence import RowConfidence, load_confidence, save_confidence
+from tdm_ray.extract.settle import settled
+
+CONFIDENCE = RowConfidence(1.0, 1.0, 0.0)
+CELL = {
+    "kind": "cell",
+    "table": 1,
+    "caption": "T",
+    "row_headers": ["Ours"],
+    "column_headers": ["A"],
+    "text": "5.1",
+}
+
+
+def _row(dataset: str, probability: float, metric: str = "mIoU", **evidence) -> dict:
+    return {
+        "task": "Semantic Segmentation",
+        "dataset": dataset,
+        "metric": metric,
+        "probability": probability,
+        "score": 5.1,
+        "score_text": "5.1",
+        "score_confidence": 0.6,
+        "method": "Ours",
+        "evidence": {**CELL, "row": None, **evidence},
+    }
+
+
+def test_the_surest_label_keeps_the_cell():
+    low, high = settled([_row("Cityscapes val", 0.5), _row("ADE20K val", 0.9)], CONFIDENCE)
+    assert high["score"] == 5.1
+    assert high["confidence"] > 0.5
+    assert [low[n] for n in ("score", "score_text", "score_confidence", "confidence", "method")] == [None] * 5
+    assert low["evidence"]["kind"] == "caption"
+    assert low["probability"] == 0.5
+
+
+def test_names_of_one_board_share_a_cell():
+    both = settled([_row("ADE20K val", 0.9), _row("ADE20K", 0.5, "Validation mIoU")], CONFIDENCE)
+    assert [row["score"] for row in both] == [5.1, 5.1]
+
+
+def test_other_cells_and_sentences_are_left_alone():
+    other = _row("Cityscapes val", 0.5, column_headers=["B"])
+    sentence = _row("CamVid", 0.5, kind="sentence")
+    assert [row["score"] for row in settled([_row("ADE20K val", 0.9), other, sentence], CONFIDENCE)] == [
+        5.1
+    ] * 3
+
+
+def test_confidence_grows_with_both_probabilities():
+    assert CONFIDENCE(0.9, 0.6) > CONFIDENCE(0.9, 0.5) > CONFIDENCE(0.5, 0.5) == pytest.approx(0.5)
+    assert CONFIDENCE(0.9, None) is None
+    assert 0 < CONFIDENCE(0.0, 1.0) < 1
+
+
+def test_confidence_is_learnt_saved_and_loaded(tmp_path):
+    chance = np.random.default_rng(0)
+    rows = chance.uniform(0.05, 0.95, (400, 2))
+    right = chance.uniform(size=400) < rows[:, 0] * rows[:, 1]
+    learnt = RowConfidence.learn([tuple(row) for row in rows.tolist()], right)
+    stated = np.array([learnt(p, c) for p, c in rows.tolist()])
+    assert abs(stated.mean() - right.mean()) < 0.03
+    save_confidence(str(tmp_path), learnt, CONFIDENCE)
+    assert load_confidence(str(tmp_path), with_index=True) == learnt
+    assert load_confidence(str(tmp_path), with_index=False) == CONFIDENCE
+
+
+def test_a_damaged_confidence_is_named(tmp_path):
+    assert load_confidence(str(tmp_path), with_index=True)(0.9, 0.9) > 0.5  # a matcher of one's own has none
+    (tmp_path / "confidence.json").write_text('{"with_index": {}}')
+    with pytest.raises(CheckpointError, match=r"confidence\.json"):
+        load_confidence(str(tmp_path), with_index=True)
