@@ -9,27 +9,43 @@ from importlib import resources
 from tdm_ray.errors import InputError
 
 EMBEDDED = "embedded"
+NONE = "none"
+DEFAULT = "default"
 ENGINES = ("auto", "local", "ray")
 AUTO = "auto"
+# Rows of at least this confidence (the probability that label and score are right) are confirmed: boards,
+# exports and pages show them; the others are tentative, and shown when asked for.
+CONFIRMED = 0.7
+
+
+def embedded_index() -> str:
+    """The folder of the index that ships."""
+    return str(resources.files("tdm_ray") / "classify" / "embedded_index")
+
+
+def embedded_matcher() -> str:
+    """The folder of the matcher that ships."""
+    return str(resources.files("tdm_ray") / "extract" / "embedded")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScoreConfig:
     """What decides a prediction: the model, the taxonomy, and what labelled papers taught.
 
-    model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy: `default`,
-    or a file (docs/inputs.md, Taxonomies); `min_count` drops its rarer labels. index: a folder made by
-    `tdm-ray index`, or None. matcher: a folder made by `tdm-ray matcher`, which finds scores; None takes the
-    one that ships. max_labels: how many labels of a paper's shortlist of 64 become hypotheses at most.
-    Labels whose dataset neither the paper names nor its neighbours report do not, nor do those whose prior
-    is too low for the model to lift them above the threshold. threshold: the least probability of a
-    prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one
-    by a trial."""
+    model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy:
+    `default`, or a file (docs/inputs.md, Taxonomies); `min_count` drops its rarer labels. index: a folder
+    made by `tdm-ray index`; `embedded`, the one that ships; `none`; or `auto`: the one that ships, for
+    the model and the taxonomy that ship. matcher: a folder made by `tdm-ray matcher`, which finds scores;
+    None takes the one that ships. max_labels: how many labels of a paper's shortlist of 64 become
+    hypotheses at most. Labels whose dataset neither the paper names nor its neighbours report do not, nor
+    do those whose prior is too low for the model to lift them above the threshold. threshold: the least
+    probability of a prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or
+    `auto`: the faster one by a trial."""
 
     model: str = EMBEDDED
-    taxonomy: str = "default"
+    taxonomy: str = DEFAULT
     min_count: int = 0
-    index: str | None = None
+    index: str = AUTO
     matcher: str | None = None
     max_labels: int = 32
     threshold: float | None = None
@@ -40,9 +56,19 @@ class ScoreConfig:
             raise InputError(f"--precision {self.precision}: choose auto, float32 or bfloat16")
 
     @property
+    def index_folder(self) -> str | None:
+        """Where the index lies; None without one.
+
+        That which ships is calibrated for the model that ships. It takes a label that it does not know for a
+        rare one, so for another taxonomy it must be asked for."""
+        if self.index == AUTO:
+            return embedded_index() if (self.model, self.taxonomy) == (EMBEDDED, DEFAULT) else None
+        return {NONE: None, EMBEDDED: embedded_index()}.get(self.index, self.index)
+
+    @property
     def matcher_folder(self) -> str:
         """Where the matcher lies, also the one that ships."""
-        return self.matcher or str(resources.files("tdm_ray") / "extract" / "embedded")
+        return self.matcher or embedded_matcher()
 
 
 @dataclass(frozen=True, kw_only=True)

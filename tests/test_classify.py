@@ -451,13 +451,13 @@ def test_what_a_neighbour_reports_is_worth_asking_about(papers):
 
 
 def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):
-    resources = Resources.of(ScoreConfig())
+    resources = Resources.of(ScoreConfig(index="none"))
     bare = Paper(paper_id="1", title="A note", abstract="We think about learning.")
     prepared = Preparer(resources)(bare)
     assert (prepared.labels, prepared.windows) == ([], [])
     assert Decider(resources, threads=1).log_odds([prepared])[0].shape == (0,)
     console = Console(record=True, width=120)
-    console.print(explain(trace(bare, ScoreConfig())))
+    console.print(explain(trace(bare, ScoreConfig(index="none"))))
     assert "unknown: no label passes" in console.export_text()
 
 

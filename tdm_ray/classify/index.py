@@ -39,6 +39,7 @@ from tdm_ray.storage import (
     write_json,
     write_table,
 )
+from tdm_ray.taxonomy.join import known_names
 from tdm_ray.taxonomy.labels import Taxonomy
 
 _VOCABULARY = pa.schema([("word", pa.string()), ("idf", pa.float32())])
@@ -96,10 +97,10 @@ class Index:
     @cached_property
     def scores(self) -> dict[int, list[tuple[str, float]]]:
         """By label: the papers (ids without versions) that report it, and their scores."""
-        known = self._known
+        places = _places(self._known, self.taxonomy)
         scores: dict[int, list[tuple[str, float]]] = {}
         for row in read_table(join(self.folder, "scores.parquet"), _SCORES).to_pylist():
-            position = self.taxonomy.index.get(known.labels[row["label"]].tdm)
+            position = places[row["label"]]
             if position is not None:
                 scores.setdefault(position, []).append((row["paper_id"], row["score"]))
         return scores
@@ -147,11 +148,15 @@ def save_index(
 
 def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:
     """0/1 matrix (known labels, wanted labels)."""
-    pairs = [
-        (i, wanted.index[label.tdm]) for i, label in enumerate(known.labels) if label.tdm in wanted.index
-    ]
+    pairs = [(i, place) for i, place in enumerate(_places(known, wanted)) if place is not None]
     rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
     return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(known), len(wanted)))
+
+
+def _places(known: Taxonomy, wanted: Taxonomy) -> list[int | None]:
+    """The positions of the known labels in the wanted taxonomy, under their own or another name."""
+    names = known_names(wanted)
+    return [wanted.index.get(names.get(label.tdm, label.tdm)) for label in known.labels]
 
 
 def _save_matrix(path: str, matrix: sp.csr_matrix) -> None:

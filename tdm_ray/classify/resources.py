@@ -33,7 +33,7 @@ class Fingerprints:
     @classmethod
     def of(cls, config: ScoreConfig, precision: str = FLOAT32) -> Fingerprints:
         """Read the files and make them. Raises `CheckpointError` for what is no checkpoint or index."""
-        index = index_digest(config.index) if config.index else ""
+        index = index_digest(config.index_folder) if config.index_folder else ""
         matcher = digest(file_bytes(list_files(config.matcher_folder)))
         return cls(checkpoint_digest(config.model), index, matcher, precision)
 
@@ -70,7 +70,7 @@ class Resources:
     @cached_property
     def index(self) -> Index | None:
         """What labelled papers taught, where there is an index."""
-        return Index(self.config.index, self._labels) if self.config.index else None
+        return Index(self.config.index_folder, self._labels) if self.config.index_folder else None
 
     @cached_property
     def _labels(self) -> Taxonomy:

@@ -21,6 +21,7 @@ from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.classify.tokenizer import load_tokenizer
 from tdm_ray.parallel import cores
 from tdm_ray.records import TDM, Paper
+from tdm_ray.taxonomy.equivalent import opposites
 from tdm_ray.text.passages import Passage, whole_text
 from tdm_ray.text.windows import title_text
 
@@ -56,6 +57,8 @@ class Preparer:
     def __init__(self, resources: Resources, only: frozenset[TDM] | None = None) -> None:
         self.resources = resources
         index = resources.taxonomy.index
+        opposite = opposites(index)
+        self._opposite = {index[one]: index[other] for one, other in opposite.items()}
         self.only: Ints | None = None
         self._filter: NameFilter | None = None
         if only is not None:
@@ -67,9 +70,16 @@ class Preparer:
         self.pairs = PairBuilder(load_tokenizer(resources.checkpoint.folder), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
-        """The shortlist, and the prior's log-odds of each of its labels."""
+        """The shortlist, and the prior's log-odds of each of its labels.
+
+        An error and its accuracy get the higher of both: gold often holds one where the paper prints the
+        other. Which of them it is, the headers of the score tell (see `extract.settle`)."""
         shortlist = self.resources.shortlister.shortlist(paper)
-        return shortlist, self.resources.calibrator.prior(shortlist.features)
+        prior = self.resources.calibrator.prior(shortlist.features)
+        place = {int(label): row for row, label in enumerate(shortlist.labels)}
+        pairs = [(row, place.get(self._opposite.get(label, -1))) for label, row in place.items()]
+        others = [row if other is None else other for row, other in pairs]
+        return shortlist, np.maximum(prior, prior[others]) if others else prior
 
     def __call__(self, paper: Paper) -> Prepared:
         """The `max_labels` labels of the highest prior; those that may pass the threshold are hypotheses."""

@@ -27,7 +27,7 @@ from tdm_ray.classify.precision import fastest_precision
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, prepare
 from tdm_ray.classify.shortlist import Shortlist, Shortlister
-from tdm_ray.config import ScoreConfig
+from tdm_ray.config import NONE, ScoreConfig
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
@@ -36,6 +36,8 @@ from tdm_ray.parallel import over_chunks
 from tdm_ray.progress import step
 from tdm_ray.records import Paper, Reading
 from tdm_ray.storage import exists, list_files
+from tdm_ray.taxonomy.join import known_names
+from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.neighbours import labelled_neighbours
 
@@ -43,6 +45,7 @@ FOLDS = 5
 # Papers that the model scores to fit the joint's three numbers: 16,000 pairs at most, two minutes on 2 cores.
 JOINT_PAPERS = 500
 LEAST_PAPERS = 50
+COMPACT_WORDS = 300  # of the 700 that a paper has
 _PAPERS_AT_A_TIME = 16  # so that each thread has papers to ask about
 
 
@@ -58,23 +61,46 @@ class Lesson:
 
 
 def index_corpus(
-    papers: Sequence[str], annotations: Sequence[str], config: ScoreConfig, out: str
+    papers: Sequence[str],
+    annotations: Sequence[str],
+    config: ScoreConfig,
+    out: str,
+    *,
+    compact: bool = False,
+    other_labels: str | None = None,
 ) -> dict[str, Any]:
     """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not
     empty."""
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    return build_index(read_all(papers), read_gold(*annotations), config, out)
+    gold = read_gold(*annotations)
+    return build_index(read_all(papers), gold, config, out, compact=compact, other_labels=other_labels)
 
 
-def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, out: str) -> dict[str, Any]:
+def build_index(
+    readings: Sequence[Reading],
+    gold: Gold,
+    config: ScoreConfig,
+    out: str,
+    *,
+    compact: bool = False,
+    other_labels: str | None = None,
+) -> dict[str, Any]:
     """Learn from papers and `gold` and write an index folder; returns what stands in its `index.json`.
 
+    compact: keep only the `COMPACT_WORDS` weightiest words of a paper and no quotes: a sixth of the size.
+    other_labels: a taxonomy file of labels that are known, but none of the taxonomy's; papers that report
+    only these teach what "unknown" looks like.
+    Labels of the gold that the taxonomy has under another name (see `taxonomy.equivalent`) count as these.
     Raises `TaxonomyError` where fewer than `LEAST_PAPERS` papers have a label of the taxonomy.
     """
     checkpoint = open_checkpoint(config.model)
     taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
-    gathered = gather(readings, gold, taxonomy, read_taxonomy(config.taxonomy))
+    gold = gold.renamed(known_names(taxonomy))
+    whole = read_taxonomy(config.taxonomy)
+    if other_labels:
+        whole = Taxonomy.of([*whole.labels, *read_taxonomy(other_labels).labels])
+    gathered = gather(readings, gold, taxonomy, whole)
     papers = [labelled.paper for labelled in gathered.papers]
     counts = gathered.counts
     if (known := counts["papers"] - counts["unknown"]) < LEAST_PAPERS:
@@ -85,12 +111,12 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
             "that their TDMs are spelled as in the "
             "taxonomy"
         )
-    neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy)
+    neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy, COMPACT_WORDS if compact else None)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
     lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
-    quotes = Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
+    quotes = None if compact else Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
     calibrator, figures = fit_calibrator(
-        lesson, Resources.of(replace(config, index=None), fastest_precision()[0])
+        lesson, Resources.of(replace(config, index=NONE), fastest_precision()[0])
     )
     facts = {
         "model": checkpoint.name,
@@ -98,7 +124,7 @@ def build_index(readings: Sequence[Reading], gold: Gold, config: ScoreConfig, ou
         "taxonomy_id": taxonomy.taxonomy_id,
         **counts,
         **figures,
-        **quotes.save(out),
+        **(quotes.save(out) if quotes else {}),
     }
     save_index(
         out,
