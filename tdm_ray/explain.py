@@ -21,10 +21,12 @@ from tdm_ray.classify.precision import fastest_precision
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer, prepare
 from tdm_ray.classify.shortlist import Shortlist
-from tdm_ray.config import AUTO, ScoreConfig
+from tdm_ray.config import AUTO, CONFIRMED, ScoreConfig
 from tdm_ray.errors import InputError
+from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
+from tdm_ray.extract.settle import settled
 from tdm_ray.leaderboard.evidence import show_evidence
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper
@@ -72,7 +74,9 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     log_odds = decider.log_odds([prepared])[0]
     probability = decider.probabilities(prepared, log_odds)
     prepared = preparer(paper)
-    decisions = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
+    decided = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
+    confidence = load_confidence(config.matcher_folder, with_index=resources.index is not None)
+    decisions = settled(decided, confidence)
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 
@@ -173,11 +177,11 @@ def _features(row: np.ndarray) -> str:
 
 def _decision(decision: Mapping[str, Any]) -> RenderableType:
     name = f"{decision['task']}; {decision['dataset']}; {decision['metric']}"
-    score = (
-        ""
-        if decision["score"] is None
-        else f" = {decision['score_text']} ({decision['score_confidence']:.2f})"
-    )
+    score = ""
+    if decision["score"] is not None:
+        method = f" by {decision['method']}" if decision["method"] else ""
+        state = "confirmed" if decision["confidence"] >= CONFIRMED else "tentative"
+        score = f" = {decision['score_text']}{method} ({state}, {decision['confidence']:.2f})"
     evidence = show_evidence(decision["evidence"], decision["score_text"])
     return Group(
         Text(f"{decision['probability']:.3f}  {name}{score}", "bold green"), Padding(evidence, (0, 0, 1, 7))

@@ -8,13 +8,16 @@ from datetime import date
 import pyarrow as pa
 import pytest
 from conftest import write_store
+from deltalake import write_deltalake
 from rich.console import Console
 
+from tdm_ray.config import CONFIRMED
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.export import as_csv, as_json, export
+from tdm_ray.leaderboard.export import FORMATS, as_csv, as_json, export
+from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.read import read_leaderboards
-from tdm_ray.leaderboard.render import render
+from tdm_ray.leaderboard.render import folded_away, render
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS, SCORED, TAXONOMY
 
 EVIDENCE = {
@@ -37,6 +40,8 @@ def prediction(paper, metric, probability, score=None):
         "probability": probability,
         "score": score,
         "score_text": None if score is None else str(score),
+        "method": "Net",
+        "confidence": None if score is None else probability,
         "evidence": EVIDENCE,
     }
 
@@ -96,7 +101,7 @@ def test_a_label_unknown_to_the_taxonomy_keeps_its_entries():
 def test_no_predictions():
     table = build([])
     assert len(table) == 0
-    assert "No predictions" in printed(table)
+    assert "No results" in printed(table)
     assert json.loads(as_json(table)) == []
 
 
@@ -131,8 +136,7 @@ def test_what_is_printed():
     assert "Title of [c]" not in text
     assert "1 more" in text
     assert "and 1 more leaderboards" in text
-    assert "Ranked by probability" in text
-    even = build([prediction("a", "Accuracy", 0.5), prediction("a", "Error", 0.9)])
+    even = build([prediction("a", "Accuracy", 0.5, 91.2), prediction("a", "Error", 0.9, 8.8)])
     assert "T · D · Error" in printed(even, boards=1)  # of as many entries the surer first
 
 
@@ -143,7 +147,60 @@ def test_where_there_is_no_store(tmp_path):
 
 def test_a_store_named_from_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    row = {**prediction("a", "Accuracy", 0.5, 91.2), "rank": 1}
+    row = {**prediction("a", "Accuracy", 0.5, 91.2), "rank": 1, "confirmed": True}
     keep = {name: value for name, value in row.items() if name in LEADERBOARDS.names}
     write_store("results", leaderboards=[keep])
     assert len(read_leaderboards("results")) == 1
+
+
+def test_confirmed_rows_come_first_and_alone_unless_the_others_are_asked_for(tmp_path):
+    rows = [
+        prediction("a", "Accuracy", CONFIRMED + 0.1, 90.0),
+        prediction("b", "Accuracy", CONFIRMED - 0.1, 99.0),
+        prediction("c", "Accuracy", 0.9),
+        prediction("d", "Accuracy", CONFIRMED, 91.0),
+    ]
+    table = build(rows)
+    found = [(r["paper_id"], r["rank"], r["confirmed"]) for r in table.to_pylist()]
+    assert found == [("d", 1, True), ("a", 2, True), ("b", 3, False), ("c", 4, False)]
+    assert [r["was_best"] for r in table.to_pylist()] == [True, True, False, False]  # of confirmed ones
+    write_store(tmp_path, leaderboards=table)
+    shown = read_leaderboards(str(tmp_path))
+    assert shown["paper_id"].to_pylist() == ["d", "a"]
+    every = read_leaderboards(str(tmp_path), tentative=True)
+    assert len(every) == 4
+    assert folded_away(every, shown).plain == (
+        "Folded away: 1 tentative result and 1 mention without a score (--tentative shows them)."
+    )
+    assert folded_away(every, every).plain == ""
+    text = printed(every)
+    assert "│ 1 │ d" in text
+    assert "│ 3 │" not in text  # what is not confirmed has no rank
+    assert "Net" in text
+
+
+def test_outliers_are_tentative_unless_a_reader_marked_them():
+    scores = {"a": 90.0, "b": 90.2, "c": 89.9, "d": 90.1}
+    rows = [prediction(p, "Accuracy", 0.9, s) for p, s in scores.items()]
+    table = build([*rows, {**prediction("e", "Accuracy", 0.9, 9.0), "paper_id": "e"}])
+    assert {r["paper_id"] for r in table.to_pylist() if not r["confirmed"]} == {"e"}
+    marked = build([*rows, {**prediction("e", "Accuracy", 1.0, 9.0), "paper_id": "e"}])
+    assert all(r["confirmed"] for r in marked.to_pylist())
+
+
+def test_the_rows_with_a_score_of_an_older_store_are_confirmed(tmp_path):
+    row = {**prediction("a", "Accuracy", 0.5, 91.2), "rank": 1}
+    old = pa.Table.from_pylist([row, {**prediction("b", "Accuracy", 0.5), "rank": 2}], schema=LEADERBOARDS)
+    write_deltalake(str(tmp_path / "leaderboards"), old.drop_columns(["method", "confidence", "confirmed"]))
+    write_store(tmp_path)
+    assert read_leaderboards(str(tmp_path))["paper_id"].to_pylist() == ["a"]
+
+
+def test_exports_name_the_method():
+    table = build([prediction("a", "Accuracy", 0.9, 91.2)])
+    assert (
+        json.loads(FORMATS["evaluation-tables"](table))[0]["datasets"][0]["sota"]["rows"][0]["model_name"]
+        == "Net"
+    )
+    assert "name: Net" in model_index(table, "a")
+    assert next(csv.DictReader(io.StringIO(as_csv(table))))["method"] == "Net"

@@ -114,8 +114,9 @@ def test_new_and_changed_papers_and_then_nothing(nights, papers, monkeypatch):
     assert pc.all(
         pc.is_in(store.read("predictions")["paper_id"], store.read("scored")["paper_id"].combine_chunks())
     ).as_py()
-    assert read_leaderboards(nights.store).num_rows == len(rows(nights.store, "leaderboards"))
-    assert len(read_leaderboards(nights.store, paper_id=papers[1].paper_id))
+    every = read_leaderboards(nights.store, tentative=True)
+    assert every.num_rows == len(rows(nights.store, "leaderboards"))
+    assert len(read_leaderboards(nights.store, paper_id=papers[1].paper_id, tentative=True))
     summary = next((nights.papers.parent / "store" / "nights").glob(f"{second['run_id']}.md")).read_text()
     assert "papers in 7 = scored 6 + rejected 1 (1 malformed_json)" in summary
 
@@ -405,8 +406,9 @@ def test_the_commands_exit_codes_and_history(nights, capsys):
     assert "done" in capsys.readouterr().out
     app(["runs", nights.store, "--json"], standalone_mode=False)
     assert json.loads(capsys.readouterr().out)["papers"] == 5
-    app(["leaderboard", nights.store, "--format", "csv", "--boards", "1"], standalone_mode=False)
-    assert "prob." in capsys.readouterr().out
+    asked = ["leaderboard", nights.store, "--format", "csv", "--boards", "1", "--tentative"]
+    app(asked, standalone_mode=False)
+    assert "conf." in capsys.readouterr().out
     assert (nights.papers.parent / "store" / "exports" / "leaderboards.csv").exists()
 
 

@@ -61,13 +61,16 @@ def entry(tdm, rank, paper_id, score):
         "score": score,
         "score_text": str(score),
         "probability": 0.7,
+        "method": NASTY,
+        "confidence": 0.8,
+        "confirmed": True,
         "evidence": evidence,
         "was_best": True,
         "outlier": False,
     }
 
 
-NOTHING = ("score", "score_text", "published", "title", "evidence")
+NOTHING = ("score", "score_text", "published", "title", "evidence", "confidence", "method")
 ROWS = [
     *(entry(LABELS[0], rank, f"2001.0000{rank}", 90.0 - rank) for rank in (1, 2, 3)),
     *(entry(label, 1, "hep-th/9901001", 5.0) for label in LABELS[1:4]),

@@ -84,7 +84,7 @@ def score(
     ],
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
-    index: IndexFolder = None,
+    index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
     matcher: MatcherFolder = None,
     max_labels: MaxLabels = 32,
@@ -120,7 +120,7 @@ def nightly(
     ],
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
-    index: IndexFolder = None,
+    index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
     matcher: MatcherFolder = None,
     max_labels: MaxLabels = 32,
@@ -164,7 +164,7 @@ def inspect(
     ] = None,
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
-    index: IndexFolder = None,
+    index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
     matcher: MatcherFolder = None,
     max_labels: MaxLabels = 32,
@@ -207,7 +207,7 @@ def plan(
     ] = 128,
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
-    index: IndexFolder = None,
+    index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
     json: Json = False,
 ) -> None:
@@ -243,15 +243,17 @@ def demo(
     Example: `tdm-ray demo`
     """
     from tdm_ray.demo import demo_papers
-    from tdm_ray.leaderboard.read import read_leaderboards
-    from tdm_ray.leaderboard.render import render
+    from tdm_ray.leaderboard.read import confirmed, read_leaderboards
+    from tdm_ray.leaderboard.render import folded_away, render
     from tdm_ray.run.run import score_corpus
 
     summary = score_corpus(demo_papers(), out, ScoreConfig(), engine=engine)
     if json:
         show_run(summary)
         return
-    Console().print(render(read_leaderboards(out), boards=boards))
+    every = read_leaderboards(out, tentative=True)
+    table = confirmed(every)
+    Console().print(render(table, boards=boards), folded_away(every, table))
     typer.echo(str(summary))
 
 

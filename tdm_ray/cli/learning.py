@@ -25,7 +25,7 @@ from tdm_ray.cli.options import (
     score_config,
     show_facts,
 )
-from tdm_ray.config import AUTO, EMBEDDED
+from tdm_ray.config import AUTO, EMBEDDED, NONE
 
 
 def index(
@@ -35,6 +35,16 @@ def index(
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
     model: Model = EMBEDDED,
+    compact: Annotated[
+        bool, typer.Option("--compact", help="A sixth of the size: fewer words of each paper, no quotes.")
+    ] = False,
+    other_labels: Annotated[
+        str | None,
+        typer.Option(
+            "--other-labels",
+            help="A taxonomy file of further labels: papers that report only these teach `unknown`.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes;
@@ -45,7 +55,8 @@ def index(
     from tdm_ray.training.index import index_corpus
 
     config = score_config(locals())
-    show_facts(index_corpus(papers, annotations, config, out), json)
+    facts = index_corpus(papers, annotations, config, out, compact=compact, other_labels=other_labels)
+    show_facts(facts, json)
 
 
 def matcher(
@@ -173,7 +184,7 @@ def evaluate(
     annotations: Gold,
     taxonomy: TaxonomyFile = "default",
     min_count: MinCount = 0,
-    index: IndexFolder = None,
+    index: IndexFolder = NONE,
     model: Model = EMBEDDED,
     matcher: MatcherFolder = None,
     max_labels: MaxLabels = 32,

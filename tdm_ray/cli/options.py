@@ -31,7 +31,14 @@ MinCount = Annotated[
     int, typer.Option("--min-count", min=0, help="Drop labels with a smaller count in the taxonomy.")
 ]
 Model = Annotated[str, typer.Option("--model", help="`embedded`, or a cross-encoder by name or folder.")]
-IndexFolder = Annotated[str | None, typer.Option("--index", help="A folder made by `tdm-ray index`.")]
+IndexFolder = Annotated[
+    str,
+    typer.Option(
+        "--index",
+        help="A folder made by `tdm-ray index`; `embedded`, the one that ships; `none`; or `auto`: the one "
+        "that ships, for the taxonomy and the model that ship.",
+    ),
+]
 MatcherFolder = Annotated[
     str | None,
     typer.Option(
@@ -63,6 +70,9 @@ Engine = Annotated[
 ]
 Results = Annotated[
     str | None, typer.Option("--from", help="A store (default: store, results or out/demo, if it is one).")
+]
+Tentative = Annotated[
+    bool, typer.Option("--tentative", help="Show also rows that are not surely right, and mentions.")
 ]
 Gold = Annotated[
     list[str],

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tdm_ray.cli.options import Json, Results, StoreFolder, show_facts
+from tdm_ray.cli.options import Json, Results, StoreFolder, Tentative, show_facts
 
 
 def leaderboard(
@@ -23,6 +23,7 @@ def leaderboard(
         str | None,
         typer.Option("--model-index", help="Print the results of this paper as a model card's YAML."),
     ] = None,
+    tentative: Tentative = False,
     json: Json = False,
 ) -> None:
     """Print the largest leaderboards of a store; with --format, write all of them to STORE/exports.
@@ -32,22 +33,23 @@ def leaderboard(
     from tdm_ray.gold.marks import differing, find_marks
     from tdm_ray.leaderboard.export import as_json, check_formats, export_store
     from tdm_ray.leaderboard.model_index import model_index
-    from tdm_ray.leaderboard.read import left_out, read_leaderboards
-    from tdm_ray.leaderboard.render import largest_boards, render
+    from tdm_ray.leaderboard.read import confirmed, left_out, read_leaderboards
+    from tdm_ray.leaderboard.render import folded_away, largest_boards, render
 
     check_formats(formats or [])
     for line in differing(find_marks(store)):
         typer.echo(line, err=True)
-    table = read_leaderboards(store)
+    every = read_leaderboards(store, tentative=True)
+    table = every if tentative else confirmed(every)
     export_store(store, table, formats or [])
-    if missing := left_out(store, table):
+    if missing := left_out(store, every):
         typer.echo(missing, err=True)
     if of_paper:
         typer.echo(model_index(read_leaderboards(store, paper_id=of_paper), of_paper), nl=False)
     elif json:
         typer.echo(as_json(largest_boards(table, boards)), nl=False)
     else:
-        Console().print(render(table, boards=boards, entries=entries))
+        Console().print(render(table, boards=boards, entries=entries), folded_away(every, table))
 
 
 def runs(
@@ -77,6 +79,7 @@ def show(
     results: Results = None,
     boards: Annotated[int, typer.Option("--boards", min=1, help="How many leaderboards to print.")] = 3,
     entries: Annotated[int, typer.Option("--entries", min=1, help="How many entries of each.")] = 15,
+    tentative: Tentative = False,
     json: Json = False,
 ) -> None:
     """Print the leaderboards that fit some words, or what a paper reports.
@@ -85,18 +88,20 @@ def show(
     """
     from tdm_ray.leaderboard.export import as_json
     from tdm_ray.leaderboard.find import find_boards, find_paper, store_here
-    from tdm_ray.leaderboard.read import read_leaderboards
-    from tdm_ray.leaderboard.render import render, render_paper
+    from tdm_ray.leaderboard.read import confirmed, read_leaderboards
+    from tdm_ray.leaderboard.render import folded_away, render, render_paper
 
-    table = read_leaderboards(results or store_here())
+    table = read_leaderboards(results or store_here(), tentative=True)
     paper = find_paper(table, words)
-    matching = paper if len(paper) else find_boards(table, words)
+    found = paper if len(paper) else find_boards(table, words)
+    matching = found if tentative else confirmed(found)
     if json:
         typer.echo(as_json(matching), nl=False)
     elif len(paper):
-        Console().print(render_paper(paper))
+        Console().print(render_paper(matching), folded_away(found, matching))
     else:
-        Console().print(render(matching, boards=boards, entries=entries, by_size=False))
+        shown = render(matching, boards=boards, entries=entries, by_size=False)
+        Console().print(shown, folded_away(found, matching))
 
 
 def site(

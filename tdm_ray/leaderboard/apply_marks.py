@@ -18,7 +18,8 @@ def read_marks(folder: str) -> pa.Table:
 
 
 def apply_marks(predictions: pa.Table, marks: pa.Table) -> pa.Table:
-    """Predictions (columns of `PREDICTIONS`) without those marked wrong; those marked right are certain (1).
+    """Predictions (columns of `PREDICTIONS`) without those marked wrong; those marked right are certain:
+    their probability is 1, and their confidence where they have a score.
 
     A score given by a person replaces the extracted one, with evidence of kind "review". A mark counts for
     all versions of its paper; a mark on something that is not predicted has no effect."""
@@ -35,9 +36,13 @@ def apply_marks(predictions: pa.Table, marks: pa.Table) -> pa.Table:
         pc.equal(text, table["score_text"]),
     )  # 144 of a column in millions, too
     other = pc.and_(pc.is_valid(given), pc.invert(pc.or_(*(pc.fill_null(hit, False) for hit in same))))
+    one = pa.scalar(1.0, pa.float32())
+    score = pc.if_else(other, given, table["score"])
+    certain = pc.and_(pc.is_valid(at), pc.is_valid(score))
     new = {
-        "probability": pc.if_else(pc.is_valid(at), pa.scalar(1.0, pa.float32()), table["probability"]),
-        "score": pc.if_else(other, given, table["score"]),
+        "probability": pc.if_else(pc.is_valid(at), one, table["probability"]),
+        "confidence": pc.if_else(certain, one, table["confidence"]),
+        "score": score,
         "score_text": pc.if_else(other, text, table["score_text"]),
         "evidence": _evidence(table["evidence"], other, text, marks["note"].take(at)),
     }

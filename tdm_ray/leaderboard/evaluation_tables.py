@@ -40,14 +40,14 @@ def to_evaluation_tables(table: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
-_READ = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text"]
+_READ = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "method"]
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     day = entry["published"].isoformat() if entry["published"] else None
     url = page_of(entry["paper_id"])
     return {
-        "model_name": entry["title"] or entry["paper_id"],
+        "model_name": entry["method"] or entry["title"] or entry["paper_id"],
         "paper_id": entry["paper_id"],
         "paper_title": entry["title"] or "",
         "paper_url": url,

@@ -26,7 +26,10 @@ _FLAT = [
     "published",
     "score",
     "score_text",
+    "method",
     "probability",
+    "confidence",
+    "confirmed",
 ]
 
 
@@ -81,10 +84,9 @@ def csv_of(rows: list[dict[str, Any]]) -> str:
     writer.writerow([*_FLAT, "evidence_kind", "evidence_text"])
     for row in rows:
         evidence = row["evidence"] or {}
-        probability = f"{row['probability']:.4f}"
-        writer.writerow(
-            [*(row[c] for c in _FLAT[:-1]), probability, evidence.get("kind"), evidence.get("text")]
-        )
+        rounded = {n: None if row[n] is None else f"{row[n]:.4f}" for n in ("probability", "confidence")}
+        values = {**row, **rounded}
+        writer.writerow([*(values[c] for c in _FLAT), evidence.get("kind"), evidence.get("text")])
     return buffer.getvalue()
 
 
@@ -100,7 +102,8 @@ def json_of(rows: list[dict[str, Any]], *, indent: int | None = None) -> str:
         key = tuple(row[part] for part in TDM_COLUMNS)
         entry = {name: value for name, value in row.items() if name not in (*TDM_COLUMNS, "direction")}
         board = {**dict(zip(TDM_COLUMNS, key, strict=True)), "direction": row["direction"], "entries": []}
-        entry["probability"] = round(row["probability"], 4)
+        for name in ("probability", "confidence"):
+            entry[name] = None if row[name] is None else round(row[name], 4)
         boards.setdefault(key, board)["entries"].append(entry)
     return json.dumps(list(boards.values()), indent=indent, ensure_ascii=False, default=str) + "\n"
 

@@ -6,6 +6,7 @@ https://huggingface.co/docs/hub/model-cards#evaluation-results
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,9 @@ from tdm_ray.storage import digest
 
 
 def model_index(table: pa.Table, paper_id: str) -> str:
-    """The YAML of a paper's entries that have a score. Raises `InputError` where it has none."""
+    """The YAML of a paper's entries that have a score; its model is the method that most of them name.
+
+    Raises `InputError` where it has none."""
     entries = table.filter(
         pc.and_(pc.equal(table["paper_id"], paper_id), pc.is_valid(table["score"]))
     ).to_pylist()
@@ -40,9 +43,9 @@ def model_index(table: pa.Table, paper_id: str) -> str:
         )
         for row in entries
     ]
-    return (
-        str(ModelCardData(model_name=entries[0]["title"] or paper_id, eval_results=results).to_yaml()) + "\n"
-    )
+    methods = Counter(row["method"] for row in entries if row["method"])
+    name = methods.most_common(1)[0][0] if methods else entries[0]["title"] or paper_id
+    return str(ModelCardData(model_name=name, eval_results=results).to_yaml()) + "\n"
 
 
 def _slug(name: str) -> str:

@@ -8,7 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tdm_ray.arrays import Bools
 from tdm_ray.arxiv_ids import VERSIONED
+from tdm_ray.config import CONFIRMED
 from tdm_ray.keys import label_keys
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS
@@ -17,9 +19,10 @@ from tdm_ray.records import LEADERBOARDS
 def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) -> pa.Table:
     """The table of schema `LEADERBOARDS`: sorted by task, dataset, metric and rank; rank 1 is the best.
 
-    One row a paper and label: of several versions of a paper the newest that was scored. Ranked by score in
-    the metric's direction, ties by date; rows without a score come after those with one, by probability.
-    Boards whose direction is not known are ranked as if higher were better."""
+    One row a paper and label: of several versions of a paper the newest that was scored. Confirmed rows (see
+    `config.CONFIRMED`) come first, then tentative ones, each ranked by score in the metric's direction, ties
+    by date; rows without a score come last, by probability. Boards whose direction is not known are ranked as
+    if higher were better."""
     papers = scored if "newest" in scored.column_names else with_newest(scored)
     places = pc.index_in(predictions["paper_id"], value_set=papers["paper_id"].combine_chunks())
     kept = pc.coalesce(papers["newest"].take(places), True)
@@ -58,9 +61,12 @@ def _ranked(table: pa.Table) -> pa.Table:
     sign = np.where(lower, 1.0, -1.0)
     probability = -table["probability"].to_numpy().astype(np.float64)
     unscored = np.isnan(scores)
+    outlier = outliers(scores, boards)
+    confirmed = confirmed_rows(table["confidence"], unscored, outlier)
     keys = pa.table(
         {
             "board": boards,
+            "tier": np.where(confirmed, 0, np.where(unscored, 2, 1)),
             "score": pa.array(scores * sign, from_pandas=True),
             "unscored": np.where(unscored, probability, 0.0),
             "published": table["published"],
@@ -76,11 +82,18 @@ def _ranked(table: pa.Table) -> pa.Table:
     columns = {name: table[name] for name in table.column_names}
     columns["score"] = pa.array(scores, from_pandas=True)
     columns["rank"] = pa.array(_count_within(boards), pa.int32())
-    columns["outlier"] = pa.array(outliers(scores, boards))
-    columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], columns["outlier"]))
+    columns["outlier"] = pa.array(outlier[order])
+    columns["confirmed"] = pa.array(confirmed[order])
+    columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], confirmed[order]))
     at = LEADERBOARDS.get_field_index("evidence")  # its strings may be dictionaries, see `parts`
     schema = LEADERBOARDS.set(at, table.schema.field("evidence"))
     return pa.table([columns[name] for name in schema.names], schema=schema)
+
+
+def confirmed_rows(confidence: pa.ChunkedArray, unscored: Bools, outlier: Bools) -> Bools:
+    """Which rows boards show: those that are surely right; outliers only where a reader marked them right."""
+    sure = pc.fill_null(confidence, 0.0).to_numpy()
+    return np.asarray(~unscored & (sure >= CONFIRMED) & (~outlier | (sure >= 1)))
 
 
 def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -91,12 +104,12 @@ def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _was_best(
-    cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, outlier: pa.Array
-) -> NDArray[np.bool_]:
-    """Which entries were better than all of earlier days when published (the best of a day alone); no outlier
-    was."""
+    cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, confirmed: Bools
+) -> Bools:
+    """Which entries were better than all of earlier days when published (the best of a day alone); only
+    confirmed ones were."""
     day = pc.fill_null(published.cast(pa.int32()), np.iinfo(np.int32).max).to_numpy()
-    can = ~np.isnan(cost) & (day < np.iinfo(np.int32).max) & ~outlier.to_numpy(zero_copy_only=False)
+    can = ~np.isnan(cost) & (day < np.iinfo(np.int32).max) & confirmed
     rows = np.flatnonzero(can)
     rows = rows[np.lexsort((rows, cost[rows], day[rows], boards[rows]))]
     best = pd.Series(cost[rows]).groupby(boards[rows]).cummin()

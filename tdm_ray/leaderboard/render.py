@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from tdm_ray.keys import label_keys
 from tdm_ray.leaderboard.evidence import marked
 from tdm_ray.records import TDM_COLUMNS
 
@@ -28,9 +29,7 @@ def render(table: pa.Table, *, boards: int = 20, entries: int = 10, by_size: boo
             Text(f"... and {len(tables) - boards:,} more leaderboards (--boards N shows more)", "dim")
         )
     if not tables:
-        shown.append(Text("No predictions, no leaderboards."))
-    elif table["score"].null_count == len(table):
-        shown.append(Text("Ranked by probability: no scores were extracted.", "dim"))
+        shown.append(Text("No results, no leaderboards."))
     return Group(*shown)
 
 
@@ -41,24 +40,41 @@ def largest_boards(table: pa.Table, count: int) -> pa.Table:
     return pa.concat_tables([table.slice(0, 0), *boards])
 
 
+def folded_away(every: pa.Table, shown: pa.Table) -> Text:
+    """A line that says how many rows are not shown; empty where none."""
+    if len(every) == len(shown):
+        return Text("")
+    folded = every.filter(pc.invert(pc.fill_null(every["confirmed"], False)))
+    scored = len(folded) - folded["score"].null_count
+    parts = [(scored, "tentative result"), (len(folded) - scored, "mention without a score")]
+    counts = " and ".join(f"{n:,} {what}{'s' * (n != 1)}" for n, what in parts if n)
+    counts = counts.replace("mention without a scores", "mentions without a score")
+    return Text(f"Folded away: {counts} (--tentative shows them).", "dim")
+
+
 def _by_size(table: pa.Table) -> list[pa.Table]:
-    return sorted(_boards(table), key=lambda board: (-len(board), -board["probability"][0].as_py()))
+    return sorted(_boards(table), key=lambda board: (-len(board), -(board["confidence"][0].as_py() or 0)))
 
 
 def render_paper(table: pa.Table) -> RenderableType:
     """What one paper reports: its rows of `LEADERBOARDS`, each with the evidence of its score."""
     rows = table.to_pylist()
+    if not rows:
+        return Text("No result of this paper is confirmed.")
     shown = Table(title=_title_of(rows[0]), title_justify="left", expand=False)
     shown.add_column("leaderboard")
     shown.add_column("#", style="dim", justify="right")
     shown.add_column("score", style="bold", justify="right")
-    shown.add_column("prob.", justify="right")
+    shown.add_column("method")
+    shown.add_column("conf.", justify="right")
     shown.add_column("evidence", style="dim")
     for row in rows:
         name = f"{escape(row['dataset'])} · {escape(row['metric'])}\n[dim]{escape(row['task'])}[/]"
         score = row["score_text"]
         extraction = marked(row["evidence"], row["score_text"])
-        shown.add_row(name, str(row["rank"]), escape(score or ""), f"{row['probability']:.2f}", extraction)
+        rank = str(row["rank"]) if row["confirmed"] else ""
+        method = escape(row["method"] or "")
+        shown.add_row(name, rank, escape(score or ""), method, _confidence(row), extraction)
     return shown
 
 
@@ -68,10 +84,17 @@ def _title_of(row: dict[str, Any]) -> str:
 
 
 def _boards(table: pa.Table) -> Iterator[pa.Table]:
-    """The leaderboards one by one; the table is sorted by them."""
-    starts = pc.indices_nonzero(pc.equal(table["rank"], 1)).to_pylist()
+    """The leaderboards one by one; in the table each one's rows stand together."""
+    keys = label_keys(table).combine_chunks()
+    changes = pc.not_equal(keys.slice(1), keys.slice(0, max(len(keys) - 1, 0)))
+    starts = [0, *(1 + at for at in pc.indices_nonzero(changes).to_pylist())] if len(keys) else []
     for start, end in zip(starts, [*starts[1:], len(table)], strict=False):
         yield table.slice(start, end - start)
+
+
+def _confidence(row: dict[str, Any]) -> str:
+    """How sure the row is; of a mention, which has no score, nothing."""
+    return "" if row["confidence"] is None else f"{row['confidence']:.2f}"
 
 
 def _board(board: pa.Table, entries: int) -> Table:
@@ -86,14 +109,17 @@ def _board(board: pa.Table, entries: int) -> Table:
     shown.add_column("#", style="dim", justify="right")
     shown.add_column("paper", style="cyan", no_wrap=True)
     shown.add_column("title")
+    shown.add_column("method")
     has_scores = any(row["score"] is not None for row in rows)
     if has_scores:
         shown.add_column("score", justify="right", style="bold")
-    shown.add_column("prob.", justify="right")
+    shown.add_column("conf.", justify="right")
     for row in rows:
         score = [escape(row["score_text"] or "")] if has_scores else []
         title = escape(row["title"] or "(no title)")
-        shown.add_row(str(row["rank"]), escape(row["paper_id"]), title, *score, f"{row['probability']:.2f}")
+        method = escape(row["method"] or "")
+        rank = str(row["rank"]) if row["confirmed"] else ""
+        shown.add_row(rank, escape(row["paper_id"]), title, method, *score, _confidence(row))
     if len(board) > entries:
         shown.caption = f"{len(board) - entries:,} more"
     return shown

@@ -14,6 +14,7 @@ from tdm_ray.keys import SEPARATOR, entry_keys, label_keys
 from tdm_ray.leaderboard.apply_marks import apply_marks
 from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, read_part, split_by_label
 from tdm_ray.leaderboard.rank import leaderboards, with_newest
+from tdm_ray.leaderboard.read import confirmed
 from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
 from tdm_ray.run.engine import over_parts, parts_folder
 from tdm_ray.storage import read_table, write_table
@@ -26,7 +27,7 @@ _WRITTEN = 1 << 16  # with batches of 1,024 the statistics of nested columns tak
 
 @dataclass(frozen=True)
 class News:
-    """What a run changed on the leaderboards.
+    """What a run changed on the leaderboards, in confirmed rows.
 
     entries: how many entries are of papers that the leaderboard did not hold in any version.
     best_count: how many leaderboards have another paper in first place; `best` shows the largest of them.
@@ -130,10 +131,11 @@ class _NewsCounter:
     def passed(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
         """The same tables, each compared as it passes."""
         for table in tables:
-            self._new += pc.sum(pc.invert(pc.is_in(entry_keys(table), value_set=self._known))).as_py() or 0
-            first = table.filter(pc.and_(pc.equal(table["rank"], 1), pc.is_valid(table["score"])))
+            shown = confirmed(table)
+            self._new += pc.sum(pc.invert(pc.is_in(entry_keys(shown), value_set=self._known))).as_py() or 0
+            first = shown.filter(pc.equal(shown["rank"], 1))
             first = first.filter(pc.invert(pc.is_in(entry_keys(first), value_set=self._firsts)))
-            sizes = table.group_by(TDM_COLUMNS).aggregate([([], "count_all")])
+            sizes = shown.group_by(TDM_COLUMNS).aggregate([([], "count_all")])
             at = pc.index_in(label_keys(first), value_set=label_keys(sizes).combine_chunks())
             self._best.append(first.append_column("entries", sizes["count_all"].take(at)))
             yield table

@@ -18,7 +18,9 @@ from tdm_ray.classify.resources import Fingerprints, Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
+from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
+from tdm_ray.extract.settle import settled
 from tdm_ray.papers.limits import paper_limits
 from tdm_ray.records import DECISION, OUTCOMES, TDM, Paper
 
@@ -32,7 +34,7 @@ _HYPOTHESES = pa.struct(
     ]
 )
 _EXTRACTION = pa.struct(
-    [DECISION.field(name) for name in ("score", "score_text", "score_confidence", "evidence")]
+    [DECISION.field(name) for name in ("score", "score_text", "score_confidence", "method", "evidence")]
 )
 PREPARED = pa.schema(
     [
@@ -91,6 +93,7 @@ class Decide:
 
     def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
         self.decider = Decider(Resources(config, fingerprints), threads=threads)
+        self.confidence = load_confidence(config.matcher_folder, with_index=config.index_folder is not None)
 
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
@@ -122,7 +125,7 @@ class Decide:
         try:
             if isinstance(answer, Exception):
                 raise answer
-            decisions = self.decider(prepared, answer, row["extractions"])
+            decisions = settled(self.decider(prepared, answer, row["extractions"]), self.confidence)
             return {**outcome, "hypotheses": len(answer), "decisions": decisions}
         except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
             return {**outcome, **_failure(error)}

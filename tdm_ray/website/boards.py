@@ -22,11 +22,12 @@ def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
     """For each leaderboard (its rows of `LEADERBOARDS`, in order of rank) the page, `.csv` and `.json`."""
     for board in boards:
         rows = board.to_pylist()
+        shown = [row for row in rows if row["confirmed"]]
         tdm = TDM(*(rows[0][part] for part in TDM_COLUMNS))
         url = board_url(tdm)
         yield url, _page(tdm, rows, url)
-        yield url.replace(".html", ".csv"), csv_of(rows)
-        yield url.replace(".html", ".json"), json_of(rows)
+        yield url.replace(".html", ".csv"), csv_of(shown)
+        yield url.replace(".html", ".json"), json_of(shown)
 
 
 def _page(tdm: TDM, rows: list[dict[str, Any]], url: str) -> str:
@@ -35,9 +36,10 @@ def _page(tdm: TDM, rows: list[dict[str, Any]], url: str) -> str:
         "board.html",
         root="../",
         tdm=tdm,
-        entries=len(rows),
+        entries=sum(row["confirmed"] for row in rows),
         direction=rows[0]["direction"],
-        rows=[{**row, "evidence": shown_evidence(row)} for row in rows[:MOST]],
+        rows=[{**row, "evidence": shown_evidence(row)} for row in rows if row["confirmed"]][:MOST],
+        tentative=[{**row, "evidence": shown_evidence(row)} for row in rows if not row["confirmed"]][:MOST],
         file=url.split("/")[1],
-        plot=plot(rows, name),
+        plot=plot([row for row in rows if row["confirmed"]], name),
     )

@@ -23,7 +23,7 @@ _A_PACK = 250
 
 @dataclass(frozen=True)
 class Line:
-    """A leaderboard in a list: its name, where its page is, how many entries it has, and its first."""
+    """A leaderboard in a list: its name, its page, how many confirmed entries it has, and the first."""
 
     tdm: TDM
     url: str
@@ -59,10 +59,13 @@ class Content:
 
     @cached_property
     def papers(self) -> list[pa.Table]:
-        """One table for each paper, with the column `entries`: the size of the leaderboard."""
-        sizes = np.repeat([len(board) for board in self.boards], [len(board) for board in self.boards])
+        """One table for each paper, with the column `entries`: how many confirmed entries the board has."""
+        counts = [pc.sum(board["confirmed"], min_count=0).as_py() for board in self.boards]
+        sizes = np.repeat(counts, [len(board) for board in self.boards])
         table = self.table.append_column("entries", pa.array(sizes, pa.int32()))
         order = [
+            ("confirmed", "descending"),
+            ("confidence", "descending"),
             ("probability", "descending"),
             ("rank", "ascending"),
             *((part, "ascending") for part in TDM_COLUMNS),
@@ -72,15 +75,23 @@ class Content:
 
     @cached_property
     def lines(self) -> list[Line]:
-        """What lists show of each leaderboard, in order."""
+        """What lists show of each leaderboard that has a confirmed entry, in order."""
         shown = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
         starts = np.cumsum([0, *(len(board) for board in self.boards)])[:-1]
         firsts = self.table.select(shown).take(pa.array(starts)).to_pylist()
         tdms = [TDM(*(row[part] for part in TDM_COLUMNS)) for row in firsts]
+        counts = [pc.sum(board["confirmed"], min_count=0).as_py() for board in self.boards]
         return [
-            Line(tdm, board_url(tdm), len(board), first)
-            for tdm, board, first in zip(tdms, self.boards, firsts, strict=True)
+            Line(tdm, board_url(tdm), count, first)
+            for tdm, count, first in zip(tdms, counts, firsts, strict=True)
+            if count
         ]
+
+    @property
+    def urls(self) -> list[str]:
+        """The pages of all leaderboards, also of those without a confirmed entry."""
+        firsts = [board.slice(0, 1).select(TDM_COLUMNS).to_pylist()[0] for board in self.boards]
+        return [board_url(TDM(**first)) for first in firsts]
 
     @property
     def paper_ids(self) -> list[str]:

@@ -34,7 +34,7 @@ def home_page(content: Content) -> tuple[str, str]:
         areas=areas,
         newest=content.newest,
         boards=len(content.lines),
-        entries=len(content.table),
+        entries=sum(line.entries for line in content.lines),
         papers=len(content.papers),
         left_out=content.left_out,
         as_of=next((run.row["started_at"] for run in content.runs if run.row["outcome"] != "failed"), None),
@@ -54,7 +54,7 @@ def area_pages(content: Content) -> Iterator[tuple[str, str]]:
 def run_pages(content: Content) -> Iterator[tuple[str, str]]:
     """A list of the runs, and a page for each; entries that have since been removed get no link."""
     yield "runs.html", render("runs.html", root="", runs=content.runs)
-    boards = {line.url for line in content.lines}
+    boards = set(content.urls)
     papers = {base_id(paper): paper for paper in content.paper_ids}
     for run in content.runs:
         entries = [

@@ -28,5 +28,12 @@ def paper_pages(papers: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
         ]
         yield (
             paper_url(first["paper_id"]),
-            render("paper.html", root="../", paper=first, arxiv=page_of(first["paper_id"]), rows=entries),
+            render(
+                "paper.html",
+                root="../",
+                paper=first,
+                arxiv=page_of(first["paper_id"]),
+                rows=[row for row in entries if row["confirmed"]],
+                tentative=[row for row in entries if not row["confirmed"]],
+            ),
         )

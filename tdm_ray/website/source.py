@@ -12,14 +12,14 @@ import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
 from tdm_ray.keys import entry_keys
-from tdm_ray.leaderboard.read import left_out, read_leaderboards
+from tdm_ray.leaderboard.read import confirmed, left_out, read_leaderboards
 from tdm_ray.records import TDM_COLUMNS
 from tdm_ray.store.tables import Store
 
 _RUNS = 60  # two months of nights
 _COMPARED = 10  # of the newest, what changed is looked up in their tables, which a store keeps for a week
 _SHOWN = 200
-_COLUMNS = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "rank"]
+_COLUMNS = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "rank", "confirmed"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Source:
 
 def read_source(folder: str) -> Source:
     """The source of a site in a store. Raises `InputError` where there are no leaderboards in `folder`."""
-    boards = read_leaderboards(folder)
+    boards = read_leaderboards(folder, tentative=True)
     return Source(boards, list(_runs(Store(folder))), left_out(folder, boards))
 
 
@@ -69,7 +69,8 @@ def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> 
     if version == version_before or version is None:
         return Changes(0, ())
     try:
-        new = store.read("leaderboards", _COLUMNS, version=version)
+        dataset = store.scan("leaderboards", version)
+        new = dataset.to_table(columns=[name for name in _COLUMNS if name in dataset.schema.names])
         old = (
             store.read("leaderboards", [*TDM_COLUMNS, "paper_id"], version=version_before)
             if version_before is not None
@@ -77,6 +78,7 @@ def _changes(store: Store, row: Mapping[str, Any], older: Mapping[str, Any]) -> 
         )
     except (OSError, DeltaError):  # its files were removed with those of its week
         return None
+    new = confirmed(new) if "confirmed" in new.column_names else new
     new = new.filter(pc.invert(pc.is_in(entry_keys(new), value_set=entry_keys(old).combine_chunks())))
     first = new.sort_by([("rank", "ascending"), *((part, "ascending") for part in TDM_COLUMNS)])
     return Changes(len(new), first.slice(0, _SHOWN).to_pylist())
