@@ -10,11 +10,11 @@ import json
 from collections import Counter, defaultdict
 from typing import Any
 
-from tdm_ray.extract.settle import place_of
+from tdm_ray.extract.settle import names_another_metric, place_of
 from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.equivalent import proven_together
-from tdm_ray.taxonomy.metrics import contradicts, families_in, family_of, limits
+from tdm_ray.taxonomy.metrics import limits
 from tdm_ray.text.numbers import find_printed
 
 
@@ -30,7 +30,7 @@ def contradictions(rows: list[dict[str, Any]]) -> Counter[str]:
         evidence = row["evidence"] or {}
         if (place := place_of(row)) is not None:
             holders[(row["paper_id"], *place)].append(tdm)
-            counts["another metric in its headers"] += _says_another(tdm.metric, evidence)
+            counts["another metric in its headers"] += names_another_metric(tdm.metric, evidence)
         low, high = limits(tdm.metric)
         counts["outside the metric's range"] += not low <= row["score"] <= high
         if evidence.get("kind") == "sentence":
@@ -39,13 +39,6 @@ def contradictions(rows: list[dict[str, Any]]) -> Counter[str]:
         any(not proven_together(one, other) for one in tdms for other in tdms) for tdms in holders.values()
     )
     return counts
-
-
-def _says_another(metric: str, evidence: dict[str, Any]) -> bool:
-    sides = [" | ".join(evidence[side] or ()) for side in ("row_headers", "column_headers")]
-    says = [contradicts(metric, text) for text in sides]
-    own = [family_of(metric) in families_in(text) and not s for text, s in zip(sides, says, strict=True)]
-    return any(says) and not any(own)
 
 
 def _tdm(row: dict[str, Any]) -> TDM:

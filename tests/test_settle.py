@@ -54,6 +54,24 @@ def test_other_cells_and_sentences_are_left_alone():
     ] * 3
 
 
+def test_a_cell_whose_headers_name_another_metric_is_no_score():
+    (row,) = settled([_row("ADE20K val", 0.9, column_headers=["x" * 300, "Pixel accuracy"])], CONFIDENCE)
+    assert row["score"] is None
+    (row,) = settled([_row("ADE20K val", 0.9, column_headers=["mIoU", "Pixel accuracy"])], CONFIDENCE)
+    assert row["score"] == 5.1
+
+
+def test_of_an_error_and_its_accuracy_the_surer_is_kept():
+    rows = [
+        {**_row("CIFAR-10", p, metric), "task": "Image Classification", **more}
+        for metric, p, more in (
+            ("Percentage correct", 0.9, {"score": None, "score_confidence": None}),
+            ("Percentage error", 0.5, {}),
+        )
+    ]
+    assert [row["metric"] for row in settled(rows, CONFIDENCE)] == ["Percentage error"]
+
+
 def test_confidence_grows_with_both_probabilities():
     assert CONFIDENCE(0.9, 0.6) > CONFIDENCE(0.9, 0.5) > CONFIDENCE(0.5, 0.5) == pytest.approx(0.5)
     assert CONFIDENCE(0.9, None) is None
