@@ -186,11 +186,11 @@ def test_hard_rows_name_the_label_they_ask_for(labelled_files, tmp_path):
         for tdm, context in zip(rows.TDM, rows.context, strict=True)
     ]
     assert pd.Series(named)[rows.label.to_numpy()].mean() > 0.7
-    assert rows.groupby("paper_id").context.nunique().median() > 2
+    assert rows.groupby("paper_id").context.nunique().min() > 2
     own = rows[rows.label].groupby("paper_id").TDM.apply(lambda x: {t.split("; ")[0] for t in x})
     wrong = rows[~rows.label]
     sibling = [t.split("; ")[0] in own.get(p, ()) for p, t in zip(wrong.paper_id, wrong.TDM, strict=True)]
-    assert pd.Series(sibling).mean() > 0.25  # of labels drawn at random fewer than a tenth would do
+    assert pd.Series(sibling).mean() > 0.25  # of 608 labels at random a tenth would do
     assert Path(out, "document_frequency.parquet").exists()
 
 

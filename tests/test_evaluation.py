@@ -149,6 +149,6 @@ def test_the_fields_protocol(files, tiny_model, tmp_path):
     facts = json.loads((tmp_path / "out" / "report.json").read_text())
     assert "gold and 10 random wrong labels a paper" in text
     assert len(facts["folds"]) == 2
-    assert facts["figures"]["micro_f1"] > facts["label_frequency_alone"]["micro_f1"] + 0.05
+    assert facts["figures"]["micro_f1"] > facts["label_frequency_alone"]["micro_f1"] + 0.2
     with pytest.raises(InputError, match="choose whole or field"):
         evaluate(papers, annotations, str(tmp_path / "out"), config, protocol="mine")

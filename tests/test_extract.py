@@ -35,7 +35,7 @@ from tdm_ray.training.matcher import fit, learn_matcher, tasks_of, with_rare
 
 @pytest.fixture(scope="module")
 def resources():
-    return Resources.of(ScoreConfig())
+    return Resources.of(ScoreConfig(index="none"))
 
 
 @pytest.fixture(scope="module")
@@ -132,15 +132,12 @@ def test_odd_tables_end_in_no_false_certainty(prove, table):
     found = [p for p in prove(paper(table, title=title)).values() if p["score"] is not None]
     stated = {n[0].value for n in (numbers(c.value) for c in table.cells) if len(n) == 1}
     assert all(p["score"] in stated for p in found)
-    if table is ODD["ragged rows"]:  # a number under a header
-        assert found
-    elif table is not ODD["no header"]:  # there the caption alone says what the one number is
-        assert not found
+    assert bool(found) == (table is ODD["ragged rows"])  # the one that states a number under a header
 
 
 def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
-    """Every score is a number of its own evidence, nine of ten are what tdm_ray/demo/expected.tsv says, and
-    three of four of these are found."""
+    """Every score is a number of its own evidence, and nine of ten are what tdm_ray/demo/expected.tsv
+    says."""
     with files("tdm_ray.demo").joinpath("expected.tsv").open() as file:
         expected = {tuple(row.values())[:4]: row["score"] for row in csv.DictReader(file, delimiter="\t")}
     said = 0
@@ -155,7 +152,7 @@ def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
             entered = expected.get((reading.paper.paper_id, *label.split("#", 2)))
             said += entered is not None
             right += entered is not None and same_number(p["score_text"], entered)
-    assert said > 0.75 * len(expected)
+    assert said > 0.9 * len(expected)
     assert right > 0.9 * said
 
 

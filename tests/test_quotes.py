@@ -199,10 +199,10 @@ def history(count):
 def test_a_matcher_learns_from_what_others_quote():
     """Rows in any order, under names that say nothing, with numbers of one range: by chance one of four is
     right."""
-    papers, gold = history(60)
+    papers, gold = history(80)  # a part of them is learnt from as if nothing were quoted
     quotes = Quotes.of(papers, {"mnist", "squad", "wmt"})
     tasks = tasks_of(papers, gold, TAXONOMY)
     _, figures = fit(tasks, lexicon(), TAXONOMY.labels, {}, line_kinds(), None, quotes)
     _, nothing_quoted = fit(tasks, lexicon(), TAXONOMY.labels, {}, line_kinds())
-    assert figures["right"] > 0.7
+    assert figures["right"] > 0.8
     assert nothing_quoted["right"] < 0.5

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import own_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,8 @@ TOP1 = TDM("Image Classification", "ImageNet", "Top 1")
 def test_the_default_taxonomy():
     taxonomy = read_taxonomy()
     assert len(taxonomy) >= 2000
+    own = [taxonomy.labels[taxonomy.index[tdm]] for tdm in own_labels()]
+    assert {label.direction for label in own} == {"higher", "lower"}
     known = [label.direction in ("higher", "lower") for label in taxonomy.labels]
     assert np.mean(known) > 0.97
     with resources.files("tdm_ray.taxonomy").joinpath("default.tsv").open() as file:
