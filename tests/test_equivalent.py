@@ -2,7 +2,7 @@
 
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM
-from tdm_ray.taxonomy.equivalent import are_opposite, proven_together, same_boards
+from tdm_ray.taxonomy.equivalent import opposites, proven_together, same_boards
 from tdm_ray.taxonomy.join import canonical_names, join, known_names
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -19,7 +19,8 @@ def test_twins_are_proven_together_and_others_are_not():
     error, accuracy = (
         TDM("Image Classification", "CIFAR-10", m) for m in ("Percentage error", "Percentage correct")
     )
-    assert are_opposite(error, accuracy) or not proven_together(error, accuracy)
+    assert opposites((error, accuracy, ADE)) == {error: accuracy, accuracy: error}
+    assert not proven_together(error, accuracy)
 
 
 def test_every_group_has_two_labels_and_no_label_two_boards():

@@ -176,6 +176,8 @@ def test_units_of_a_header():
         assert in_header_unit(the_number("91.2"), ["# Params", header], header) == 91.2
     assert in_header_unit(the_number("5%"), ["Params (M)"], "Params") == 5
     assert in_header_unit(the_number("0.856"), ["FLOPs (M)", "AP"], "AP") == 0.856  # a merged header
+    assert in_header_unit(the_number("0.572"), ["NDCG"], "NDCG (x 100)") == 57.2
+    assert in_header_unit(the_number("57.2"), ["NDCG"], "NDCG (x 100)") == 57.2
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ class Index:
     @cached_property
     def neighbours(self) -> Neighbours:
         """The labelled papers."""
-        labels = _load_matrix(join(self.folder, "labels.npz")) @ _projection(self._known, self.taxonomy)
+        labels = _load_matrix(join(self.folder, "labels.npz")) @ self._projection
         return Neighbours(_load_matrix(join(self.folder, "vectors.npz")), sp.csr_matrix(labels))
 
     @cached_property
@@ -97,13 +97,27 @@ class Index:
     @cached_property
     def scores(self) -> dict[int, list[tuple[str, float]]]:
         """By label: the papers (ids without versions) that report it, and their scores."""
-        places = _places(self._known, self.taxonomy)
+        places = self._places
         scores: dict[int, list[tuple[str, float]]] = {}
         for row in read_table(join(self.folder, "scores.parquet"), _SCORES).to_pylist():
             position = places[row["label"]]
             if position is not None:
                 scores.setdefault(position, []).append((row["paper_id"], row["score"]))
         return scores
+
+    @cached_property
+    def _places(self) -> list[int | None]:
+        """The positions of the index's labels in the taxonomy, under their own or another name."""
+        names = known_names(self.taxonomy)
+        return [self.taxonomy.index.get(names.get(label.tdm, label.tdm)) for label in self._known.labels]
+
+    @property
+    def _projection(self) -> sp.csr_matrix:
+        """0/1 matrix (the index's labels, the taxonomy's labels)."""
+        pairs = [(i, place) for i, place in enumerate(self._places) if place is not None]
+        rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
+        shape = (len(self._known), len(self.taxonomy))
+        return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), shape)
 
     @cached_property
     def _known(self) -> Taxonomy:
@@ -144,19 +158,6 @@ def save_index(
     write_table(pa.Table.from_pylist(reported, schema=_SCORES), join(folder, "scores.parquet"))
     calibrator.save(join(folder, "calibrator"))
     write_json(join(folder, "index.json"), dict(facts))
-
-
-def _projection(known: Taxonomy, wanted: Taxonomy) -> sp.csr_matrix:
-    """0/1 matrix (known labels, wanted labels)."""
-    pairs = [(i, place) for i, place in enumerate(_places(known, wanted)) if place is not None]
-    rows, columns = np.array(pairs, np.int64).reshape(-1, 2).T
-    return sp.csr_matrix((np.ones(len(pairs), np.float32), (rows, columns)), (len(known), len(wanted)))
-
-
-def _places(known: Taxonomy, wanted: Taxonomy) -> list[int | None]:
-    """The positions of the known labels in the wanted taxonomy, under their own or another name."""
-    names = known_names(wanted)
-    return [wanted.index.get(names.get(label.tdm, label.tdm)) for label in known.labels]
 
 
 def _save_matrix(path: str, matrix: sp.csr_matrix) -> None:

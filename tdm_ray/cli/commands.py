@@ -29,7 +29,7 @@ from tdm_ray.cli.options import (
     score_config,
     show_facts,
 )
-from tdm_ray.config import AUTO, EMBEDDED, IngestConfig, ScoreConfig, Selection
+from tdm_ray.config import AUTO, DEFAULT, EMBEDDED, IngestConfig, ScoreConfig, Selection
 
 if TYPE_CHECKING:
     from tdm_ray.run.summary import RunSummary
@@ -82,7 +82,7 @@ def score(
     out: Annotated[
         str, typer.Option("--out", help="The store to make: a folder or URL.", show_default=False)
     ],
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
@@ -118,7 +118,7 @@ def nightly(
     store: Annotated[
         str, typer.Option("--store", help="The folder or URL of the tables.", show_default=False)
     ],
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
@@ -162,7 +162,7 @@ def inspect(
     paper_id: Annotated[
         str | None, typer.Option("--id", help="Which paper of it (default: the first).")
     ] = None,
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     index: IndexFolder = AUTO,
     model: Model = EMBEDDED,
@@ -205,7 +205,7 @@ def plan(
     measured_on: Annotated[
         int, typer.Option("--measure", min=16, help="How many papers to measure on.")
     ] = 128,
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     index: IndexFolder = AUTO,
     model: Model = EMBEDDED,

@@ -25,18 +25,18 @@ from tdm_ray.cli.options import (
     score_config,
     show_facts,
 )
-from tdm_ray.config import AUTO, EMBEDDED, NONE
+from tdm_ray.config import AUTO, DEFAULT, EMBEDDED, NONE
 
 
 def index(
     papers: Papers,
     out: Out,
     annotations: Gold,
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     model: Model = EMBEDDED,
     compact: Annotated[
-        bool, typer.Option("--compact", help="A sixth of the size: fewer words of each paper, no quotes.")
+        bool, typer.Option("--compact", help="A quarter of the size: fewer words of each paper, no quotes.")
     ] = False,
     other_labels: Annotated[
         str | None,
@@ -182,7 +182,7 @@ def evaluate(
     papers: Papers,
     out: Out,
     annotations: Gold,
-    taxonomy: TaxonomyFile = "default",
+    taxonomy: TaxonomyFile = DEFAULT,
     min_count: MinCount = 0,
     index: IndexFolder = NONE,
     model: Model = EMBEDDED,

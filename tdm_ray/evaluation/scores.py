@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.text.numbers import in_header_unit, in_metric_unit, numbers, same_number
+from tdm_ray.text.numbers import in_header_unit, numbers, same_number
 
 
 def score_figures(
@@ -75,5 +75,4 @@ def _holds(evidence: Mapping[str, Any] | None, score: float, metric: str) -> boo
     if evidence is None:
         return False
     stated = numbers(evidence["text"])
-    values = {v for n in stated for v in (n.value, in_header_unit(n, evidence["column_headers"], metric))}
-    return score in values or score in {in_metric_unit(value, metric) for value in values}
+    return any(score in (n.value, in_header_unit(n, evidence["column_headers"], metric)) for n in stated)

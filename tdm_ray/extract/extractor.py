@@ -12,11 +12,10 @@ from tdm_ray.classify.scorer import Prepared
 from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Match, Matcher
 from tdm_ray.extract.methods import method_name
-from tdm_ray.extract.own_names import own_names
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
 from tdm_ray.records import Cell, Paper
-from tdm_ray.text.numbers import in_header_unit, in_metric_unit
+from tdm_ray.text.numbers import in_header_unit
 from tdm_ray.text.passages import Passage, column_headers, row_headers
 
 _HEADERS = 12  # as many headers as a person reads at a glance
@@ -60,9 +59,8 @@ class Extractor:
             self.builder, context, labels, prior[: len(labels)], self.threshold, known
         )
         matches += [None] * (len(prepared.labels) - len(labels))
-        own = own_names(paper)
         return [
-            self._extraction(paper, context, own, match, passage, self.builder.labels[label].tdm.metric)
+            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm.metric)
             for label, match, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
         ]
 
@@ -70,12 +68,12 @@ class Extractor:
         self,
         paper: Paper,
         context: PaperContext,
-        own: Sequence[str],
         match: Match | None,
         passage: Passage | None,
         metric: str,
     ) -> Extraction:
         candidates = context.candidates
+        own = context.kinds.own_names
         # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
         cut = (
             match is not None
@@ -113,7 +111,7 @@ class Extractor:
         )
         return {
             **extraction,
-            "score": in_metric_unit(in_header_unit(number, cell.column_headers, metric), metric),
+            "score": in_header_unit(number, cell.column_headers, metric),
             "method": method_name(
                 paper.tables[table].cells,
                 int(candidates.cells[match.candidate]),

@@ -9,6 +9,7 @@ line_names.parquet                 in how many papers' tables a header stands, b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lightgbm
@@ -57,6 +58,7 @@ class CellKinds:
 
     kinds: Floats  # (candidates, KINDS)
     axis: Ints  # METHODS_IN_ROWS or METHODS_IN_COLUMNS
+    own_names: Sequence[str]  # what the paper calls its own method
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class LineKinds:
             kinds[inside] = self.second.predict(rows[inside], num_threads=1)
             none = _among_its_axis(lines, first)[:, 0]
             axis[inside] = none[lines.column[inside]] < none[lines.row[inside]]
-        return CellKinds(kinds, axis)
+        return CellKinds(kinds, axis, lines.own_names)
 
     def save(self, folder: str) -> None:
         """Write trees and names."""

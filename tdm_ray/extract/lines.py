@@ -180,6 +180,7 @@ class Lines:
     headers: Sequence[str]
     tables: Ints
     axes: Ints
+    own_names: Sequence[str]  # what the paper calls its own method
 
 
 def lines_of(paper: Paper, candidates: Candidates, names: NameCounts) -> Lines:
@@ -198,7 +199,7 @@ def lines_of(paper: Paper, candidates: Candidates, names: NameCounts) -> Lines:
     around = _around(candidates, tables, axes, places, headers, own)
     rows = _table_rows(paper, tables)
     features = np.concatenate([axes[:, None], own, around, rows], axis=1, dtype=np.float32)
-    return Lines(features, places[ROWS], places[COLUMNS], headers, tables, axes)
+    return Lines(features, places[ROWS], places[COLUMNS], headers, tables, axes, texts.own)
 
 
 class _Names:
@@ -214,9 +215,9 @@ class _Names:
         self._title = set(tokens(paper.title))
         self._short = set(tokens(paper.title.split(":")[0])) if ":" in paper.title else set()
         self._abstract = set(tokens(paper.abstract))
-        self._own = own_names(paper)
-        self._own_plain = {plain_name(name) for name in self._own}
-        self._own_words = {w for name in self._own for w in tokens(name) if len(w) > 2}
+        self.own = own_names(paper)
+        self._own_plain = {plain_name(name) for name in self.own}
+        self._own_words = {w for name in self.own for w in tokens(name) if len(w) > 2}
         self._initials = "".join(w[0] for w in re.split(r"[\W_]+", paper.title) if w).lower()
         self._tables = Counter(name for t in paper.tables for name in _names_of(t))
         self._count_of_tables = len(paper.tables)

@@ -36,12 +36,13 @@ def method_name(cells: Sequence[Cell], place: int, axis: int, own: Sequence[str]
     named = [(at, name) for at, header in enumerate(headers) if _WORDY.search(name := bare_name(header))]
     if not named:
         return None
-    ours = [name for _, name in named if _OURS.match(name)]
-    if not (ours and own):
+    ours = [match["rest"].strip() for _, name in named if (match := _OURS.match(name))]
+    if ours and own:
+        name = f"{own[0]} {ours[-1]}" if _WORDY.search(ours[-1]) else own[0]
+    else:
         called = [(at, name) for at, name in named if not _OURS.match(name)] or named
-        return _most_telling(called, [_headers(c, axis) for c in cells], len(headers), own)[:_LONGEST]
-    rest = _OURS.match(ours[-1])["rest"]  # type: ignore[index]
-    return (f"{own[0]} {rest.strip()}" if _WORDY.search(rest) else own[0])[:_LONGEST]
+        name = _most_telling(called, [_headers(c, axis) for c in cells], len(headers), own)
+    return name[:_LONGEST]
 
 
 def _headers(cell: Cell, axis: int) -> Sequence[str]:

@@ -12,7 +12,7 @@ import numpy as np
 from tdm_ray.arrays import Bools, Floats
 from tdm_ray.extract.candidates import Candidates
 from tdm_ray.records import TDM
-from tdm_ray.taxonomy.metrics import contradicts, cut_off, families_in, family_of, limits, may_be_one
+from tdm_ray.taxonomy.metrics import cut_off, families_in, family_of, limits, may_be_one, stance
 
 _PLACES = ("beside", "above", "about")
 FEATURES = (
@@ -33,20 +33,16 @@ class MetricFeatures:
 
     def contradicted(self, tdm: TDM, candidates: Candidates) -> Bools:
         """Which candidates stand at headers that name another metric (see `taxonomy.metrics.contradicts`)."""
-        says_other = np.array([contradicts(tdm.metric, text) for text in self._contexts], bool)
-        families = np.array(
-            [_agreement(family_of(tdm.metric), named) for named in self._families], np.float32
+        stances = np.array([stance(tdm.metric, text) for text in self._contexts], np.int64)
+        headers = np.stack([stances[candidates.beside], stances[candidates.above]])
+        other = (headers < 0).any(axis=0) | (
+            self._by_caption(tdm, candidates) & (stances[candidates.about] < 0)
         )
-        headers = (candidates.beside, candidates.above)
-        other = says_other[headers[0]] | says_other[headers[1]]
-        own = (families[headers[0]] > 0) & ~says_other[headers[0]]
-        own |= (families[headers[1]] > 0) & ~says_other[headers[1]]
-        other |= self._error_in_caption(tdm, candidates) & says_other[candidates.about]
-        return np.asarray(other & ~own & (candidates.tables >= 0))
+        return np.asarray(other & ~(headers > 0).any(axis=0) & (candidates.tables >= 0))
 
-    def _error_in_caption(self, tdm: TDM, candidates: Candidates) -> Bools:
-        """Where the headers name no metric, so that a caption of errors rules out an accuracy, and the
-        reverse."""
+    def _by_caption(self, tdm: TDM, candidates: Candidates) -> Bools:
+        """Where the caption counts, since the headers name no metric: one of errors rules out an accuracy,
+        and the reverse."""
         silent = np.array([not named for named in self._families], bool)
         either = family_of(tdm.metric) in ("error", "accuracy")
         return np.asarray(either & silent[candidates.beside] & silent[candidates.above])
@@ -64,15 +60,9 @@ class MetricFeatures:
         table = np.zeros(int(candidates.tables.max(initial=-1)) + 2, np.float32)
         np.maximum.at(table, candidates.tables + 1, in_headers)
         elsewhere = np.where(in_headers > 0, 0.0, table[candidates.tables + 1])
-        outside = ~within_limits(tdm.metric, candidates)
+        low, high = limits(tdm.metric)
+        outside = (candidates.values < low) | (candidates.values > high)
         return np.stack([*columns, in_headers, elsewhere, outside], axis=1).astype(np.float32)
-
-
-def within_limits(metric: str, candidates: Candidates) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """Which candidates have a value that the metric can have."""
-    low, high = limits(metric)
-    values = candidates.values
-    return np.asarray((values >= low) & (values <= high))
 
 
 def _agreement(family: str | None, named: frozenset[str]) -> float:

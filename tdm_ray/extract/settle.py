@@ -8,7 +8,7 @@ from typing import Any
 from tdm_ray.extract.confidence import RowConfidence
 from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.taxonomy.equivalent import opposites, proven_together
-from tdm_ray.taxonomy.metrics import contradicts, families_in, family_of
+from tdm_ray.taxonomy.metrics import stance
 
 Decision = dict[str, Any]
 
@@ -26,9 +26,8 @@ def settled(decisions: Sequence[Decision], confidence: RowConfidence) -> list[De
             continue
         tdm = TDM(*(row[part] for part in TDM_COLUMNS))
         held = holders.setdefault(place, [])
-        if names_another_metric(tdm.metric, row["evidence"]):
-            row.update(without_score(row))
-        elif all(proven_together(tdm, other) for other in held):
+        fits = not names_another_metric(tdm.metric, row["evidence"])
+        if fits and all(proven_together(tdm, other) for other in held):
             held.append(tdm)
         else:
             row.update(without_score(row))
@@ -60,12 +59,9 @@ def place_of(row: Decision) -> tuple[Any, ...] | None:
 def names_another_metric(metric: str, evidence: Mapping[str, Any]) -> bool:
     """Whether the headers of a cell name another metric and not this one, read in full: the matcher reads the
     first 200 characters of them."""
-    sides = [" | ".join(evidence[side] or ()) for side in ("row_headers", "column_headers")]
-    other = [contradicts(metric, text) for text in sides]
-    own = [
-        family_of(metric) in families_in(text) and not says for text, says in zip(sides, other, strict=True)
-    ]
-    return any(other) and not any(own)
+    sides = (" | ".join(evidence[side] or ()) for side in ("row_headers", "column_headers"))
+    stances = [stance(metric, text) for text in sides]
+    return -1 in stances and 1 not in stances
 
 
 def without_score(row: Decision) -> Decision:

@@ -23,11 +23,6 @@ def proven_together(one: TDM, other: TDM) -> bool:
     return one == other or not groups.get(one, frozenset()).isdisjoint(groups.get(other, frozenset()))
 
 
-def are_opposite(one: TDM, other: TDM) -> bool:
-    """Whether one is the error of the other's accuracy."""
-    return opposites((one, other)).get(one) == other
-
-
 def opposites(known: Collection[TDM]) -> dict[TDM, TDM]:
     """For each known label that has an opposite among the known ones: that. Other names of a board count."""
     groups = _groups((OPPOSITE,))

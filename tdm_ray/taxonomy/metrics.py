@@ -185,7 +185,6 @@ def may_be_one(a: str, b: str) -> bool:
     return a == b or {a, b} in _MAY_BE_ONE
 
 
-@lru_cache(maxsize=65536)
 def contradicts(metric: str, header: str) -> bool:
     """Whether a header names another metric, or another cut-off, in place of this one."""
     family = family_of(metric)
@@ -196,6 +195,14 @@ def contradicts(metric: str, header: str) -> bool:
         cut, other = cut_off(metric), cut_off(header)
         return cut is not None and other is not None and cut != other
     return any(family in group and named & group for group in _EXCLUSIVE)
+
+
+@lru_cache(maxsize=65536)
+def stance(metric: str, header: str) -> int:
+    """1 where a header names this metric, -1 where it names another in place of it, else 0."""
+    if contradicts(metric, header):
+        return -1
+    return int(family_of(metric) in families_in(header))
 
 
 @lru_cache(maxsize=16384)

@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tdm_ray.config import DEFAULT
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.records import TAXONOMY, TDM, TDM_COLUMNS
 from tdm_ray.storage import open_file
@@ -27,7 +28,6 @@ from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import DIRECTIONS, Label, Taxonomy
 from tdm_ray.text.clean import clean
 
-DEFAULT = "default"
 _OWN = set(TDM_COLUMNS)
 
 

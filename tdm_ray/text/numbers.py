@@ -81,19 +81,17 @@ def in_header_unit(number: Number, headers: Sequence[str], metric: str) -> float
     is 144 million.
 
     Elsewhere a letter is a name: "METEOR (M)", "Top-1 (M)", kelvins. A merged header may count beside what it
-    does not: of "FLOPs (M) | AP" 0.856 is an AP.
+    does not: of "FLOPs (M) | AP" 0.856 is an AP. A share is the hundredfold where the metric's name says so:
+    0.572 is 57.2 of "NDCG (x 100)".
     """
+    if _HUNDREDFOLD.search(metric) and abs(number.value) <= 1:
+        return round(number.value * 100, 10)
     if not _COUNTED.search(metric):
         return number.value
     unit = next((m for h in headers if _COUNTED.search(h) and (m := _HEADER_UNIT.search(h))), None)
     if unit is None or number.percent or abs(number.value) >= 1e4:
         return number.value
     return number.value * _FACTORS[{"thousand": "k"}.get(unit["unit"], unit["unit"].lower()[0])]
-
-
-def in_metric_unit(value: float, metric: str) -> float:
-    """A share as the hundredfold where the metric's name says so: 0.572 is 57.2 of "NDCG (x 100)"."""
-    return round(value * 100, 10) if _HUNDREDFOLD.search(metric) and abs(value) <= 1 else value
 
 
 def several_numbers(text: str) -> list[Number]:

@@ -88,7 +88,7 @@ def build_index(
 ) -> dict[str, Any]:
     """Learn from papers and `gold` and write an index folder; returns what stands in its `index.json`.
 
-    compact: keep only the `COMPACT_WORDS` weightiest words of a paper and no quotes: a sixth of the size.
+    compact: keep only the `COMPACT_WORDS` weightiest words of a paper and no quotes: a quarter of the size.
     other_labels: a taxonomy file of labels that are known, but none of the taxonomy's; papers that report
     only these teach what "unknown" looks like.
     Labels of the gold that the taxonomy has under another name (see `taxonomy.equivalent`) count as these.

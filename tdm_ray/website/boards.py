@@ -23,23 +23,24 @@ def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
     for board in boards:
         rows = board.to_pylist()
         shown = [row for row in rows if row["confirmed"]]
+        tentative = [row for row in rows if not row["confirmed"]]
         tdm = TDM(*(rows[0][part] for part in TDM_COLUMNS))
         url = board_url(tdm)
-        yield url, _page(tdm, rows, url)
+        yield url, _page(tdm, shown, tentative, url)
         yield url.replace(".html", ".csv"), csv_of(shown)
         yield url.replace(".html", ".json"), json_of(shown)
 
 
-def _page(tdm: TDM, rows: list[dict[str, Any]], url: str) -> str:
+def _page(tdm: TDM, rows: list[dict[str, Any]], tentative: list[dict[str, Any]], url: str) -> str:
     name = f"State of the art on {tdm.dataset} over time: {tdm.metric}, a point a paper"
     return render(
         "board.html",
         root="../",
         tdm=tdm,
-        entries=sum(row["confirmed"] for row in rows),
-        direction=rows[0]["direction"],
-        rows=[{**row, "evidence": shown_evidence(row)} for row in rows if row["confirmed"]][:MOST],
-        tentative=[{**row, "evidence": shown_evidence(row)} for row in rows if not row["confirmed"]][:MOST],
+        entries=len(rows),
+        direction=(rows or tentative)[0]["direction"],
+        rows=[{**row, "evidence": shown_evidence(row)} for row in rows[:MOST]],
+        tentative=[{**row, "evidence": shown_evidence(row)} for row in tentative[:MOST]],
         file=url.split("/")[1],
-        plot=plot([row for row in rows if row["confirmed"]], name),
+        plot=plot(rows, name),
     )

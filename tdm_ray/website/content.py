@@ -60,8 +60,7 @@ class Content:
     @cached_property
     def papers(self) -> list[pa.Table]:
         """One table for each paper, with the column `entries`: how many confirmed entries the board has."""
-        counts = [pc.sum(board["confirmed"], min_count=0).as_py() for board in self.boards]
-        sizes = np.repeat(counts, [len(board) for board in self.boards])
+        sizes = np.repeat(self._confirmed, [len(board) for board in self.boards])
         table = self.table.append_column("entries", pa.array(sizes, pa.int32()))
         order = [
             ("confirmed", "descending"),
@@ -76,22 +75,29 @@ class Content:
     @cached_property
     def lines(self) -> list[Line]:
         """What lists show of each leaderboard that has a confirmed entry, in order."""
-        shown = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
-        starts = np.cumsum([0, *(len(board) for board in self.boards)])[:-1]
-        firsts = self.table.select(shown).take(pa.array(starts)).to_pylist()
-        tdms = [TDM(*(row[part] for part in TDM_COLUMNS)) for row in firsts]
-        counts = [pc.sum(board["confirmed"], min_count=0).as_py() for board in self.boards]
-        return [
-            Line(tdm, board_url(tdm), count, first)
-            for tdm, count, first in zip(tdms, counts, firsts, strict=True)
-            if count
-        ]
+        return [line for line in self._every if line.entries]
 
     @property
     def urls(self) -> list[str]:
         """The pages of all leaderboards, also of those without a confirmed entry."""
-        firsts = [board.slice(0, 1).select(TDM_COLUMNS).to_pylist()[0] for board in self.boards]
-        return [board_url(TDM(**first)) for first in firsts]
+        return [line.url for line in self._every]
+
+    @cached_property
+    def _every(self) -> list[Line]:
+        """A line for each leaderboard."""
+        shown = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
+        starts = np.cumsum([0, *(len(board) for board in self.boards)])[:-1]
+        firsts = self.table.select(shown).take(pa.array(starts)).to_pylist()
+        tdms = [TDM(*(row[part] for part in TDM_COLUMNS)) for row in firsts]
+        return [
+            Line(tdm, board_url(tdm), count, first)
+            for tdm, count, first in zip(tdms, self._confirmed, firsts, strict=True)
+        ]
+
+    @cached_property
+    def _confirmed(self) -> list[int]:
+        """How many confirmed entries each leaderboard has."""
+        return [pc.sum(board["confirmed"], min_count=0).as_py() for board in self.boards]
 
     @property
     def paper_ids(self) -> list[str]:
