@@ -9,10 +9,10 @@ from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import KINDS, METHODS_IN_COLUMNS, METHODS_IN_ROWS, LineKinds
 from tdm_ray.extract.lines import FEATURES, NameCounts, lines_of, plain_name
 from tdm_ray.extract.methods import bare_name, method_name
-from tdm_ray.extract.own_names import own_names
+from tdm_ray.extract.own_names import names_of_ours, own_names
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.latex.paper import read_tex
-from tdm_ray.records import Cell, Paper
+from tdm_ray.records import TDM, Cell, Paper
 from tdm_ray.training.line_kinds import JudgedPaper, learn_line_kinds
 
 GRID = [
@@ -149,6 +149,12 @@ def test_own_names(title, abstract, names):
         (["Our model"], "FooNet"),
         (["BiDAF (Seo et al., 2017)"], "BiDAF"),
         (["T5†"], "T5"),
+        (["Foo - Net - 2 ( ours )"], "Foo-Net-2"),
+        (["6 . BarNet w / o A"], "BarNet w/o A"),
+        (["Proposed FooNet + X"], "FooNet + X"),
+        (["Ours (FooNet-L)"], "FooNet-L"),
+        (["PT+MAP (ours)", "WRN"], "PT+MAP"),
+        (["(ours full)"], "FooNet full"),
         (["12"], None),
         ([], None),
     ],
@@ -162,6 +168,44 @@ def test_ours_without_a_known_name_stays_what_it_says():
     assert method_name([Cell("1", row_headers=["GRU", "Ours"])], 0, METHODS_IN_ROWS, []) == "GRU"
     assert method_name([Cell("1", column_headers=["A net"])], 0, METHODS_IN_COLUMNS, []) == "A net"
     assert bare_name("*GRU†") == "GRU"
+
+
+LABEL = TDM("Atari Games", "Alien", "Score")
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "name"),
+    [
+        (["Alien"], ["Double DQN (tuned)"], "Double DQN (tuned)"),  # the row is the label's data set
+        (["Overall"], ["FooNet / A"], "FooNet/A"),
+        (["Win rate"], ["FooNet"], "FooNet"),  # only the column names the paper's own
+        (["GRU"], ["Alien"], "GRU"),
+        (["Alien"], ["Score"], "Alien"),  # nothing better stands there
+    ],
+)
+def test_methods_may_stand_on_the_other_axis(rows, columns, name):
+    cells = [Cell("1.0", row_headers=rows, column_headers=columns)]
+    assert method_name(cells, 0, METHODS_IN_ROWS, ["FooNet"], LABEL) == name
+
+
+def test_what_is_added_is_joined_with_what_it_is_added_to():
+    rows = ["Bi-LSTM", "+ CRF", "+ ELMo", "GRU", "w/o CRF"]
+    cells = [Cell("1.0", row_headers=[row]) for row in rows]
+    names = [method_name(cells, at, METHODS_IN_ROWS, []) for at in range(len(cells))]
+    assert names == ["Bi-LSTM", "Bi-LSTM + CRF", "Bi-LSTM + ELMo", "GRU", "w/o CRF"]
+
+
+@pytest.mark.parametrize(
+    ("own", "title", "names"),
+    [
+        (["PointNets", "RGB-D"], "Frustum PointNets for 3D Detection", ["Frustum PointNets", "PointNets"]),
+        (["KNN", "Alien"], "On games", ["On games"]),  # a part of it and a data set; two words
+        (["KNN", "FooNet"], "A longer title of a paper", ["FooNet"]),
+        ([], "A longer title of a paper", []),
+    ],
+)
+def test_what_ours_stands_for(own, title, names):
+    assert names_of_ours(own, title, {"alien"}) == names
 
 
 def test_the_method_is_told_from_its_group_backbone_and_modality():

@@ -12,9 +12,10 @@ from tdm_ray.classify.scorer import Prepared
 from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Match, Matcher
 from tdm_ray.extract.methods import method_name
+from tdm_ray.extract.own_names import names_of_ours
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
-from tdm_ray.records import Cell, Paper
+from tdm_ray.records import TDM, TDM_COLUMNS, Cell, Paper
 from tdm_ray.text.numbers import in_header_unit
 from tdm_ray.text.passages import Passage, column_headers, row_headers
 
@@ -45,6 +46,9 @@ class Extractor:
             quotes=quotes,
         )
         self.known = index.scores if index else {}
+        self.no_methods = frozenset(
+            getattr(label.tdm, part).lower() for label in labels for part in TDM_COLUMNS
+        )
         # The calibrator's threshold, not the run's: the extracted scores must not depend on the run's.
         self.threshold = resources.calibrator.joint.threshold
 
@@ -60,7 +64,7 @@ class Extractor:
         )
         matches += [None] * (len(prepared.labels) - len(labels))
         return [
-            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm.metric)
+            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm)
             for label, match, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
         ]
 
@@ -70,10 +74,10 @@ class Extractor:
         context: PaperContext,
         match: Match | None,
         passage: Passage | None,
-        metric: str,
+        label: TDM,
     ) -> Extraction:
         candidates = context.candidates
-        own = context.kinds.own_names
+        own = names_of_ours(context.kinds.own_names, paper.title, self.no_methods)
         # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
         cut = (
             match is not None
@@ -111,12 +115,13 @@ class Extractor:
         )
         return {
             **extraction,
-            "score": in_header_unit(number, cell.column_headers, metric),
+            "score": in_header_unit(number, cell.column_headers, label.metric),
             "method": method_name(
                 paper.tables[table].cells,
                 int(candidates.cells[match.candidate]),
                 int(context.kinds.axis[match.candidate]),
                 own,
+                label,
             ),
             "evidence": evidence,
         }

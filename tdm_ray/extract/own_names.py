@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence, Set
 
 from tdm_ray.records import Paper
 
@@ -28,6 +29,21 @@ _OTHERS = frozenset(
     ["CNN", "RNN", "LSTM", "GAN", "NLP", "AI", "ML", "DNN", "GPU", "SOTA", "BERT", "GRU", "MLP", "SVM", "VAE"]
 ) | frozenset(["LSTMs", "CNNs", "RNNs", "GANs", "2D", "3D"])
 _WORDS_BEFORE_COLON = 4
+# Stand after "we propose" or in a title as a part of the method, or as what it is compared with.
+_PARTS = frozenset(
+    word
+    for line in (
+        "knn fcn fcns rgb rgb-d bow wrn r-cnn faster-rcnn roi rois stn nms crf pca rpn gcn gcns ner nlg",
+        "mot vos nli wer asr svm rl bleu id 3d-cnn resnet resnets vgg unet u-net fpn imagenet coco nmt smt",
+        "ctc lm lms dqn ssl uda zsl cbow tf-idf lda em relu pos srl qa vqa map iou rnns dnns sgd adam bpe",
+        "glove elmo word2vec multi-scale multi-task end-to-end lstm-crf state-of-the-art",
+    )
+    for word in line.split()
+)
+_WHOLE_TITLE = 4  # words of a title that is a method's name
+_STARTS_WITH_NAME = re.compile(
+    r"^((?:[A-Z][\w+-]*\s+){0,2}?)(\S+?)(?=:| (?:for|with|via|in|using|by|from|on|to)\b|$)"
+)
 
 
 def own_names(paper: Paper) -> list[str]:
@@ -43,3 +59,16 @@ def own_names(paper: Paper) -> list[str]:
                 if name not in _OTHERS and len(name) > 1:
                     found[name] += weight
     return [name for name, _ in found.most_common(6)]
+
+
+def names_of_ours(own: Sequence[str], title: str, others: Set[str]) -> list[str]:
+    """What "ours" stands for: a paper's `own_names` without those of parts, data sets and the like (`others`,
+    in small letters), the first completed by the words that stand before it in the title ("Frustum
+    PointNets"). Of a paper without such a name its title where that is a few words."""
+    names = [name for name in own if name.lower() not in _PARTS and name.lower() not in others]
+    start = _STARTS_WITH_NAME.match(title)
+    if names and start and start[1] and start[2].lower() == names[0].lower():
+        return [start[0], *names]
+    if not names and 1 < len(title.split()) <= _WHOLE_TITLE:
+        return [title]
+    return names
