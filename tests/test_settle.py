@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tdm_ray.errors import CheckpointError
+from tdm_ray.config import embedded_matcher
 from tdm_ray.extract.confidence import RowConfidence, load_confidence, save_confidence
 from tdm_ray.extract.settle import settled
 
@@ -91,7 +92,9 @@ def test_confidence_is_learnt_saved_and_loaded(tmp_path):
 
 
 def test_a_damaged_confidence_is_named(tmp_path):
-    assert load_confidence(str(tmp_path), with_index=True)(0.9, 0.9) > 0.5  # a matcher of one's own has none
+    for indexed in (True, False):  # a matcher of one's own has none
+        shipped = load_confidence(embedded_matcher(), with_index=indexed)
+        assert load_confidence(str(tmp_path), with_index=indexed) == shipped
     (tmp_path / "confidence.json").write_text('{"with_index": {}}')
     with pytest.raises(CheckpointError, match=r"confidence\.json"):
         load_confidence(str(tmp_path), with_index=True)

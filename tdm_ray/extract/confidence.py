@@ -17,9 +17,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.arrays import Bools
+from tdm_ray.config import embedded_matcher
 from tdm_ray.errors import CheckpointError
 from tdm_ray.storage import exists, join, read_json, write_json
 
+_FILE = "confidence.json"
 _LEAST = 1e-4
 
 
@@ -50,11 +52,11 @@ class RowConfidence:
 
 
 def load_confidence(folder: str, *, with_index: bool) -> RowConfidence:
-    """The confidence of a matcher's folder; one without learnt weights multiplies the two probabilities, near
-    enough. Raises `CheckpointError` where the file is damaged."""
-    path = join(folder, "confidence.json")
+    """The confidence of a matcher's folder; one without learnt weights takes those of the matcher that ships,
+    since the probabilities of both are calibrated. Raises `CheckpointError` where the file is damaged."""
+    path = join(folder, _FILE)
     if not exists(path):
-        return RowConfidence(0.5, 1.0, 0.0)
+        path = join(embedded_matcher(), _FILE)
     try:
         weights: Mapping[str, Any] = read_json(path)["with_index" if with_index else "without_index"]
         return RowConfidence(*(float(weights[name]) for name in ("label", "score", "offset")))
@@ -65,7 +67,7 @@ def load_confidence(folder: str, *, with_index: bool) -> RowConfidence:
 def save_confidence(folder: str, with_index: RowConfidence, without_index: RowConfidence) -> None:
     """Write both sets of weights."""
     weights = {"with_index": vars(with_index), "without_index": vars(without_index)}
-    write_json(join(folder, "confidence.json"), weights)
+    write_json(join(folder, _FILE), weights)
 
 
 def _log_odds(probability: float) -> float:
