@@ -3,7 +3,7 @@
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM
 from tdm_ray.taxonomy.equivalent import opposites, proven_together, same_boards
-from tdm_ray.taxonomy.join import canonical_names, join, known_names
+from tdm_ray.taxonomy.join import canonical_names, join, join_files, known_names
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -52,3 +52,16 @@ def test_gold_in_another_spelling_counts_for_the_label_of_the_taxonomy():
     taxonomy = Taxonomy.of([Label(ADE_VAL)])
     gold = Gold({"p": {ADE: ("45.1",), CITYSCAPES: ("80",)}}).renamed(known_names(taxonomy))
     assert gold.results == {"p": {ADE_VAL: ("45.1",), CITYSCAPES: ("80",)}}
+
+
+def test_two_files_are_joined_into_one_that_can_be_read(tmp_path):
+    header = "task\tdataset\tmetric\tdirection\n"
+    (tmp_path / "own.tsv").write_text(header + "\t".join([*vars(ADE_VAL).values(), "higher"]) + "\n")
+    backbone = "Semantic Segmentation#ADE20K#Backbone"
+    (tmp_path / "other.tsv").write_text(f"{ADE}\t30\n{CITYSCAPES}\t20\n{backbone}\t9\nA#B#rare F1\t1\n")
+    paths = [str(tmp_path / name) for name in ("own.tsv", "other.tsv", "joined.tsv")]
+    assert join_files(*paths, min_count=5) == {"own": 1, "other": 2, "joined": 2}
+    joined = read_taxonomy(paths[2])
+    assert [label.tdm for label in joined.labels] == [ADE_VAL, CITYSCAPES]
+    assert joined.labels[0].papers == 30
+    assert "dataset: ADE20K" in joined.labels[0].aliases

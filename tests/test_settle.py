@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tdm_ray.errors import CheckpointError
 from tdm_ray.config import embedded_matcher
+from tdm_ray.errors import CheckpointError
 from tdm_ray.extract.confidence import RowConfidence, load_confidence, save_confidence
 from tdm_ray.extract.settle import settled
 

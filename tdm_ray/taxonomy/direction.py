@@ -82,3 +82,8 @@ def direction_over_time(results: Iterable[tuple[str, float]]) -> str:
     if not abs(correlation) >= _LEAST_CORRELATION:  # also where all scores are equal: not a number
         return "unknown"
     return "higher" if correlation > 0 else "lower"
+
+
+def names_result(metric: str) -> bool:
+    """Whether a metric's name is that of a result, and not of a column that no paper is better at."""
+    return re.search(_NO_RESULT, metric.lower()) is None

@@ -2,12 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from tdm_ray.records import TDM
+from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.direction import names_result
 from tdm_ray.taxonomy.equivalent import same_boards
 from tdm_ray.taxonomy.labels import Label, Taxonomy
+from tdm_ray.taxonomy.sources import read_taxonomy
+
+
+def join_files(own: str, other: str, out: str, *, min_count: int = 0) -> dict[str, int]:
+    """Join two taxonomy files (`min_count`: labels of `other` with a lower count are left out) and write the
+    result as our own TSV; returns how many labels each has.
+
+    Labels that no paper is better at ("Backbone") are left out of `other`. Raises `TaxonomyError` where a
+    file is no taxonomy."""
+    ours = read_taxonomy(own)
+    theirs = [
+        label for label in read_taxonomy(other, min_count=min_count).labels if names_result(label.tdm.metric)
+    ]
+    joined = join(ours, Taxonomy(tuple(theirs)))
+    with open_file(out, "wb") as file:
+        file.write("".join(f"{line}\n" for line in own_tsv(joined)).encode())
+    return {"own": len(ours), "other": len(theirs), "joined": len(joined)}
+
+
+def own_tsv(taxonomy: Taxonomy) -> Iterator[str]:
+    """The lines of a taxonomy in our own TSV; `read_taxonomy` reads them."""
+    yield "\t".join((*TDM_COLUMNS, "direction", "papers", "dataset_aliases", "metric_aliases"))
+    for label in taxonomy.labels:
+        aliases = [
+            " | ".join(a.removeprefix(f"{part}: ") for a in label.aliases if a.startswith(f"{part}: "))
+            for part in ("dataset", "metric")
+        ]
+        names = (getattr(label.tdm, part) for part in TDM_COLUMNS)
+        yield "\t".join((*names, label.direction, str(label.papers), *aliases))
 
 
 def join(own: Taxonomy, other: Taxonomy) -> Taxonomy:
