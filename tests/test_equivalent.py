@@ -1,9 +1,14 @@
 """Labels that are one board under several names."""
 
+from itertools import permutations
+
+import pytest
+
+from tdm_ray.errors import TaxonomyError
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM
 from tdm_ray.taxonomy.equivalent import opposites, proven_together, same_boards
-from tdm_ray.taxonomy.join import canonical_names, join, join_files, known_names
+from tdm_ray.taxonomy.join import canonical_names, join, join_files, known_names, own_tsv
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -21,6 +26,23 @@ def test_twins_are_proven_together_and_others_are_not():
     )
     assert opposites((error, accuracy, ADE)) == {error: accuracy, accuracy: error}
     assert not proven_together(error, accuracy)
+
+
+def test_every_name_of_a_board_has_an_opposite():
+    """An error and two names of its accuracy: who drops what is less sure than its opposite keeps either the
+    error or the accuracies, whatever is surest."""
+    names = ("Top 1 Accuracy", "Top-1 Accuracy", "Top-1 Error")
+    accuracy, twin, error = (TDM("Image Classification", "ImageNet", metric) for metric in names)
+    assert any({accuracy, twin} <= set(group) for group in same_boards())
+    assert opposites((accuracy, twin, error)) == {accuracy: error, twin: error, error: accuracy}
+    assert opposites((twin, error, accuracy))[error] == twin
+    assert opposites((accuracy, twin)) == {}
+    for surest_first in permutations((accuracy, twin, error)):
+        place = surest_first.index
+        found = opposites(surest_first)
+        kept = {tdm for tdm in surest_first if place(tdm) < place(found[tdm])}
+        assert kept
+        assert kept == {error} or error not in kept
 
 
 def test_every_group_has_two_labels_and_no_label_two_boards():
@@ -46,6 +68,48 @@ def test_joined_taxonomies_keep_the_own_name_and_take_the_other_as_alias():
     assert label.direction == "higher"
     assert set(label.aliases) == {"dataset: ADE20K", "metric: Validation mIoU"}
     assert canonical_names(own, other)[ADE] == ADE_VAL
+
+
+def test_a_joined_label_keeps_the_aliases_and_the_direction_of_the_other():
+    own = Taxonomy.of([Label(ADE_VAL, aliases=("dataset: ADE",))])
+    other = Taxonomy.of(
+        [Label(ADE, 30, "higher", ("dataset: ADE20K val", "dataset: SceneParse", "metric: IU"))]
+    )
+    (label,) = join(own, other).labels
+    assert label.direction == "higher"
+    assert label.aliases == (
+        "dataset: ADE",
+        "dataset: ADE20K",
+        "dataset: SceneParse",
+        "metric: Validation mIoU",
+        "metric: IU",
+    )
+    (label,) = join(Taxonomy.of([Label(ADE_VAL, direction="lower")]), other).labels
+    assert label.direction == "lower"
+
+
+def test_of_equal_names_the_smallest_stands_for_all():
+    one, twin = (TDM("Image Classification", "ImageNet", m) for m in ("Top 1 Accuracy", "Top-1 Accuracy"))
+    other = Taxonomy.of([Label(twin, 30), Label(one, 30)])
+    (label,) = join(Taxonomy(()), other).labels
+    assert (label.tdm, label.aliases) == (one, ("metric: Top-1 Accuracy",))
+    names = canonical_names(Taxonomy(()), other)
+    assert names[one] == names[twin] == one
+
+
+@pytest.mark.parametrize("alias", ["a | b", "a\tb", "a\nb"])
+def test_aliases_that_our_own_tsv_cannot_hold(alias):
+    taxonomy = Taxonomy.of([Label(ADE, aliases=(f"dataset: {alias}",))])
+    with pytest.raises(
+        TaxonomyError, match=r"Semantic Segmentation#ADE20K#Validation mIoU.*alias.*(change|take)"
+    ):
+        list(own_tsv(taxonomy))
+
+
+def test_aliases_that_our_own_tsv_holds(tmp_path):
+    taxonomy = Taxonomy.of([Label(ADE, 1, "higher", ("dataset: a|b", "dataset: c", "metric: d"))])
+    (tmp_path / "t.tsv").write_text("\n".join(own_tsv(taxonomy)))
+    assert read_taxonomy(str(tmp_path / "t.tsv")) == taxonomy
 
 
 def test_gold_in_another_spelling_counts_for_the_label_of_the_taxonomy():

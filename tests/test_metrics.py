@@ -9,7 +9,7 @@ from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.metric_features import FEATURES, MetricFeatures
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper
-from tdm_ray.taxonomy.metrics import cut_off, families_in, family_of, limits, may_be_one
+from tdm_ray.taxonomy.metrics import contradicts, cut_off, families_in, family_of, limits, may_be_one, stance
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 
@@ -49,6 +49,46 @@ def test_texts_name_all_their_families():
 )
 def test_cut_offs(metric, number):
     assert cut_off(metric) == number
+
+
+@pytest.mark.parametrize(
+    ("metric", "header", "other"),
+    [
+        ("mAP@0.5", "mAP@0.50", False),
+        ("mAP@0.5", "mAP@50", False),
+        ("mAP@0.5", "mAP@.5", False),
+        ("mAP@.5", "mAP@.75", True),
+        ("mAP@0.5", "mAP@75", True),
+        ("Mean AP @ 0.5", "AP@0.75", True),
+        ("IoU@50", "IoU@0.5", False),
+        ("Top-5 accuracy", "Acc. (top-1 / top-5)", False),
+        ("Top-5 accuracy", "Top-1/5 accuracy", False),
+        ("Top-5 accuracy", "Top-1 accuracy", True),
+        ("Recall@5", "Recall@1 | Recall@5", False),
+        ("Recall@5", "Recall@1/5/10", False),
+        ("Recall@5", "Recall@1 | Recall@10", True),
+        ("Recall@50", "Recall@0.5", True),
+        ("Recall@5", "Recall", False),
+        ("mAP@10", "mAP@1", True),
+    ],
+)
+def test_cut_offs_contradict_only_where_none_agrees(metric, header, other):
+    assert contradicts(metric, header) is other
+    assert stance(metric, header) == (-1 if other else 1)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["Pearson r", "Spearman r", "Kendall's r", "Pearson's r", "Pearson’s r", "Pearson correlation r"],
+)
+def test_the_r_of_a_correlation_is_no_recall(metric):
+    assert family_of(metric) == "correlation"
+    assert families_in(metric) == {"correlation"}
+    assert limits(metric) == (-100, 100)
+
+
+def test_an_r_alone_is_recall():
+    assert [family_of(text) for text in ("R", "P | R", "ROUGE R", "Pearson | R")] == ["recall"] * 4
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,15 @@
 """Taxonomies and gold from every documented source."""
 
+import ast
 import csv
+import gzip
 import json
+import shlex
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from conftest import own_labels
 from hypothesis import given
@@ -14,7 +18,7 @@ from hypothesis import strategies as st
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.gold.annotations import fold_of, read_gold
-from tdm_ray.records import TDM
+from tdm_ray.records import TAXONOMY, TDM
 from tdm_ray.storage import write_table
 from tdm_ray.taxonomy.direction import direction_of, direction_over_time
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -86,6 +90,70 @@ def test_evaluation_tables(tmp_path):
         "1512.03385": {TOP1: ("77.1",)},
         "EfficientNet": {TOP1: ("84.3",)},
     }
+
+
+OWN = "task\tdataset\tmetric\tdirection\tpapers\n"
+TASK = '[{"task": "T", "datasets": [{"dataset": "D", "sota": {"rows": [%s]}}]}]'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.tsv", f"{OWN}A\tB\tC\t\t²\n", r"t\.tsv, line 2: papers must be a number; found '²'; mend"),
+        ("t.tsv", "A#B#C\t²\n", r"t\.tsv, line 1: expected task#dataset#metric<TAB>count, found .*; mend"),
+        ("t.tsv", f"A#B#C\t{'9' * 5000}\n", r"t\.tsv, line 1: expected task#dataset#metric<TAB>count"),
+        ("t.tsv", f"{OWN}\nA\tB\t{'C' * 131_073}\n", r"t\.tsv, line 3: a field of 131,073 characters.*; put"),
+        ("t.tsv", f"{OWN}A\tB\tC\nA\tB\t\n", r"t\.tsv, line 3: task, dataset and metric must .*; mend"),
+        ("t.tsv", f"{OWN}\nA\tB\tC\tup\n", r"t\.tsv, line 3: direction must be one of .*'up'; mend"),
+        ("t.tsv", OWN, r"t\.tsv: no label in it; see docs/inputs\.md"),
+        ("t.tsv", "", r"t\.tsv: the file is empty; see docs/inputs\.md"),
+        ("t.json", "\ufeff \n", r"t\.json: the file is empty; see docs/inputs\.md"),
+        ("t.json", '[{"task": "T", "subtasks": [{"datasets": []}]}]', r'with "task" and "datasets".*; mend'),
+        ("t.json", '[{"task": "T", "datasets": ["D"]}]', r"\"datasets\" of the task 'T', found 'D'.*; mend"),
+        ("t.json", '[{"task": 5, "datasets": []}]', r't\.json: "task" must be a text, found \'5\'; mend'),
+        ("t.json", TASK % "7", r"t\.json: .*\"rows\" of the task 'T', found '7'.*; mend"),
+        ("t.json", TASK % '{"metrics": ["F1"]}', r"t\.json: .*\"metrics\" of the task 'T', found .*; mend"),
+        ("t.json", "[" * 100_000, r"t\.json: .*; mend"),
+    ],
+    ids=lambda text: text[:40],
+)
+def test_a_malformed_file_is_named_with_its_line_and_a_cure(tmp_path, name, content, message):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(TaxonomyError, match=message):
+        read_taxonomy(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"task": None}, r"t\.parquet, row 2: task, dataset and metric must be given; found '#B#C'; mend"),
+        ({"direction": "up"}, r"t\.parquet, row 2: direction must be one of higher, .*; found 'up'; mend"),
+        ({"aliases": [None]}, r"t\.parquet, row 2: an alias is null; mend"),
+    ],
+)
+def test_a_malformed_table_is_named_with_its_row_and_a_cure(tmp_path, row, message):
+    right = {"task": "A", "dataset": "B", "metric": "C", "papers": 1, "direction": None, "aliases": None}
+    table = pa.Table.from_pylist([right, {**right, **row}], schema=TAXONOMY)
+    write_table(table, str(tmp_path / "t.parquet"))
+    with pytest.raises(TaxonomyError, match=message):
+        read_taxonomy(str(tmp_path / "t.parquet"))
+
+
+def test_a_packed_file_that_ends_early(tmp_path):
+    (tmp_path / "t.tsv.gz").write_bytes(gzip.compress(b"A#B#C\t5\n")[:-9])
+    with pytest.raises(TaxonomyError, match=r"t\.tsv\.gz: cannot be read as a taxonomy"):
+        read_taxonomy(str(tmp_path / "t.tsv.gz"))
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_only_a_line_break_ends_a_line(tmp_path, end):
+    lines = [OWN.strip(), "A\tB\u2028B\tC\tlower\t3", "", "A\tB\tD\tlower\t3"]
+    (tmp_path / "own.tsv").write_bytes((end.join(lines) + end).encode())
+    (tmp_path / "field.tsv").write_bytes(f"A#B\u2028B#C\t3{end}A#B#D\t3{end}".encode())
+    own = read_taxonomy(str(tmp_path / "own.tsv"))
+    assert [str(label.tdm) for label in own.labels] == ["A#B#D", "A#B B#C"]
+    assert [(label.direction, label.papers) for label in own.labels] == [("lower", 3)] * 2
+    assert [label.tdm.metric for label in read_taxonomy(str(tmp_path / "field.tsv")).labels] == ["D", "C"]
 
 
 def test_a_table_and_back(tmp_path):
@@ -174,6 +242,15 @@ def test_direction_from_a_metrics_name():
         "Accuracy (batch size 1)",
         "Real-time accuracy",
         "Gloss BLEU-4",
+        "F1 (PER)",
+        "PER F1",
+        "Accuracy per question",
+        "Recall per query",
+        "F1 on DROP",
+        "Memory accuracy",
+        "Error reduction",
+        "WER reduction",
+        "Mean Reciprocal Rank",
     )
     lower = (
         "False Alarm Rate",
@@ -183,6 +260,11 @@ def test_direction_from_a_metrics_name():
         "Seconds per image",
         "LogLoss",
         "Jaccard (Decay)",
+        "Phone Error Rate (PER)",
+        "Seconds per question",
+        "F1 drop",
+        "GPU memory (MB)",
+        "Reconstruction error",
     )
     assert [direction_of(m) for m in (*higher, *lower)] == ["higher"] * len(higher) + ["lower"] * len(lower)
     assert direction_of("Backbone") == direction_of("Train Set") == direction_of("xyzzy") == "unknown"
@@ -231,3 +313,25 @@ def test_gold_of_columns_names_broken_lines(tmp_path):
     gold = read_gold(str(path))
     assert gold.results == {"1901.00001": {TDM("A", "B", "C"): ("5", "6")}}
     assert gold.broken == ("line 3: paper_id, task, dataset or metric is missing",)
+
+
+def test_the_commands_of_the_jobs_can_be_pasted():
+    """Each line of a command but the last ends with a backslash, also where --help shows it."""
+    assert JOBS
+    assert all(map(_commands, JOBS))
+    for command in (command for path in JOBS for command in _commands(path)):
+        lines = command.split("\n")
+        assert [line.endswith(" \\") for line in lines] == [True] * (len(lines) - 1) + [False], command
+        assert max(map(len, lines)) <= 110, command
+        assert shlex.split(command)[0] in ("python", "ray", "tdm-ray")
+
+
+JOBS = sorted((Path(__file__).parents[1] / "jobs").glob("*.py"))
+
+
+def _commands(path):
+    """The indented blocks of a script's docstring, a deeper line being part of the command before it."""
+    lines = ast.get_docstring(ast.parse(path.read_text()), clean=False).split("\n")
+    block = [line.removeprefix("    ") for line in lines if line.startswith("    ")]
+    starts = [n for n, line in enumerate(block) if not line.startswith(" ")]
+    return ["\n".join(block[a:b]) for a, b in zip(starts, [*starts[1:], len(block)], strict=True)]

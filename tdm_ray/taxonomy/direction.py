@@ -20,15 +20,17 @@ _NO_RESULT = (
     r"number of (views|frames)|views? or|^(use|using|need) |^distribution$|^number$|^length$"
 )
 _LOWER = (
-    r"\berrors?\b|\berr\b|(?<!\bg)loss|perplexity|\bppl\b|\b[mn]?r?mae\b|\b[mp]?[nr]?r?mse\b|\bm?-?re[il]i?rmse|"
-    r"\brms\b|\bnme\b|\b(fid|kid|fvd|fed|lpips|niqe|brisque)\b|\b(?:[wcsde]er|eer|per)\b(?!-)|"
-    r"inception distance|\bnll\b|negll|\bnats\b|\bbits?\b|\bbp[dcb]\b|(?<!real[- ])time\b|latency|runtime|"
-    r"\bms\b(?!-ssim)|seconds?$|\bparam(eter)?s\b|\bg?flops\b|\bmacs\b|\bsize\b|memory|distance|hausdorff|\ba?epe\b|end-point|"
+    r"\berrors?\b|\berr\b|(?<!\bg)loss|perplexity|\bppl\b|\b[mn]?r?mae\b|\b[mp]?[nr]?r?mse\b|"
+    r"\bm?-?re[il]i?rmse|\brms\b|\bnme\b|\b(fid|kid|fvd|fed|lpips|niqe|brisque)\b|"
+    r"\b(?:[wcsde]er|eer|per)\b(?!-)|inception distance|\bnll\b|negll|\bnats\b|\bbits?\b|\bbp[dcb]\b|"
+    r"(?<!real[- ])time\b|latency|runtime|"
+    r"\bms\b(?!-ssim)|seconds?$|\bparam(eter)?s\b|\bg?flops\b|\bmacs\b|\bsize\b|distance|"
+    r"hausdorff|\ba?epe\b|end-point|memory(?! (?:acc|f-?1|recall|precision|score))|"
     r"\b(pa-)?m?pjpe\b|\bmpjpe\b|\bmpvpe\b|\bmjpe\b|\bfde\b|\bade\b|miss rate|\bm*mr(\^|\b)|"
     r"\b(mean|median) rank\b|stdev|\bsteps\b|\bnoc\b|\bsad\b|\bgrad\b|\bconn\b|\bf[il]-all\b|\bd1-all\b|"
     r"\bolrp\b|\bfpr|\bfr@|\bme \(|\bmar\b|\bmce\b|frames needed|\(decay\)|\blle\b|"
     r"\bfalse[- ](alarm|positive|negative|discovery|accept|reject)|failure|collision|hallucination|violation|"
-    r"\bbrier\b|\bdrop\b|off-?road"
+    r"\bbrier\b|(?<!\bon )\bdrop\b|off-?road"
 )
 _HIGHER = (
     r"acc(uracy)?\b|acc@|\bf-?\d|f1|f-?measure|f-?score|bleu|rouge|meteor|cider|spice|"
@@ -39,12 +41,20 @@ _HIGHER = (
     r"plausibility|similarity|overlap|jaccard|\bj&f\b|sari|gleu|smatch|nist|win rate|\belo\b|"
     r"percentage correct|sensitivity|specificity|\bgain|action@|verb@|noun@|tar @|\bspl\b|\banls\b|\bnds\b|"
     r"measure|agreement|\bdelta\b|harmonic mean|pass@|\b(mis)?matched\b|reduction|^edit$|\bmean$|\baverage$|"
-    r"\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
+    r"reciprocal rank|\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
 )
-_FIRST = r"ms-ssim|inception score|\b(frames|images|tokens|words|samples)(/s\b| per second)"
+# Beside such a metric PER is the entity "person", or "per" says what it is averaged over.
+_SHARE = r"(f-?1|precision|recall|accuracy)"
+_FIRST = (
+    r"ms-ssim|inception score|\b(frames|images|tokens|words|samples)(/s\b| per second)|"
+    r"\b(error|rate|[wc]er) reduction\b|"
+    rf"\b{_SHARE}\W+per\b|\bper\W+{_SHARE}\b"
+)
 # What a metric is averaged over says nothing, nor do numbers in brackets: "Reward per episode", "Return (1M
 # steps)".
-_OVER = re.compile(r"\bper[ -](class|category|episode|image|frame|step|pixel|word|sample)\b")
+_OVER = re.compile(
+    r"\bper[ -](class|category|episode|image|frame|step|pixel|word|sample|question|query|document)\b"
+)
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*\d[^)\]]*[)\]]")
 _RULES = (("unknown", _NO_RESULT), ("higher", _FIRST), ("lower", _LOWER), ("higher", _HIGHER))
 _COMPILED = [(direction, re.compile(pattern)) for direction, pattern in _RULES]

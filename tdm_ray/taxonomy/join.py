@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
+from tdm_ray.errors import TaxonomyError
 from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.storage import open_file
 from tdm_ray.taxonomy.direction import names_result
@@ -24,30 +25,48 @@ def join_files(own: str, other: str, out: str, *, min_count: int = 0) -> dict[st
         label for label in read_taxonomy(other, min_count=min_count).labels if names_result(label.tdm.metric)
     ]
     joined = join(ours, Taxonomy(tuple(theirs)))
+    text = "".join(f"{line}\n" for line in own_tsv(joined))
     with open_file(out, "wb") as file:
-        file.write("".join(f"{line}\n" for line in own_tsv(joined)).encode())
+        file.write(text.encode())
     return {"own": len(ours), "other": len(theirs), "joined": len(joined)}
 
 
 def own_tsv(taxonomy: Taxonomy) -> Iterator[str]:
-    """The lines of a taxonomy in our own TSV; `read_taxonomy` reads them."""
+    """The lines of a taxonomy in our own TSV; `read_taxonomy` reads them.
+
+    Raises `TaxonomyError` for a name that the form cannot hold: one with a tab, a line break or " | "."""
     yield "\t".join((*TDM_COLUMNS, "direction", "papers", "dataset_aliases", "metric_aliases"))
     for label in taxonomy.labels:
-        aliases = [
-            " | ".join(a.removeprefix(f"{part}: ") for a in label.aliases if a.startswith(f"{part}: "))
-            for part in ("dataset", "metric")
-        ]
-        names = (getattr(label.tdm, part) for part in TDM_COLUMNS)
-        yield "\t".join((*names, label.direction, str(label.papers), *aliases))
+        aliases = [_aliases(label, part) for part in ("dataset", "metric")]
+        names = [getattr(label.tdm, part) for part in TDM_COLUMNS]
+        fields = (*names, label.direction, str(label.papers), *aliases)
+        if any(sign in field for field in fields for sign in "\t\n\r"):
+            raise TaxonomyError(
+                f"{str(label.tdm)!r}: a name or alias holds a tab or a line break; take it out"
+            )
+        yield "\t".join(fields)
+
+
+def _aliases(label: Label, part: str) -> str:
+    """The aliases of a part in one field, as it is read again."""
+    aliases = label.names(part)[1:]
+    field = " | ".join(aliases)
+    if aliases and field.split(" | ") != aliases:
+        raise TaxonomyError(
+            f'{str(label.tdm)!r}: a {part} alias of {aliases} holds " | ", which separates aliases; change it'
+        )
+    return field
 
 
 def join(own: Taxonomy, other: Taxonomy) -> Taxonomy:
     """All labels of `own`, and those of `other` that mean none of them; see `taxonomy.equivalent`.
 
-    Of several labels of `other` that mean the same board the one that most papers report is kept."""
+    Of several labels of `other` that mean the same board the one that most papers report is kept, of equals
+    the smallest name. A label that is kept takes the names and aliases of the others, and the direction of
+    one where it has none."""
     kept: dict[TDM, Label] = {label.tdm: label for label in own.labels}
     names = canonical_names(own, other)
-    for label in sorted(other.labels, key=lambda label: (-label.papers, label.tdm)):
+    for label in sorted(other.labels, key=_rank):
         name = names.get(label.tdm, label.tdm)
         if name not in kept:
             kept[name] = label
@@ -58,7 +77,7 @@ def join(own: Taxonomy, other: Taxonomy) -> Taxonomy:
 
 def canonical_names(own: Taxonomy, other: Taxonomy) -> Mapping[TDM, TDM]:
     """For the labels of a group that means one board the one that stands for all: of `own` where there is
-    one, else the one of `other` that most papers report."""
+    one, else the one of `other` that most papers report, of equals the smallest name."""
     names: dict[TDM, TDM] = {}
     for group in same_boards():
         ours = [tdm for tdm in group if tdm in own.index]
@@ -66,11 +85,16 @@ def canonical_names(own: Taxonomy, other: Taxonomy) -> Mapping[TDM, TDM]:
         if ours:
             chosen = ours[0]
         elif theirs:
-            chosen = max(theirs, key=lambda tdm: (other.labels[other.index[tdm]].papers, str(tdm)))
+            chosen = min(theirs, key=lambda tdm: _rank(other.labels[other.index[tdm]]))
         else:
             continue
         names.update({tdm: chosen for tdm in group if tdm not in own.index})
     return names
+
+
+def _rank(label: Label) -> tuple[int, TDM]:
+    """Most papers first, of equals the smallest name."""
+    return -label.papers, label.tdm
 
 
 def known_names(taxonomy: Taxonomy) -> Mapping[TDM, TDM]:
@@ -84,11 +108,13 @@ def known_names(taxonomy: Taxonomy) -> Mapping[TDM, TDM]:
 
 
 def _with_names_of(label: Label, other: Label) -> Label:
-    """The label with the names of another as aliases."""
+    """The label with the names of another as aliases, and its direction where it has none."""
     new = [
-        f"{part}: {getattr(other.tdm, part)}"
+        f"{part}: {name}"
         for part in ("dataset", "metric")
-        if getattr(other.tdm, part) not in label.names(part)
+        for name in other.names(part)
+        if name not in label.names(part)
     ]
     aliases = tuple(dict.fromkeys((*label.aliases, *new)))
-    return replace(label, papers=max(label.papers, other.papers), aliases=aliases)
+    direction = label.direction if label.direction != "unknown" else other.direction
+    return replace(label, papers=max(label.papers, other.papers), direction=direction, aliases=aliases)

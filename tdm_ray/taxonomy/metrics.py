@@ -10,6 +10,8 @@ import math
 import re
 from functools import lru_cache
 
+# "R" at the end of the last header, but not the r of a correlation ("Pearson's r").
+_R_ALONE = r"(?:^|\|)(?![^|]*(?:pearson|spearman|kendall|correlation))[^|]*\br$"
 # In this order: the first pattern that fits gives a name's family; in a text all that fit are named.
 _FAMILIES = (
     ("ms-ssim", r"\bms-?ssim\b"),
@@ -70,7 +72,7 @@ _FAMILIES = (
         "f-score",
         r"\bf-?(?:1|0\.5|2|β|beta)\b|\bf[- ]?(?:measure|score)s?\b|\b(?:micro|macro)-?f1?\b|\bf_?1\b",
     ),
-    ("recall", r"\brecall\b|\br@\d|\brec\b|\br\b$"),
+    ("recall", rf"\brecall\b|\br@\d|\brec\b|{_R_ALONE}"),
     ("precision", r"(?<!average )\bprecision\b|\bprec\b|\bp@\d|^p$"),
     ("correlation", r"pearson|spearman|kendall|correlation|\bplcc\b|\bsrocc?\b|\bsrcc\b"),
     ("mcc", r"\bmcc\b|matthews"),
@@ -165,6 +167,13 @@ _ANY = (-math.inf, math.inf)
 _UNBOUND = re.compile(
     r"relative|gain|improve|ratio|score on|normali[sz]ed score|human-norm|\bx ?100\b|sum\b|delta"
 )
+# Families whose cut-offs are overlaps: 50 is 0.5 there.
+_OVERLAPS = ("ap", "iou")
+_NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
+_CUTS = re.compile(
+    rf"(?:@ ?|\btop-? ?|\brank-? ?)(?:k ?= ?)?({_NUMBER}(?: ?/ ?{_NUMBER})*)",
+    re.IGNORECASE,
+)
 _CUT = re.compile(r"(?:@|\btop-? ?|\brank-? ?|\br-?@ ?|\bhits?@ ?)(?:k ?= ?)?(\d+(?:\.\d+)?)", re.IGNORECASE)
 
 
@@ -192,8 +201,8 @@ def contradicts(metric: str, header: str) -> bool:
     if family is None or not named:
         return False
     if family in named:
-        cut, other = cut_off(metric), cut_off(header)
-        return cut is not None and other is not None and cut != other
+        cuts, others = (cut_offs(text, overlaps=family in _OVERLAPS) for text in (metric, header))
+        return bool(cuts and others) and cuts.isdisjoint(others)
     return any(family in group and named & group for group in _EXCLUSIVE)
 
 
@@ -205,9 +214,17 @@ def stance(metric: str, header: str) -> int:
     return int(family_of(metric) in families_in(header))
 
 
+@lru_cache(maxsize=65536)
+def cut_offs(text: str, *, overlaps: bool = False) -> frozenset[float]:
+    """All cut-offs that a text gives: 1 and 5 of "Acc. (top-1 / top-5)". Of `overlaps` 50 is 0.5."""
+    numbers = [float(number) for match in _CUTS.finditer(text) for number in match[1].split("/")]
+    return frozenset(n / 100 if overlaps and 1 < n < 100 else n for n in numbers)
+
+
 @lru_cache(maxsize=16384)
 def cut_off(text: str) -> str | None:
-    """The cut-off that a metric's name gives: "10" of Hits@10, "1" of Top-1; None where it gives none."""
+    """The first cut-off that a text gives, as printed: "10" of Hits@10, "1" of Top-1; None where it gives
+    none. The matcher's features have it so; `cut_offs` tells whether two texts agree."""
     match = _CUT.search(text)
     return match[1] if match else None
 

@@ -9,10 +9,10 @@
 
 from __future__ import annotations
 
-import csv
 import json
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -29,6 +29,8 @@ from tdm_ray.taxonomy.labels import DIRECTIONS, Label, Taxonomy
 from tdm_ray.text.clean import clean
 
 _OWN = set(TDM_COLUMNS)
+# Characters of a field; a longer one is a file whose tabs or line breaks got lost.
+_LONGEST = 131_072
 
 
 def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
@@ -39,8 +41,10 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
     naming the file, the line and the cure."""
     try:
         labels = [_with_direction(label) for label in _labels(path)]
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, pa.ArrowException) as error:
         raise TaxonomyError(f"{path}: cannot be read as a taxonomy ({error})") from None
+    if not labels:
+        raise TaxonomyError(f"{path}: no label in it; see docs/inputs.md, Taxonomies")
     kept = [label for label in Taxonomy.of(labels).labels if not min_count or label.papers >= min_count]
     if not kept:
         least = f"{len(labels)} with a count of at least {min_count}"
@@ -54,61 +58,97 @@ def _with_direction(label: Label) -> Label:
 
 def _labels(path: str) -> Iterator[Label]:
     if path == DEFAULT:
-        with resources.files("tdm_ray.taxonomy").joinpath("default.tsv").open(encoding="utf-8") as file:
-            yield from _own_tsv("default.tsv", list(file))
+        text = resources.files("tdm_ray.taxonomy").joinpath("default.tsv").read_text(encoding="utf-8")
+        yield from _tsv("default.tsv", text)
     elif path.endswith(".parquet"):
-        with open_file(path) as file:
-            table = pq.read_table(file)
-        if missing := _OWN - set(table.column_names):
-            raise TaxonomyError(
-                f"{path}: column {', '.join(sorted(missing))} is missing; see docs/inputs.md, Taxonomies"
-            )
-        columns = {n: table[n] if n in table.column_names else pa.nulls(len(table)) for n in TAXONOMY.names}
-        yield from Taxonomy.from_table(pa.table(columns).cast(TAXONOMY)).labels
+        yield from _parquet(path)
     else:
         with open_file(path) as file:
             text = file.read().decode("utf-8-sig")
-        yield from (
-            _json(path, text) if path.removesuffix(".gz").endswith(".json") else _tsv(path, text.splitlines())
+        if not text.strip():
+            raise TaxonomyError(f"{path}: the file is empty; see docs/inputs.md, Taxonomies")
+        yield from (_json if path.removesuffix(".gz").endswith(".json") else _tsv)(path, text)
+
+
+def _parquet(path: str) -> Iterator[Label]:
+    with open_file(path) as file:
+        table = pq.read_table(file)
+    if missing := _OWN - set(table.column_names):
+        raise TaxonomyError(
+            f"{path}: column {', '.join(sorted(missing))} is missing; see docs/inputs.md, Taxonomies"
+        )
+    columns = {n: table[n] if n in table.column_names else pa.nulls(len(table)) for n in TAXONOMY.names}
+    rows = pa.table(columns).cast(TAXONOMY)
+    for number, row in enumerate(rows.to_pylist(), start=1):
+        where = f"{path}, row {number}"
+        _check(where, [row[part] for part in TDM_COLUMNS], row["direction"] or "unknown")
+        if None in (row["aliases"] or ()):
+            raise TaxonomyError(f"{where}: an alias is null; mend or delete it")
+    yield from Taxonomy.from_table(rows).labels
+
+
+def _check(where: str, names: Sequence[str | None], direction: str) -> None:
+    """Raise `TaxonomyError` for a row that lacks a name or gives no direction that there is."""
+    if not all(name and name.strip() for name in names):
+        raise TaxonomyError(
+            f"{where}: task, dataset and metric must be given; "
+            f"found {'#'.join(name or '' for name in names)!r}; mend or delete it"
+        )
+    if direction not in DIRECTIONS:
+        raise TaxonomyError(
+            f"{where}: direction must be one of {', '.join(DIRECTIONS)}; "
+            f"found {direction!r}; mend or empty it"
         )
 
 
-def _tsv(path: str, lines: list[str]) -> Iterator[Label]:
-    own = bool(lines) and set(lines[0].split("\t")) >= _OWN
+def _tsv(path: str, text: str) -> Iterator[Label]:
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    own = set(lines[0].split("\t")) >= _OWN
     yield from _own_tsv(path, lines) if own else _field_tsv(path, lines)
 
 
-def _own_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
-    for number, row in enumerate(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE), start=2):
-        tdm = TDM(*(clean(row.get(part)) for part in TDM_COLUMNS))
-        direction = clean(row.get("direction")) or "unknown"
-        papers = clean(row.get("papers")) or "0"
-        if not all((tdm.task, tdm.dataset, tdm.metric)):
+def _own_tsv(path: str, lines: Sequence[str]) -> Iterator[Label]:
+    columns = lines[0].split("\t")
+    for number, line in enumerate(lines[1:], start=2):
+        where = f"{path}, line {number}"
+        fields = line.split("\t")
+        if (longest := max(map(len, fields))) > _LONGEST:
             raise TaxonomyError(
-                f"{path}, line {number}: task, dataset and metric must be given; found {str(tdm)!r}"
+                f"{where}: a field of {longest:,} characters, more than {_LONGEST:,}; "
+                "put each label on a line of its own, its fields separated by tabs"
             )
-        if direction not in DIRECTIONS or not papers.isdigit():
-            raise TaxonomyError(
-                f"{path}, line {number}: direction must be one of "
-                f"{', '.join(DIRECTIONS)} and papers a number; "
-                f"found {direction!r}, {papers!r}"
-            )
-        aliases = [
-            f"{part}: {alias}"
-            for part in ("dataset", "metric")
-            for alias in map(clean, (row.get(f"{part}_aliases") or "").split(" | "))
-            if alias
-        ]
-        yield Label(tdm, int(papers), direction, tuple(aliases))
+        if line:
+            yield _own_label(where, dict(zip(columns, fields, strict=False)))
 
 
-def _field_tsv(path: str, lines: list[str]) -> Iterator[Label]:
+def _own_label(where: str, row: Mapping[str, str]) -> Label:
+    tdm = TDM(*(clean(row.get(part)) for part in TDM_COLUMNS))
+    direction = clean(row.get("direction")) or "unknown"
+    _check(where, (tdm.task, tdm.dataset, tdm.metric), direction)
+    papers = clean(row.get("papers")) or "0"
+    if not _is_count(papers):
+        raise TaxonomyError(f"{where}: papers must be a number; found {papers[:120]!r}; mend or empty it")
+    aliases = [
+        f"{part}: {alias}"
+        for part in ("dataset", "metric")
+        for alias in map(clean, row.get(f"{part}_aliases", "").split(" | "))
+        if alias
+    ]
+    return Label(tdm, int(papers), direction, tuple(aliases))
+
+
+def _is_count(text: str) -> bool:
+    """Whether the text is a whole number below 10^9; `isdigit` alone takes "²" for one."""
+    return text.isascii() and text.isdigit() and len(text) <= 9
+
+
+def _field_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
     for number, line in enumerate(lines, start=1):
         if not line.strip() or line.strip() == "unknown" or line.startswith("unknown\t"):
             continue
         name, _, count = line.partition("\t")
         tdm = split_tdm(name)
-        if tdm is None or not count.strip().isdigit():
+        if tdm is None or not _is_count(count.strip()):
             raise TaxonomyError(
                 f"{path}, line {number}: expected task#dataset#metric<TAB>count, found {line[:120]!r}; "
                 "mend or delete the line"
@@ -127,24 +167,49 @@ def split_tdm(name: str) -> TDM | None:
 
 def _json(path: str, text: str) -> Iterator[Label]:
     try:
-        tasks = json.loads(text)
-    except ValueError as error:
+        counts = Counter(tdm for tdm, _, _ in evaluation_rows(json.loads(text)))
+    except json.JSONDecodeError as error:
         raise TaxonomyError(f"{path}: not valid JSON ({error})") from None
-    if not isinstance(tasks, list) or not all(isinstance(t, dict) and "task" in t for t in tasks):
-        raise TaxonomyError(
-            f'{path}: expected a list of objects with "task" and "datasets" (evaluation-tables.json)'
-        )
-    counts = Counter(tdm for tdm, _, _ in evaluation_rows(tasks))
+    except (ValueError, RecursionError) as error:
+        raise TaxonomyError(f"{path}: {error}; mend or delete it") from None
     yield from (Label(tdm, papers) for tdm, papers in counts.items())
 
 
-def evaluation_rows(tasks: Iterable[dict[str, Any]]) -> Iterator[tuple[TDM, dict[str, Any], str]]:
-    """Every result of an `evaluation-tables.json`: its TDM, its row, its score as printed."""
-    for task in tasks:
+def evaluation_rows(tasks: Sequence[dict[str, Any]]) -> Iterator[tuple[TDM, dict[str, Any], str]]:
+    """Every result of an `evaluation-tables.json`: its TDM, its row, its score as printed.
+
+    Raises `ValueError`, naming the place, for what is not of that form."""
+    for task in _objects(tasks, 'with "task" and "datasets" (evaluation-tables.json)', needed="task"):
+        name = _text(task, "task")
         yield from evaluation_rows(task.get("subtasks") or ())
-        for dataset in task.get("datasets") or ():
-            for row in (dataset.get("sota") or {}).get("rows") or ():
-                for metric, score in (row.get("metrics") or {}).items():
-                    tdm = TDM(clean(task["task"]), clean(dataset.get("dataset")), clean(metric))
-                    if score not in (None, "") and all((tdm.task, tdm.dataset, tdm.metric)):
-                        yield tdm, row, str(score)
+        for dataset in _objects(task.get("datasets") or (), f'as "datasets" of the task {name!r}'):
+            for metric, score, row in _scores(dataset, f"of the task {name!r}"):
+                tdm = TDM(clean(name), clean(_text(dataset, "dataset")), clean(metric))
+                if score not in (None, "") and all((tdm.task, tdm.dataset, tdm.metric)):
+                    yield tdm, row, str(score)
+
+
+def _scores(dataset: dict[str, Any], where: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
+    """Every metric and score of a dataset's rows, with the row."""
+    (sota,) = _objects([dataset.get("sota") or {}], f'as "sota" {where}')
+    for row in _objects(sota.get("rows") or (), f'as "rows" {where}'):
+        (metrics,) = _objects([row.get("metrics") or {}], f'as "metrics" {where}')
+        for metric, score in metrics.items():
+            yield metric, score, row
+
+
+def _objects(values: Any, where: str, *, needed: str = "") -> Sequence[dict[str, Any]]:
+    """The values, where they are a list of objects that all have the key `needed`; else `ValueError`."""
+    if not isinstance(values, (list, tuple)):
+        raise ValueError(f"expected a list of objects {where}, found {str(values)[:80]!r}")
+    for value in values:
+        if not isinstance(value, dict) or (needed and needed not in value):
+            raise ValueError(f"expected a list of objects {where}, found {str(value)[:80]!r} in it")
+    return values
+
+
+def _text(row: dict[str, Any], key: str) -> str | None:
+    value = row.get(key)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f'"{key}" must be a text, found {str(value)[:80]!r}')
+    return value
