@@ -19,10 +19,10 @@ from tdm_ray.text.numbers import Number, numbers, several_numbers, the_number
 from tdm_ray.text.passages import EXPERIMENT_HEADING, header_text, sentences
 
 CELL, ABSTRACT, TEXT = range(3)
-# 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at, and of a book's
-# sentences.
+# 99 % of the real papers have fewer; of a table of 10,000 cells the first are looked at.
 MOST = 2500
-_MOST_IN_TEXT = 1000
+# Of tables and running text together.
+_MOST_WITH_TEXT = 3500
 # characters: longer is a parser's mistake
 _CAPTION = 900
 _SENTENCE = 800
@@ -68,7 +68,7 @@ class Candidates:
 
 def candidates_of(paper: Paper) -> Candidates:
     """The candidates of a paper; none of a cell that holds several numbers without as many headers, nor of
-    whole numbers in running text."""
+    whole numbers in running text, unless they are per cent."""
     rows = _Rows()
     for number, table in enumerate(paper.tables):
         # The caption proper first: of the text of a PDF table parser only what fits.
@@ -81,7 +81,7 @@ def candidates_of(paper: Paper) -> Candidates:
                     rows.add(value, cell.value.strip(), CELL, own_cell, about, number, place)
     for kind, text in _texts(paper):
         for sentence in sentences(text):
-            for value in _in_sentence(sentence) if len(rows.rows) < MOST + _MOST_IN_TEXT else ():
+            for value in _in_sentence(sentence) if len(rows.rows) < _MOST_WITH_TEXT else ():
                 rows.add(value, value.text, kind, Cell(""), sentence, -1, -1)
     return rows.candidates()
 

@@ -51,7 +51,8 @@ _CAPTION = {
     "ours": r"\bour\b|\bours\b|\bproposed\b|\bwe\b",
 }
 _CAPTIONS = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _CAPTION.items()}
-_BRACKETS = re.compile(r"\[…\]|[(\[][^)\]]*[)\]]")
+_HEADER = 400  # characters: longer is a parser's mistake
+_BRACKETS = re.compile(r"\[…\]|[(\[][^()\[\]]{0,200}[)\]]")
 _NOT_A_LETTER = re.compile(r"[\W_]+")
 _FOLLOWING_CITATION = (
     r"\s?(?:\[\s?\d|\((?:[A-Z][\w-]+ (?:et al|and|&)|[A-Z][\w-]+,? (?:19|20)\d\d)|(?:[A-Z][\w-]+ )?et al)"
@@ -159,7 +160,7 @@ class NameCounts:
 def plain_name(header: str) -> str:
     """A header's letters and digits in small letters, without what stands in brackets: "BiLSTM […]" is
     "bilstm"."""
-    return _NOT_A_LETTER.sub("", fold(_BRACKETS.sub(" ", header)))[:60]
+    return _NOT_A_LETTER.sub("", fold(_BRACKETS.sub(" ", header[:_HEADER])))[:60]
 
 
 def header_parts(paper: Paper) -> list[str]:
@@ -194,7 +195,8 @@ def lines_of(paper: Paper, candidates: Candidates, names: NameCounts) -> Lines:
     tables, axes, contexts = np.array(list(keys), np.int64).reshape(-1, 3).T
     headers = [candidates.contexts[context] for context in contexts]
     texts = _Names(paper, names)
-    own = np.array([texts.features(header) for header in headers], np.float32)
+    of_header = {header: texts.features(header) for header in dict.fromkeys(headers)}
+    own = np.array([of_header[header] for header in headers], np.float32)
     own = own.reshape(len(headers), len(_Names.FEATURES))
     around = _around(candidates, tables, axes, places, headers, own)
     rows = _table_rows(paper, tables)

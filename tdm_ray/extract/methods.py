@@ -37,6 +37,7 @@ _NAME = re.compile(r"[A-Z][\w+-]*[A-Z]|[a-z][A-Z]")
 _UNOPENED = re.compile(r"^([^(\[]*)[)\]]")
 _ADDED = re.compile(r"^\s*(?:\+|w/(?!\s*o)|with\b)\s*(?=\w)")
 _LONGEST = 80
+_HEADER = 400  # characters: longer is a parser's mistake
 _WORDY = re.compile(r"[^\W\d_]")
 # What heads a line of results and is no method.
 _NO_METHOD = frozenset(
@@ -136,20 +137,15 @@ class _Side:
         return max(named, key=telling)
 
     def _joined(self, at: int, name: str) -> str:
-        """A name "+ X" with what the rows above it name."""
-        parts = [name]
-        seen = {self.headers[at]}
+        """A name "+ X" with the last one above it that adds nothing, "Y + X"."""
+        if not _ADDED.match(name):
+            return name
         for cell in reversed(self.cells[: self.place]):
-            if not _ADDED.match(parts[0]) or len(parts) > 3:
-                break
             line = _headers(cell, self.axis)
-            if at < len(line) and line[at] not in seen and _WORDY.search(above := bare_name(line[at])):
-                seen.add(line[at])
-                if not _ADDED.match(above):
-                    if len(above.split()) <= _MOST_WORDS:
-                        parts.insert(0, above)
-                    break
-        return " ".join(parts)
+            above = bare_name(line[at]) if at < len(line) else ""
+            if _WORDY.search(above) and not _ADDED.match(above):
+                return f"{above} {name}" if len(above.split()) <= _MOST_WORDS else name
+        return name
 
 
 def _better_axis(first: _Side, second: _Side) -> bool:
@@ -170,6 +166,7 @@ def _headers(cell: Cell, axis: int) -> Sequence[str]:
 
 def bare_name(header: str) -> str:
     """A header without citations, footnote marks and "(ours)"; what a PDF parser set apart joined."""
+    header = clean(header)[:_HEADER]
     for apart, joined in _SET_APART:
         header = apart.sub(joined, header)
     return _EDGE.sub("", clean(_OURS_BESIDE.sub(" ", _CITATION.sub(" ", header))))

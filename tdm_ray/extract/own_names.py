@@ -9,7 +9,7 @@ from collections.abc import Sequence, Set
 from tdm_ray.records import Paper
 
 _BEFORE_COLON = re.compile(r"^\s*([^:]{2,40}):\s")
-_NAME = r"([A-Z][\w+*-]*[A-Z0-9+*][\w+*-]*|[a-z]+[A-Z][\w+*-]*)"
+_NAME = r"([A-Z][\w+*-]{0,40}[A-Z0-9+*][\w+*-]{0,40}|[a-z]{1,40}[A-Z][\w+*-]{0,40})"
 _CALLED = (
     r"called|named|namely|dubbed|termed|coined|denoted (?:as|by)|(?:refer(?:red)? to|abbreviated) (?:\w+ )?as"
     r"|we (?:propose|present|introduce|develop|describe|call)"
@@ -53,7 +53,7 @@ def own_names(paper: Paper) -> list[str]:
     if match and len(match[1].split()) <= _WORDS_BEFORE_COLON:
         found[match[1].strip()] += 5
     start = " ".join([paper.abstract, *(s.text[:_START] for s in paper.sections[:_SECTIONS])])
-    for weight, text in ((3, paper.abstract), (1, start)):
+    for weight, text in ((3, paper.abstract[:_START]), (1, start)):
         for pattern in (_PROPOSED, _IN_BRACKETS):
             for name in pattern.findall(text):
                 if name not in _OTHERS and len(name) > 1:
