@@ -18,6 +18,11 @@ AUTO = "auto"
 CONFIRMED = 0.7
 
 
+# In a matcher's folder, where it has them: the weights of the confidence, and a cell model.
+CONFIDENCE = "confidence.json"
+CELLS = "cells"
+
+
 def embedded_index() -> str:
     """The folder of the index that ships."""
     return str(resources.files("tdm_ray") / "classify" / "embedded_index")

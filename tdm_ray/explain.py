@@ -15,6 +15,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.classify.entailment import hypothesis
 from tdm_ray.classify.features import LEARNED, LEXICAL
 from tdm_ray.classify.precision import fastest_precision
@@ -26,7 +27,7 @@ from tdm_ray.errors import InputError
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
-from tdm_ray.extract.settle import settled
+from tdm_ray.extract.settle import settled, with_cells
 from tdm_ray.leaderboard.evidence import show_evidence
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper
@@ -76,7 +77,8 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     prepared = preparer(paper)
     decided = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
     confidence = load_confidence(config.matcher_folder, with_index=resources.index is not None)
-    decisions = settled(decided, confidence)
+    cells = CellModel(resources.cells_folder, precision=precision)
+    decisions = settled(with_cells([decided], cells)[0], confidence)
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 

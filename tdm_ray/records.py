@@ -94,6 +94,8 @@ DECISION = pa.struct(
         ("score_confidence", pa.float32()),
         ("method", pa.string()),
         ("confidence", pa.float32()),
+        # how probably its evidence states a result of this label, by the cell model
+        ("cell_probability", pa.float32()),
     ]
 )
 PREDICTIONS = pa.schema(

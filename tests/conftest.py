@@ -15,6 +15,7 @@ import csv
 import dataclasses
 import json
 import logging
+import random
 from datetime import UTC, datetime
 from functools import lru_cache
 from importlib import resources
@@ -30,10 +31,12 @@ from tdm_ray.demo import demo_papers
 from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.extract.matcher import Matcher
 from tdm_ray.gold.annotations import Gold
+from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
-from tdm_ray.records import PAPERS, TDM
+from tdm_ray.records import PAPERS, TDM, Paper
 from tdm_ray.store.schemas import FORMS, with_month
 from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 
@@ -154,7 +157,7 @@ def papers():
 def jsonl(tmp_path_factory, papers):
     """Those papers as JSON lines."""
     path = tmp_path_factory.mktemp("corpus") / "papers.jsonl"
-    path.write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
+    path.write_text("".join(json.dumps(json_row(p)) + "\n" for p in papers))
     return path
 
 
@@ -183,14 +186,14 @@ def labelled_files(tmp_path_factory, labelled):
     counts 9. The taxonomy is the part of the default one that is our own."""
     papers, gold = labelled
     folder = tmp_path_factory.mktemp("labelled")
-    (folder / "papers.jsonl").write_text("".join(json.dumps(_row(p)) + "\n" for p in papers))
+    (folder / "papers.jsonl").write_text("".join(json.dumps(json_row(p)) + "\n" for p in papers))
     lines = (f"{p}.pdf\t{'$'.join(f'{tdm}#1' for tdm in found)}\n" for p, found in gold.results.items())
     (folder / "gold.tsv").write_text("".join(lines))
     (folder / "taxonomy.tsv").write_text("".join(f"{tdm}\t9\n" for tdm in own_labels()))
     return folder
 
 
-def _row(paper):
+def json_row(paper):
     row = paper.row()
     for name in ("sections", "tables", "categories"):
         row[name] = list(row[name])
@@ -239,3 +242,28 @@ def tiny_model(tmp_path_factory, tiny_tokenizer):
     BertForSequenceClassification(config).save_pretrained(folder)
     tiny_tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+METRICS = ("Accuracy", "F1", "BLEU")
+SETS = ("MNIST", "WMT", "SQuAD")
+
+
+def corpus(count):
+    """Papers with a table of three data sets by three metrics; the row of the paper's own method holds the
+    gold."""
+    chance = random.Random(0)
+    papers = []
+    results = {}
+    for number in range(count):
+        name = f"Net{number}"
+        heads = [f"{dataset} {metric}" for dataset in SETS for metric in METRICS]
+        rows = [[f"Base [{i}]", *(f"{chance.uniform(40, 80):.1f}" for _ in heads)] for i in range(3)]
+        own = [f"{name} (ours)", *(f"{chance.uniform(60, 95):.1f}" for _ in heads)]
+        rows.insert(chance.randrange(4), own)
+        table = table_of_grid("Table 1. Results.", [["Model", *heads], *rows])
+        chosen = chance.sample(range(len(heads)), 3)
+        found = Paper(f"{number}", f"{name}: a network", f"We present {name}.", [], [table])
+        papers.append(found)
+        results[found.paper_id] = {TDM("T", SETS[i // 3], METRICS[i % 3]): (own[i + 1],) for i in chosen}
+    labels = [Label(TDM("T", dataset, metric), 9, "higher") for dataset in SETS for metric in METRICS]
+    return papers, Gold(results), Taxonomy.of(labels)

@@ -3,13 +3,12 @@ ships."""
 
 import csv
 import json
-import random
 from dataclasses import replace
 from importlib.resources import files
 
 import numpy as np
 import pytest
-from conftest import line_kinds
+from conftest import corpus, line_kinds
 
 from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.lexicon import Lexicon
@@ -23,7 +22,6 @@ from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
 from tdm_ray.extract.extractor import Extractor, row_around
 from tdm_ray.extract.features import FeatureBuilder
 from tdm_ray.extract.matcher import FORM, Matcher, _Claims, confidence_rows
-from tdm_ray.gold.annotations import Gold
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
@@ -154,31 +152,6 @@ def test_the_demos_scores_are_right_and_stand_in_their_evidence(prove):
             right += entered is not None and same_number(p["score_text"], entered)
     assert said > 0.9 * len(expected)
     assert right > 0.9 * said
-
-
-METRICS = ("Accuracy", "F1", "BLEU")
-SETS = ("MNIST", "WMT", "SQuAD")
-
-
-def corpus(count):
-    """Papers with a table of three data sets by three metrics; the row of the paper's own method holds the
-    gold."""
-    chance = random.Random(0)
-    papers = []
-    results = {}
-    for number in range(count):
-        name = f"Net{number}"
-        heads = [f"{dataset} {metric}" for dataset in SETS for metric in METRICS]
-        rows = [[f"Base [{i}]", *(f"{chance.uniform(40, 80):.1f}" for _ in heads)] for i in range(3)]
-        own = [f"{name} (ours)", *(f"{chance.uniform(60, 95):.1f}" for _ in heads)]
-        rows.insert(chance.randrange(4), own)
-        table = table_of_grid("Table 1. Results.", [["Model", *heads], *rows])
-        chosen = chance.sample(range(len(heads)), 3)
-        found = Paper(f"{number}", f"{name}: a network", f"We present {name}.", [], [table])
-        papers.append(found)
-        results[found.paper_id] = {TDM("T", SETS[i // 3], METRICS[i % 3]): (own[i + 1],) for i in chosen}
-    labels = [Label(TDM("T", dataset, metric), 9, "higher") for dataset in SETS for metric in METRICS]
-    return papers, Gold(results), Taxonomy.of(labels)
 
 
 @pytest.fixture(scope="module")

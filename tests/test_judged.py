@@ -9,7 +9,7 @@ import pytest
 from conftest import write_store
 
 from tdm_ray.errors import InputError
-from tdm_ray.extract.confidence import load_confidence
+from tdm_ray.extract.confidence import INPUTS, load_confidence
 from tdm_ray.gold.judged_cells import read_cells, read_classes
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
@@ -78,6 +78,7 @@ def _prediction(paper, dataset, score, text=None, confidence=0.5):
         "score": score,
         "score_text": text or (None if score is None else str(score)),
         "score_confidence": None if score is None else confidence,
+        "cell_probability": None if score is None else confidence,
     }
 
 
@@ -127,7 +128,7 @@ def test_confidence_is_learnt_from_stores(tmp_path):
     facts = learn_confidence(store, store, read, str(tmp_path))
     assert facts["with_index"]["right"] == right.sum()
     confidence = load_confidence(str(tmp_path), with_index=True)
-    assert confidence(0.9, 0.9) > 0.7 > 0.3 > confidence(0.1, 0.1)
+    assert confidence(dict.fromkeys(INPUTS, 0.9)) > 0.7 > 0.3 > confidence(dict.fromkeys(INPUTS, 0.1))
     few = write_store(tmp_path / "few", predictions=rows[:3])
     with pytest.raises(InputError, match="only 3 rows"):
         learn_confidence(few, few, read, str(tmp_path))

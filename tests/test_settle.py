@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from tdm_ray.config import embedded_matcher
-from tdm_ray.errors import CheckpointError
-from tdm_ray.extract.confidence import RowConfidence, load_confidence, save_confidence
+from tdm_ray.errors import CheckpointError, InputError
+from tdm_ray.extract.confidence import INPUTS, RowConfidence, load_confidence, save_confidence
 from tdm_ray.extract.settle import settled
 
-CONFIDENCE = RowConfidence(1.0, 1.0, 0.0)
+CONFIDENCE = RowConfidence(1.0, 1.0, 0.0, 0.0)
 CELL = {
     "kind": "cell",
     "table": 1,
@@ -28,6 +28,7 @@ def _row(dataset: str, probability: float, metric: str = "mIoU", **evidence) -> 
         "score": 5.1,
         "score_text": "5.1",
         "score_confidence": 0.6,
+        "cell_probability": 0.6,
         "method": "Ours",
         "evidence": {**CELL, "row": None, **evidence},
     }
@@ -74,24 +75,37 @@ def test_of_an_error_and_its_accuracy_the_surer_is_kept():
 
 
 def test_confidence_grows_with_both_probabilities():
-    assert CONFIDENCE(0.9, 0.6) > CONFIDENCE(0.9, 0.5) > CONFIDENCE(0.5, 0.5) == pytest.approx(0.5)
-    assert CONFIDENCE(0.9, None) is None
-    assert 0 < CONFIDENCE(0.0, 1.0) < 1
+    def sure(probability, score):
+        given = {"probability": probability, "score_confidence": score, "cell_probability": 0.5}
+        return CONFIDENCE(given)
+
+    assert sure(0.9, 0.6) > sure(0.9, 0.5) > sure(0.5, 0.5) == pytest.approx(0.5)
+    assert sure(0.9, None) is None
+    assert 0 < sure(0.0, 1.0) < 1
 
 
 def test_confidence_is_learnt_saved_and_loaded(tmp_path):
     chance = np.random.default_rng(0)
-    rows = chance.uniform(0.05, 0.95, (400, 2))
-    right = chance.uniform(size=400) < rows[:, 0] * rows[:, 1]
-    learnt = RowConfidence.learn([tuple(row) for row in rows.tolist()], right)
-    stated = np.array([learnt(p, c) for p, c in rows.tolist()])
+    values = chance.uniform(0.05, 0.95, (400, 3))
+    right = chance.uniform(size=400) < values.prod(axis=1)
+    rows = [dict(zip(INPUTS, row, strict=True)) for row in values.tolist()]
+    learnt = RowConfidence.learn(rows, right)
+    stated = np.array([learnt(row) for row in rows])
     assert abs(stated.mean() - right.mean()) < 0.03
+    assert min(learnt.label, learnt.score, learnt.cell) > 0
+    assert learnt({**rows[0], "score_confidence": None}) is None
+    with pytest.raises(InputError, match="right and rows that are wrong"):
+        RowConfidence.learn(rows, np.ones(400, bool))
     save_confidence(str(tmp_path), learnt, CONFIDENCE)
     assert load_confidence(str(tmp_path), with_index=True) == learnt
     assert load_confidence(str(tmp_path), with_index=False) == CONFIDENCE
 
 
 def test_a_damaged_confidence_is_named(tmp_path):
+    (tmp_path / "confidence.json").write_text('{"with_index"')
+    with pytest.raises(CheckpointError, match=r"confidence\.json"):
+        load_confidence(str(tmp_path), with_index=True)
+    (tmp_path / "confidence.json").unlink()
     for indexed in (True, False):  # a matcher of one's own has none
         shipped = load_confidence(embedded_matcher(), with_index=indexed)
         assert load_confidence(str(tmp_path), with_index=indexed) == shipped

@@ -17,10 +17,12 @@ from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
-from tdm_ray.classify.checkpoint import missing_head, not_loadable
+from tdm_ray.classify.checkpoint import embedded_folder, missing_head, not_loadable
+from tdm_ray.config import EMBEDDED
 from tdm_ray.storage import exists, join, local_copy, read_json
 
 _WEIGHTS = "model.safetensors"
+_WORDS = "bert.embeddings.word_embeddings.weight"
 # What this room computes; a config that differs in one of these is left to transformers.
 _COMPUTED = {
     "model_type": "bert",
@@ -43,13 +45,16 @@ def is_bert(folder: str) -> bool:
 
 
 def load_bert(folder: str) -> Bert:
-    """The model of a checkpoint folder, in single precision.
+    """The model of a checkpoint folder, in single precision. One that was trained with the word embeddings of
+    the embedded checkpoint frozen (`word_embeddings_from` in its config) takes them from there.
 
     Raises `CheckpointError` where weights are missing, damaged, or of other shapes than the config says."""
     place = local_copy(folder)
     config = SimpleNamespace(**read_json(join(place, "config.json")))
     try:
         weights = load_file(join(place, _WEIGHTS))
+        if getattr(config, "word_embeddings_from", None) == EMBEDDED:
+            weights[_WORDS] = load_file(join(embedded_folder(), _WEIGHTS))[_WORDS]
         outputs = weights["classifier.bias"].shape[0] if "classifier.bias" in weights else 1
         model = Bert(config, outputs)
         missing = model.load_state_dict(weights, strict=False).missing_keys

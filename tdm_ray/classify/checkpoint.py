@@ -131,6 +131,11 @@ def embedded_folder() -> str:
     return str(resources.files("tdm_ray.classify").joinpath("embedded"))
 
 
+def embedded_cells() -> str:
+    """Where the cell model that ships with tdm_ray lies (see `cell_model`)."""
+    return str(resources.files("tdm_ray.classify").joinpath("embedded_cells"))
+
+
 def _weights(folder: str) -> list[str]:
     return [f for f in list_files(folder) if f.endswith(".safetensors")]
 

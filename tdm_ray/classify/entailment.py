@@ -34,10 +34,10 @@ def hypothesis(tdm: TDM) -> str:
 
 class EntailmentModel:
     """The model, ready to score, on the best device at hand; precision: `float32` or `bfloat16` (see
-    `precision`)."""
+    `precision`). `tokenizer` takes the place of the folder's."""
 
-    def __init__(self, folder: str, *, precision: str = FLOAT32) -> None:
-        module, self.tokenizer = _load(folder)
+    def __init__(self, folder: str, *, precision: str = FLOAT32, tokenizer: Any = None) -> None:
+        module, self.tokenizer = _load(folder, tokenizer)
         self.config = module.config
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.dtype: torch.dtype = getattr(torch, precision)
@@ -96,10 +96,10 @@ class EntailmentModel:
         return {name: torch.from_numpy(array).to(self.device) for name, array in arrays.items()}
 
 
-def _load(folder: str) -> tuple[Any, Any]:
+def _load(folder: str, tokenizer: Any) -> tuple[Any, Any]:
     """A checkpoint's model and its tokenizer; transformers is only imported where it is needed."""
     if is_bert(folder):
-        return load_bert(folder), load_tokenizer(folder)
+        return load_bert(folder), tokenizer or load_tokenizer(folder)
     from tdm_ray.classify.encoder import load_encoder
 
     return load_encoder(folder)

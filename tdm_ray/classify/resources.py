@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from tdm_ray.classify.calibration import Calibrator
-from tdm_ray.classify.checkpoint import Checkpoint, checkpoint_digest, open_checkpoint
+from tdm_ray.classify.checkpoint import Checkpoint, checkpoint_digest, embedded_cells, open_checkpoint
 from tdm_ray.classify.features import MIN_NAME_COVERAGE
 from tdm_ray.classify.index import Index, index_digest
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.precision import FLOAT32, PRECISIONS
 from tdm_ray.classify.shortlist import Shortlister
-from tdm_ray.config import ScoreConfig
-from tdm_ray.storage import digest, file_bytes, list_files
+from tdm_ray.config import CELLS, CONFIDENCE, ScoreConfig, embedded_matcher
+from tdm_ray.storage import digest, exists, file_bytes, join, list_files
 from tdm_ray.taxonomy.direction import direction_over_time
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
@@ -34,8 +34,15 @@ class Fingerprints:
     def of(cls, config: ScoreConfig, precision: str = FLOAT32) -> Fingerprints:
         """Read the files and make them. Raises `CheckpointError` for what is no checkpoint or index."""
         index = index_digest(config.index_folder) if config.index_folder else ""
-        matcher = digest(file_bytes(list_files(config.matcher_folder)))
+        matcher = digest(file_bytes(deciding_files(config.matcher_folder)))
         return cls(checkpoint_digest(config.model), index, matcher, precision)
+
+
+def deciding_files(matcher: str) -> list[str]:
+    """The files of a matcher's folder, and those that ship and take the place of what it lacks."""
+    confidence = [] if exists(join(matcher, CONFIDENCE)) else [join(embedded_matcher(), CONFIDENCE)]
+    cells = [] if exists(join(matcher, CELLS)) else list_files(embedded_cells())
+    return [*list_files(matcher), *confidence, *cells]
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,12 @@ class Resources:
     def index(self) -> Index | None:
         """What labelled papers taught, where there is an index."""
         return Index(self.config.index_folder, self._labels) if self.config.index_folder else None
+
+    @property
+    def cells_folder(self) -> str:
+        """Where the cell model lies: the matcher's folder may hold one of its own."""
+        own = join(self.config.matcher_folder, CELLS)
+        return own if exists(own) else embedded_cells()
 
     @cached_property
     def _labels(self) -> Taxonomy:

@@ -1,8 +1,9 @@
 """Confidence: how probably a prediction is right in all it says, its label and its score.
 
-A logistic regression on the log-odds of two probabilities, that the paper reports the label and that the
-number is its own result of it; learnt on papers read whole by people (`tests/by_reading`). Without an index
-both say less, so there is a second set of weights.
+A logistic regression on the log-odds of three probabilities: that the paper reports the label, that the
+number is its own result of it, and that the cell states a result of it (the cell model's). It is learnt on
+papers read whole by people (`tests/by_reading`). Without an index the first two say less, so there is a
+second set of weights.
 
 confidence.json    the weights, of a matcher's folder
 """
@@ -17,57 +18,62 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.arrays import Bools
-from tdm_ray.config import embedded_matcher
-from tdm_ray.errors import CheckpointError
+from tdm_ray.config import CONFIDENCE, embedded_matcher
+from tdm_ray.errors import CheckpointError, InputError
 from tdm_ray.storage import exists, join, read_json, write_json
 
-_FILE = "confidence.json"
 _LEAST = 1e-4
+# The columns of a prediction that its confidence is computed from.
+INPUTS = ("probability", "score_confidence", "cell_probability")
 
 
 @dataclass(frozen=True)
 class RowConfidence:
-    """The weights of the two log-odds and of their sum's offset."""
+    """The weights of the three log-odds and of their sum's offset."""
 
     label: float
     score: float
+    cell: float
     offset: float
 
-    def __call__(self, probability: float | None, score_confidence: float | None) -> float | None:
-        """The confidence of one row; None where it has no score."""
-        if probability is None or score_confidence is None:
+    def __call__(self, row: Mapping[str, Any]) -> float | None:
+        """The confidence of one row, given its columns `INPUTS`; None where it has no score."""
+        if any(row.get(name) is None for name in INPUTS):
             return None
-        log_odds = (
-            self.label * _log_odds(probability) + self.score * _log_odds(score_confidence) + self.offset
-        )
-        return float(1 / (1 + np.exp(-log_odds)))
+        weights = (self.label, self.score, self.cell)
+        log_odds = sum(w * _log_odds(row[name]) for w, name in zip(weights, INPUTS, strict=True))
+        return float(1 / (1 + np.exp(-log_odds - self.offset)))
 
     @classmethod
-    def learn(cls, rows: Sequence[tuple[float, float]], right: Bools) -> RowConfidence:
-        """Fit the weights on rows (probability, score confidence) and whether people found them right."""
-        inputs = np.array([[_log_odds(p), _log_odds(c)] for p, c in rows])
+    def learn(cls, rows: Sequence[Mapping[str, Any]], right: Bools) -> RowConfidence:
+        """Fit the weights on rows with the columns `INPUTS`, and whether people found them right.
+
+        Raises `InputError` where all rows are right, or none is."""
+        if right.all() or not right.any():
+            raise InputError("to learn a confidence takes rows that are right and rows that are wrong")
+        inputs = np.array([[_log_odds(row[name]) for name in INPUTS] for row in rows])
         fitted = LogisticRegression(C=1.0).fit(inputs, right)
-        label, score = fitted.coef_[0]
-        return cls(float(label), float(score), float(fitted.intercept_[0]))
+        label, score, cell = fitted.coef_[0]
+        return cls(float(label), float(score), float(cell), float(fitted.intercept_[0]))
 
 
 def load_confidence(folder: str, *, with_index: bool) -> RowConfidence:
     """The confidence of a matcher's folder; one without learnt weights takes those of the matcher that ships,
     since the probabilities of both are calibrated. Raises `CheckpointError` where the file is damaged."""
-    path = join(folder, _FILE)
+    path = join(folder, CONFIDENCE)
     if not exists(path):
-        path = join(embedded_matcher(), _FILE)
+        path = join(embedded_matcher(), CONFIDENCE)
     try:
         weights: Mapping[str, Any] = read_json(path)["with_index" if with_index else "without_index"]
-        return RowConfidence(*(float(weights[name]) for name in ("label", "score", "offset")))
-    except (KeyError, TypeError, ValueError) as error:
+        return RowConfidence(*(float(weights[name]) for name in ("label", "score", "cell", "offset")))
+    except (InputError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the confidence cannot be read ({error!r})") from None
 
 
 def save_confidence(folder: str, with_index: RowConfidence, without_index: RowConfidence) -> None:
     """Write both sets of weights."""
     weights = {"with_index": vars(with_index), "without_index": vars(without_index)}
-    write_json(join(folder, _FILE), weights)
+    write_json(join(folder, CONFIDENCE), weights)
 
 
 def _log_odds(probability: float) -> float:

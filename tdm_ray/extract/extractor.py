@@ -9,6 +9,7 @@ import numpy as np
 
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
+from tdm_ray.extract.cell_text import premise
 from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Match, Matcher
 from tdm_ray.extract.methods import method_name
@@ -27,7 +28,7 @@ _LEAST_PRIOR = 0.05
 _LEAST_LABELS = 8
 Extraction = dict[
     str, Any
-]  # score, score_text, score_confidence, method and evidence, as in `records.DECISION`
+]  # score, score_text, score_confidence, method and evidence, as in `records.DECISION`; and the premise
 
 
 class Extractor:
@@ -63,8 +64,9 @@ class Extractor:
             self.builder, context, labels, prior[: len(labels)], self.threshold, known
         )
         matches += [None] * (len(prepared.labels) - len(labels))
+        own = names_of_ours(context.kinds.own_names, paper.title, self.no_methods)
         return [
-            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm)
+            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm, own)
             for label, match, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
         ]
 
@@ -75,9 +77,9 @@ class Extractor:
         match: Match | None,
         passage: Passage | None,
         label: TDM,
+        own: Sequence[str],
     ) -> Extraction:
         candidates = context.candidates
-        own = names_of_ours(context.kinds.own_names, paper.title, self.no_methods)
         # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
         cut = (
             match is not None
@@ -90,11 +92,16 @@ class Extractor:
                 "score_text": None,
                 "score_confidence": None,
                 "method": None,
+                "premise": None,
                 "evidence": _named(paper, passage),
             }
         number = candidates.numbers[match.candidate]
         table = int(candidates.tables[match.candidate])
-        extraction = {"score_text": candidates.printed[match.candidate], "score_confidence": match.confidence}
+        extraction = {
+            "score_text": candidates.printed[match.candidate],
+            "score_confidence": match.confidence,
+            "premise": premise(candidates, context.kinds, match.candidate),
+        }
         if table < 0:
             sentence = candidates.contexts[candidates.about[match.candidate]]
             return {

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.extract.confidence import RowConfidence
 from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.taxonomy.equivalent import opposites, proven_together
@@ -13,18 +14,39 @@ from tdm_ray.taxonomy.metrics import stance
 Decision = dict[str, Any]
 
 
+def with_cells(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[list[Decision]]:
+    """The decisions of papers with their `cell_probability`, what the cell model says of their premises; None
+    where there is none."""
+    asked = [[(d["premise"], tdm_of(d)) for d in decisions if d.get("premise")] for decisions in papers]
+    judged = [iter(of_paper.tolist()) for of_paper in cells.probabilities(asked)]
+    return [
+        [_judged(decision, found) for decision in decisions]
+        for decisions, found in zip(papers, judged, strict=True)
+    ]
+
+
+def _judged(decision: Decision, found: Iterator[float]) -> Decision:
+    rest = {name: value for name, value in decision.items() if name != "premise"}
+    return {**rest, "cell_probability": next(found) if decision.get("premise") else None}
+
+
+def tdm_of(decision: Decision) -> TDM:
+    """The label of a decision."""
+    return TDM(*(decision[part] for part in TDM_COLUMNS))
+
+
 def settled(decisions: Sequence[Decision], confidence: RowConfidence) -> list[Decision]:
     """The decisions of one paper with their confidence, in their order.
 
     Where one cell proves several labels that are not proven together (see `taxonomy.equivalent`), the surest
     keeps it; the others keep their label and lose the score. Of an error and its accuracy one is kept."""
-    rows = [{**d, "confidence": confidence(d["probability"], d.get("score_confidence"))} for d in decisions]
+    rows = [{**decision, "confidence": confidence(decision)} for decision in decisions]
     holders: dict[tuple[Any, ...], list[TDM]] = {}
     for row in sorted(rows, key=lambda r: -(r["confidence"] or 0)):
         place = place_of(row)
         if place is None:
             continue
-        tdm = TDM(*(row[part] for part in TDM_COLUMNS))
+        tdm = tdm_of(row)
         held = holders.setdefault(place, [])
         fits = not names_another_metric(tdm.metric, row["evidence"])
         if fits and all(proven_together(tdm, other) for other in held):
@@ -36,12 +58,12 @@ def settled(decisions: Sequence[Decision], confidence: RowConfidence) -> list[De
 
 def _without_opposites(rows: list[Decision]) -> list[Decision]:
     """Of an error and its accuracy the surer one; without scores the more probable."""
-    by_label = {TDM(*(row[part] for part in TDM_COLUMNS)): row for row in rows}
-    pairs = opposites(by_label)
+    by_label = {tdm_of(row): row for row in rows}
 
     def sure(tdm: TDM) -> tuple[float, float]:
         return by_label[tdm]["confidence"] or 0, by_label[tdm]["probability"]
 
+    pairs = opposites(sorted(by_label, key=lambda tdm: (sure(tdm), tdm), reverse=True))
     gone = {one for one, other in pairs.items() if (sure(one), one) < (sure(other), other)}
     return [row for tdm, row in by_label.items() if tdm not in gone]
 
@@ -72,6 +94,7 @@ def without_score(row: Decision) -> Decision:
         "score": None,
         "score_text": None,
         "score_confidence": None,
+        "cell_probability": None,
         "confidence": None,
         "method": None,
         "evidence": {**caption, "row_headers": [], "column_headers": []},

@@ -8,22 +8,27 @@ A row is one paper all the way, also one without predictions and one that is rej
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
 from tdm_ray.arrays import Floats
+from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.classify.resources import Fingerprints, Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
-from tdm_ray.extract.settle import settled
+from tdm_ray.extract.settle import Decision, settled, with_cells
 from tdm_ray.papers.limits import paper_limits
 from tdm_ray.records import DECISION, OUTCOMES, TDM, Paper
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 _IN_FLIGHT = ["location", "paper_id", "title", "published", "source", "content_hash", "reason", "detail"]
 _HYPOTHESES = pa.struct(
     [
@@ -34,7 +39,10 @@ _HYPOTHESES = pa.struct(
     ]
 )
 _EXTRACTION = pa.struct(
-    [DECISION.field(name) for name in ("score", "score_text", "score_confidence", "method", "evidence")]
+    [
+        *(DECISION.field(n) for n in ("score", "score_text", "score_confidence", "method", "evidence")),
+        ("premise", pa.string()),  # the evidence as the cell model reads it
+    ]
 )
 PREPARED = pa.schema(
     [
@@ -92,43 +100,71 @@ class Decide:
     """Decides which hypotheses of a paper hold; keeps the model and the taxonomy's tokens in memory."""
 
     def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
-        self.decider = Decider(Resources(config, fingerprints), threads=threads)
+        resources = Resources(config, fingerprints)
+        self.decider = Decider(resources, threads=threads)
+        self.cells = CellModel(
+            resources.cells_folder, precision=fingerprints.precision, threads=self.decider.threads
+        )
         self.confidence = load_confidence(config.matcher_folder, with_index=config.index_folder is not None)
 
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
         rows = prepared.to_pylist()
         prepared = [None if row["reason"] else Prepared(**row["hypotheses"]) for row in rows]
-        answers = iter(self._log_odds([paper for paper in prepared if paper]))
-        outcomes = [
-            self._row(row, paper, next(answers) if paper else None)
+        answers = _each(self.decider.log_odds, [paper for paper in prepared if paper])
+        waiting = iter(answers)
+        asked = [
+            Asked(row, paper, next(waiting)) if paper else None
             for row, paper in zip(rows, prepared, strict=True)
+        ]
+        decided = iter(_each(self._decisions, [paper for paper in asked if paper]))
+        outcomes = [
+            _outcome(row, paper, next(decided) if paper else None)
+            for row, paper in zip(rows, asked, strict=True)
         ]
         return pa.Table.from_pylist(outcomes, schema=OUTCOMES)
 
-    def _log_odds(self, papers: list[Prepared]) -> list[Floats | Exception]:
-        """The model's log-odds for all papers at once. Where that fails, for each paper alone, so that only
-        the paper that causes it is rejected."""
-        try:
-            return list(self.decider.log_odds(papers))
-        except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
-            if len(papers) == 1:
-                return [error]
-        return [answer for paper in papers for answer in self._log_odds([paper])]
+    def _decisions(self, papers: list[Asked]) -> list[list[Decision]]:
+        """The settled decisions of each paper."""
+        decided = [self.decider(paper.prepared, paper.answer(), paper.row["extractions"]) for paper in papers]
+        return [settled(decisions, self.confidence) for decisions in with_cells(decided, self.cells)]
 
-    def _row(
-        self, row: dict[str, Any], prepared: Prepared | None, answer: Floats | Exception | None
-    ) -> dict[str, Any]:
-        outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
-        if prepared is None or answer is None:
-            return outcome
-        try:
-            if isinstance(answer, Exception):
-                raise answer
-            decisions = settled(self.decider(prepared, answer, row["extractions"]), self.confidence)
-            return {**outcome, "hypotheses": len(answer), "decisions": decisions}
-        except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
-            return {**outcome, **_failure(error)}
+
+@dataclass(frozen=True)
+class Asked:
+    """A paper that the model has read: its row, its hypotheses, and the model's log-odds or its failure."""
+
+    row: Mapping[str, Any]
+    prepared: Prepared
+    log_odds: Floats | Exception
+
+    def answer(self) -> Floats:
+        """The log-odds; raises the failure where there are none."""
+        if isinstance(self.log_odds, Exception):
+            raise self.log_odds
+        return self.log_odds
+
+
+def _each(work: Callable[[list[Item]], Sequence[Result]], items: list[Item]) -> list[Result | Exception]:
+    """The results of `work` for all items at once. Where that fails, for each item alone, so that only the
+    one that causes it fails."""
+    try:
+        return list(work(items))
+    except Exception as error:  # noqa: BLE001 - a paper that breaks a stage is a reject, with its cause
+        if len(items) == 1:
+            return [error]
+    return [result for item in items for result in _each(work, [item])]
+
+
+def _outcome(
+    row: Mapping[str, Any], asked: Asked | None, decisions: list[Decision] | Exception | None
+) -> dict[str, Any]:
+    outcome = {**{name: row[name] for name in _IN_FLIGHT}, "seen_at": datetime.now(UTC)}
+    if asked is None or decisions is None:
+        return outcome
+    if isinstance(decisions, Exception):
+        return {**outcome, **_failure(decisions)}
+    return {**outcome, "hypotheses": len(asked.answer()), "decisions": decisions}
 
 
 def _failure(error: Exception) -> dict[str, str]:

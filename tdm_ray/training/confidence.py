@@ -56,9 +56,8 @@ def learn_confidence(with_index: str, without_index: str, read: str, out: str) -
             raise InputError(
                 f"{store}: only {len(rows)} rows of papers that were read; score those of {read}"
             )
-        inputs = [(judged.row["probability"], judged.row["score_confidence"]) for judged in rows]
         right = np.array([judged.right for judged in rows], bool)
-        learnt.append(RowConfidence.learn(inputs, right))
+        learnt.append(RowConfidence.learn([judged.row for judged in rows], right))
         facts[name] = {"rows": len(rows), "right": int(right.sum()), **vars(learnt[-1])}
     save_confidence(out, *learnt)
     return facts
