@@ -43,6 +43,16 @@ def test_the_surest_label_keeps_the_cell():
     assert low["probability"] == 0.5
 
 
+def test_a_cell_is_one_whatever_the_unit_of_a_label():
+    shares = [
+        _row("MS MARCO", 0.9, "NDCG", text="0.572"),
+        _row("Robust04", 0.5, "NDCG (x 100)", text="0.572"),
+    ]
+    shares[0]["score"] = 0.572
+    shares[1]["score"] = 57.2
+    assert [row["score"] for row in settled(shares, CONFIDENCE)] == [0.572, None]
+
+
 def test_names_of_one_board_share_a_cell():
     both = settled([_row("ADE20K val", 0.9), _row("ADE20K", 0.5, "Validation mIoU")], CONFIDENCE)
     assert [row["score"] for row in both] == [5.1, 5.1]

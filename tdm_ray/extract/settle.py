@@ -69,13 +69,14 @@ def _without_opposites(rows: list[Decision]) -> list[Decision]:
 
 
 def place_of(row: Decision) -> tuple[Any, ...] | None:
-    """The cell that proves a row's score; of a cell that states several numbers also which. None for other
-    evidence."""
+    """The cell that proves a row's score; of a cell that states several numbers also which, by its digits:
+    one label may have it as 0.572, another as 57.2. None for other evidence."""
     evidence = row.get("evidence")
     if row.get("score") is None or not evidence or evidence["kind"] != "cell":
         return None
     headers = (tuple(evidence["row_headers"]), tuple(evidence["column_headers"]))
-    return (evidence["table"], *headers, evidence["text"], row["score"])
+    digits = f"{row['score']:.9g}".replace(".", "").strip("-0")
+    return (evidence["table"], *headers, evidence["text"], digits)
 
 
 def names_another_metric(metric: str, evidence: Mapping[str, Any]) -> bool:
