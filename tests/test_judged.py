@@ -129,6 +129,22 @@ def test_confidence_is_learnt_from_stores(tmp_path):
     assert facts["with_index"]["right"] == right.sum()
     confidence = load_confidence(str(tmp_path), with_index=True)
     assert confidence(dict.fromkeys(INPUTS, 0.9)) > 0.7 > 0.3 > confidence(dict.fromkeys(INPUTS, 0.1))
+    wrong = next(row for n, row in enumerate(rows) if not right[n])
+    (tmp_path / "rows.jsonl").write_text(
+        json.dumps(
+            {
+                "paper_id": wrong["paper_id"],
+                "split": "train",
+                "label": "Semantic Segmentation#ADE20K val#mIoU",
+                "score": 9.0,
+                "right": True,
+            }
+        )
+    )
+    facts = learn_confidence(store, store, read, str(tmp_path), rows=str(tmp_path / "rows.jsonl"))
+    assert facts["with_index"]["right"] == right.sum() + 1  # a person found one more right
+    with pytest.raises(InputError, match="rows by reading"):
+        judged_rows(store, read, split="train", rows=read)
     few = write_store(tmp_path / "few", predictions=rows[:3])
     with pytest.raises(InputError, match="only 3 rows"):
         learn_confidence(few, few, read, str(tmp_path))

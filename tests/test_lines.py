@@ -193,6 +193,9 @@ def test_what_is_added_is_joined_with_what_it_is_added_to():
     cells = [Cell("1.0", row_headers=[row]) for row in rows]
     names = [method_name(cells, at, METHODS_IN_ROWS, []) for at in range(len(cells))]
     assert names == ["Bi-LSTM", "Bi-LSTM + CRF", "Bi-LSTM + ELMo", "GRU", "w/o CRF"]
+    own = [Cell("1.0", row_headers=[row]) for row in ("GAN", "+ Mixing (FooNet)", "+ FooNet loss")]
+    assert method_name(own, 1, METHODS_IN_ROWS, []) == "FooNet"
+    assert method_name(own, 2, METHODS_IN_ROWS, ["FooNet"]) == "FooNet loss"
 
 
 @pytest.mark.parametrize(

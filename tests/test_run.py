@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
-from conftest import _row, write_papers
+from conftest import json_row, write_papers
 from rich.console import Console
 
 from tdm_ray.cli import app
@@ -125,7 +125,7 @@ def test_a_paper_that_was_broken_and_is_mended(nights, papers):
     broken = nights.papers / "broken.jsonl"
     broken.write_text("{broken\n")
     assert nights.run()["rejected"] == {"malformed_json": 1}
-    broken.write_text(json.dumps(_row(papers[6])) + "\n")
+    broken.write_text(json.dumps(json_row(papers[6])) + "\n")
     night = nights.run()
     assert (night["papers"], night["scored"], night["rejected"]) == (6, 6, {})
 

@@ -34,6 +34,7 @@ _EDGE = re.compile(r"^[\s*†‡§¶⋆♦◦•\-–—:;,.|]+|[\s*†‡§¶�
 _IN_BRACKETS = re.compile(r"^\s*[(\[]\s*([^()\[\]]+?)\s*[)\]]\s*$")
 # A name by its form: two capitals, or one inside a word ("DARTS", "fastText").
 _NAME = re.compile(r"[A-Z][\w+-]*[A-Z]|[a-z][A-Z]")
+_NAME_AT_END = re.compile(r"\(([A-Za-z][\w+-]*[A-Z][\w+-]*)\)$")
 _UNOPENED = re.compile(r"^([^(\[]*)[)\]]")
 _ADDED = re.compile(r"^\s*(?:\+|w/(?!\s*o)|with\b)\s*(?=\w)")
 _LONGEST = 80
@@ -137,9 +138,14 @@ class _Side:
         return max(named, key=telling)
 
     def _joined(self, at: int, name: str) -> str:
-        """A name "+ X" with the last one above it that adds nothing, "Y + X"."""
+        """A name "+ X" with the last one above it that adds nothing, "Y + X"; of "+ X (NAME)" the name, and X
+        alone where it is the paper's own."""
         if not _ADDED.match(name):
             return name
+        if named := _NAME_AT_END.search(name):
+            return named[1]
+        if self._is_own(name):
+            return _ADDED.sub("", name)
         for cell in reversed(self.cells[: self.place]):
             line = _headers(cell, self.axis)
             above = bare_name(line[at]) if at < len(line) else ""

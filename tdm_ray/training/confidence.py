@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,35 +30,40 @@ class JudgedRow:
     right: bool
 
 
-def judged_rows(store: str, read: str, *, split: str) -> list[JudgedRow]:
+def judged_rows(store: str, read: str, *, split: str, rows: str | None = None) -> list[JudgedRow]:
     """The predictions of a store for the read papers of one split ("train", "dev").
 
     `read` is a file in the form of `tests/by_reading/papers.jsonl`. A label is right where the paper reports
-    it, or one that is proven together with it; a score where it is the best own result of that label. Raises
-    `InputError` where a file is in another form."""
+    it, or one that is proven together with it; a score where it is the best own result of that label.
+    `rows` is a file in the form of `tests/by_reading/rows.jsonl`, of rows that a person read one by one: what
+    is right there is right, as where two numbers are equally good. Raises `InputError` where a file is in
+    another form."""
     best = _best_results(read, split)
-    rows = Store(store).snapshot().read("predictions").to_pylist()
-    return [_judged(row, best[row["paper_id"]]) for row in rows if row["paper_id"] in best]
+    right = _right_rows(rows, split) if rows else frozenset()
+    predictions = Store(store).snapshot().read("predictions").to_pylist()
+    return [_judged(row, best[row["paper_id"]], right) for row in predictions if row["paper_id"] in best]
 
 
-def learn_confidence(with_index: str, without_index: str, read: str, out: str) -> dict[str, Any]:
+def learn_confidence(
+    with_index: str, without_index: str, read: str, out: str, *, rows: str | None = None
+) -> dict[str, Any]:
     """Learn from two stores of the read train papers, scored with and without an index; writes
-    `confidence.json` to the matcher's folder `out`. The index must not hold these papers.
+    `confidence.json` to the matcher's folder `out`. The index must not hold these papers. `read` and `rows`
+    as of `judged_rows`.
 
     Raises `InputError` where there are fewer than `_LEAST_ROWS` rows with a score."""
     learnt = []
     facts: dict[str, Any] = {}
     for name, store in (("with_index", with_index), ("without_index", without_index)):
-        rows = [
-            judged for judged in judged_rows(store, read, split="train") if judged.row["score"] is not None
-        ]
-        if len(rows) < _LEAST_ROWS:
+        every = judged_rows(store, read, split="train", rows=rows)
+        scored = [judged for judged in every if judged.row["score"] is not None]
+        if len(scored) < _LEAST_ROWS:
             raise InputError(
-                f"{store}: only {len(rows)} rows of papers that were read; score those of {read}"
+                f"{store}: only {len(scored)} rows of papers that were read; score those of {read}"
             )
-        right = np.array([judged.right for judged in rows], bool)
-        learnt.append(RowConfidence.learn([judged.row for judged in rows], right))
-        facts[name] = {"rows": len(rows), "right": int(right.sum()), **vars(learnt[-1])}
+        right = np.array([judged.right for judged in scored], bool)
+        learnt.append(RowConfidence.learn([judged.row for judged in scored], right))
+        facts[name] = {"rows": len(scored), "right": int(right.sum()), **vars(learnt[-1])}
     save_confidence(out, *learnt)
     return facts
 
@@ -83,11 +88,28 @@ def _tdm(name: str) -> TDM:
     return tdm
 
 
-def _judged(row: Mapping[str, Any], best: Sequence[tuple[TDM, str]]) -> JudgedRow:
+def _right_rows(rows: str, split: str) -> frozenset[tuple[str, TDM, float]]:
+    """The rows that a person found right: paper, label and score."""
+    try:
+        with open_file(rows) as file:
+            judged = [json.loads(line) for line in file]
+        return frozenset(
+            (row["paper_id"], _tdm(row["label"]), float(row["score"]))
+            for row in judged
+            if row["right"] and row["split"] == split
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{rows}: cannot be read as rows by reading ({error!r})") from None
+
+
+def _judged(
+    row: Mapping[str, Any], best: Sequence[tuple[TDM, str]], found_right: Set[tuple[str, TDM, float]]
+) -> JudgedRow:
     tdm = TDM(*(row[part] for part in TDM_COLUMNS))
     values = [value for label, value in best if proven_together(label, tdm)]
     # The text of a cell that states several numbers does not say which is meant; the score does.
     several = row["score"] is None or the_number(row["score_text"]) is None
     stated = [] if row["score"] is None else [repr(row["score"]), *([] if several else [row["score_text"]])]
     right = any(same_number(text, value) for text in stated for value in values)
-    return JudgedRow(row, bool(values), right)
+    right = right or (row["paper_id"], tdm, row["score"]) in found_right
+    return JudgedRow(row, bool(values) or right, right)
