@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from conftest import write_store
 
+from benchmarks.by_reading import drawn_figures
 from tdm_ray.text.numbers import numbers
 
 FOLDER = Path(__file__).parent / "by_reading"
 PAPERS = [json.loads(line) for line in (FOLDER / "papers.jsonl").read_text().splitlines()]
+ROWS = [json.loads(line) for line in (FOLDER / "rows.jsonl").read_text().splitlines()]
 CELLS = pq.read_table(FOLDER / "cells.parquet")
 
 
@@ -44,3 +47,35 @@ def test_only_own_results_have_labels():
     labelled = CELLS.filter(pc.greater(pc.list_value_length(CELLS["labels"]), 0))
     assert set(labelled["kind"].unique().to_pylist()) == {"own", "variant"}
     assert all(label.count("#") == 2 for labels in labelled["labels"].to_pylist() for label in labels)
+
+
+def test_rows_judged_one_by_one():
+    assert Counter(row["split"] for row in ROWS) == {"train": 141, "dev": 342}
+    train = {p["paper_id"] for p in PAPERS if p["split"] == "train"}
+    assert {row["paper_id"] for row in ROWS if row["split"] == "train"} <= train
+    assert all(row["label"].count("#") == 2 for row in ROWS)
+    assert not any(row["right"] and not row["label_right"] for row in ROWS)
+    assert sum(row["right"] for row in ROWS if row["split"] == "train") == 11
+
+
+def test_a_store_is_held_against_rows_of_a_draw(tmp_path):
+    drawn = [row for row in ROWS if row["draw"] == "latex, seed 3011"]
+    rows = [
+        {
+            "paper_id": row["paper_id"],
+            **dict(zip(("task", "dataset", "metric"), row["label"].split("#"), strict=True)),
+            "probability": 0.9,
+            "score": row["score"] if number else row["score"] + 1,  # the first row has another score now
+            "confidence": 0.9 if row["right"] else 0.1,
+        }
+        for number, row in enumerate(drawn)
+    ]
+    store = write_store(tmp_path / "store", predictions=rows)
+    right = sum(row["right"] for row in drawn[1:])
+    assert drawn_figures(store, "latex, seed", 0.7) == {
+        "judged": len(drawn) - 1,
+        "right": right,
+        "confirmed": right,
+        "confirmed_right": right,
+        "calibration_error": 0.1,
+    }

@@ -104,7 +104,7 @@ def test_rows_of_read_papers_are_judged(tmp_path):
     store = write_store(tmp_path / "store", predictions=rows)
     read = _read(tmp_path, {"1": "train", "2": "train", "3": "train", "4": "dev"})
     found = {
-        (j.row["paper_id"], j.row["dataset"]): (j.label, j.right)
+        (j.row["paper_id"], j.row["dataset"]): (j.label_is_right, j.right)
         for j in judged_rows(store, read, split="train")
     }
     assert found == {

@@ -26,7 +26,7 @@ class JudgedRow:
     """A prediction of a paper that was read: whether its label, and whether label and score are right."""
 
     row: Mapping[str, Any]
-    label: bool
+    label_is_right: bool
     right: bool
 
 
