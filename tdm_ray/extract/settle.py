@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tdm_ray.classify.cell_model import CellModel
-from tdm_ray.extract.confidence import RowConfidence
 from tdm_ray.records import TDM, TDM_COLUMNS
 from tdm_ray.taxonomy.equivalent import opposites, proven_together
 from tdm_ray.taxonomy.metrics import stance
@@ -35,7 +34,7 @@ def tdm_of(decision: Decision) -> TDM:
     return TDM(*(decision[part] for part in TDM_COLUMNS))
 
 
-def settled(decisions: Sequence[Decision], confidence: RowConfidence) -> list[Decision]:
+def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], float | None]) -> list[Decision]:
     """The decisions of one paper with their confidence, in their order.
 
     Where one cell proves several labels that are not proven together (see `taxonomy.equivalent`), the surest

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.arxiv_ids import base_ids
+from tdm_ray.extract.settle import Decision, settled, tdm_of
 from tdm_ray.keys import PAPER_COLUMNS, label_key, label_keys, paper_keys
 from tdm_ray.leaderboard.read import row_counts
 from tdm_ray.records import REJECTS, TDM_COLUMNS
@@ -58,6 +59,27 @@ class Commit:
             if (version := self.store.upsert("predictions", part, self.run_id, gone)) is not None:
                 self.versions["predictions"] = version
             gone = None
+        self._settle_added()
+
+    def _settle_added(self) -> None:
+        """Settle the new rows of added labels with the old rows of their papers: one cell proves one
+        label."""
+        if not len(self._papers_of_added_labels):
+            return
+        rows = self.store.read("predictions", rows=_of(self._papers_of_added_labels)).to_pylist()
+        by_paper: dict[str, list[Decision]] = {}
+        for row in rows:
+            by_paper.setdefault(row["paper_id"], []).append(row)
+        kept = [row for of_paper in by_paper.values() for row in settled(of_paper, _as_stated)]
+        schema = FORMS["predictions"].schema
+        changed = [row for row in kept if row not in rows]
+        left = {(row["paper_id"], tdm_of(row)) for row in kept}
+        dropped = [row for row in rows if (row["paper_id"], tdm_of(row)) not in left]
+        if not changed and not dropped:
+            return
+        new, gone = (self._touch(pa.Table.from_pylist(part, schema=schema)) for part in (changed, dropped))
+        keys = gone.select(list(FORMS["predictions"].key))
+        self._note("predictions", self.store.upsert("predictions", new, self.run_id, keys))
 
     def _outdated(self) -> pa.Table:
         columns = list(FORMS["predictions"].key)
@@ -227,6 +249,12 @@ class Commit:
     def _note(self, name: str, version: int | None) -> None:
         if version is not None:
             self.versions[name] = version
+
+
+def _as_stated(row: Decision) -> float | None:
+    """The confidence that a row has."""
+    stated: float | None = row["confidence"]
+    return stated
 
 
 def _of(ids: pa.Array) -> pc.Expression:
