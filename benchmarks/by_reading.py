@@ -18,7 +18,7 @@ import numpy as np
 
 from tdm_ray.classify.calibration import expected_calibration_error
 from tdm_ray.config import CONFIRMED
-from tdm_ray.records import TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.store.tables import Store
 from tdm_ray.training.confidence import judged_rows
 
@@ -52,7 +52,7 @@ def drawn_figures(store: str, draw: str, least: float) -> dict[str, Any]:
         judged = [row for row in map(json.loads, file) if row["draw"].startswith(draw)]
     right = {(row["paper_id"], row["label"], row["score"]): row["right"] for row in judged}
     held = {
-        (row["paper_id"], "#".join(row[part] for part in TDM_COLUMNS), row["score"]): row["confidence"]
+        (row["paper_id"], str(TDM.of(row)), row["score"]): row["confidence"]
         for row in Store(store).snapshot().read("predictions").to_pylist()
     }
     found = [key for key in right if held.get(key) is not None]

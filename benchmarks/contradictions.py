@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from typing import Any
 
 from tdm_ray.extract.settle import names_another_metric, place_of
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.equivalent import proven_together
 from tdm_ray.taxonomy.metrics import limits
@@ -26,7 +26,7 @@ def contradictions(rows: list[dict[str, Any]]) -> Counter[str]:
         if row["score"] is None:
             continue
         counts["rows with a score"] += 1
-        tdm = _tdm(row)
+        tdm = TDM.of(row)
         evidence = row["evidence"] or {}
         if (place := place_of(row)) is not None:
             holders[(row["paper_id"], *place)].append(tdm)
@@ -39,10 +39,6 @@ def contradictions(rows: list[dict[str, Any]]) -> Counter[str]:
         any(not proven_together(one, other) for one in tdms for other in tdms) for tdms in holders.values()
     )
     return counts
-
-
-def _tdm(row: dict[str, Any]) -> TDM:
-    return TDM(*(row[part] for part in TDM_COLUMNS))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ from collections import defaultdict
 from difflib import SequenceMatcher
 
 from tdm_ray.arxiv_ids import base_id
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.equivalent import proven_together
 from tdm_ray.text.numbers import same_number
@@ -34,7 +34,7 @@ def main() -> None:
     with open(args.methods, encoding="utf-8") as file:
         for row in map(json.loads, file):
             if row["split"] == args.split:
-                entered[row["paper_id"]].append((_tdm(row), str(row["score"]), row["model_name"]))
+                entered[row["paper_id"]].append((TDM.of(row), str(row["score"]), row["model_name"]))
     for store in args.stores:
         pairs = []
         for row in Store(store).snapshot().read("predictions").to_pylist():
@@ -42,7 +42,7 @@ def main() -> None:
                 name
                 for tdm, score, name in entered[base_id(row["paper_id"])]
                 if row["score"] is not None
-                and proven_together(tdm, _tdm(row))
+                and proven_together(tdm, TDM.of(row))
                 and same_number(repr(row["score"]), score)
             ]
             if names:
@@ -50,10 +50,6 @@ def main() -> None:
         equal = sum(any(_plain(name) == _plain(method) for name in names) for method, names in pairs)
         alike = sum(any(_ratio(name, method) >= _ALIKE for name in names) for method, names in pairs)
         print(store, json.dumps({"rows": len(pairs), "equal": equal, "alike": alike}))
-
-
-def _tdm(row: dict[str, str]) -> TDM:
-    return TDM(*(row[part] for part in TDM_COLUMNS))
 
 
 def _plain(name: str) -> str:

@@ -16,10 +16,10 @@ from rich.table import Table
 from rich.text import Text
 
 from tdm_ray.classify.cell_model import CellModel
-from tdm_ray.classify.entailment import hypothesis
 from tdm_ray.classify.features import LEARNED, LEXICAL
+from tdm_ray.classify.pairs import hypothesis
 from tdm_ray.classify.precision import fastest_precision
-from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.resources import Resources, cells_folder
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer, prepare
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import AUTO, CONFIRMED, ScoreConfig
@@ -77,7 +77,7 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     prepared = preparer(paper)
     decided = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
     confidence = load_confidence(config.matcher_folder, with_index=resources.index is not None)
-    cells = CellModel(resources.cells_folder, precision=precision)
+    cells = CellModel(cells_folder(config.matcher_folder), precision=precision)
     decisions = settled(with_cells([decided], cells)[0], confidence)
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
@@ -282,6 +282,11 @@ class TDM:
 
     def __str__(self) -> str:
         return f"{self.task}#{self.dataset}#{self.metric}"
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> TDM:
+        """The label of a row with the columns `TDM_COLUMNS`."""
+        return cls(*(row[part] for part in TDM_COLUMNS))
 
 
 @dataclass(frozen=True)

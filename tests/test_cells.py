@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.classify.checkpoint import embedded_cells, embedded_folder
-from tdm_ray.classify.entailment import hypothesis
+from tdm_ray.classify.pairs import hypothesis
 from tdm_ray.classify.tokenizer import load_tokenizer
 from tdm_ray.config import embedded_matcher
 from tdm_ray.errors import OutputError, TaxonomyError
@@ -95,7 +95,7 @@ def test_a_paper_is_judged_as_alone(cells, premises):
 
 
 def test_pairs_are_what_the_tokenizer_makes_of_two_texts(cells, premises):
-    pairs = cells._pairs([(premises[0], CIFAR), (premises[0] * 9, SQUAD)])
+    pairs = cells.pairs_of([(premises[0], CIFAR), (premises[0] * 9, SQUAD)])
     whole = load_tokenizer(embedded_folder())(premises[0], hypothesis(CIFAR))["input_ids"]
     assert pairs.ids.take([0]).values.tolist() == whole
     assert pairs.ids.lengths[1] == 80

@@ -35,11 +35,11 @@ from tdm_ray.classify.calibration import (
 )
 from tdm_ray.classify.checkpoint import embedded_folder, open_checkpoint
 from tdm_ray.classify.encoder import load_encoder
-from tdm_ray.classify.entailment import EntailmentModel, batches, hypothesis
+from tdm_ray.classify.entailment import EntailmentModel, batches
 from tdm_ray.classify.features import MIN_NAME_COVERAGE, against_siblings, rank, worth_asking
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.neighbours import Neighbours, new_vectorizer, telling_words
-from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
+from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged, hypothesis
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.classify.shortlist import Shortlister
@@ -277,7 +277,7 @@ def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers)
     decider = Decider(resources, threads=1)
     prepared = [preparer(paper) for paper in papers[:4]]
     each = decider.log_odds(prepared)
-    decider.together = True
+    decider.model.together = True
     for one, other in zip(decider.log_odds(prepared), each, strict=True):
         assert np.allclose(one, other, atol=0.02)
 
@@ -285,7 +285,7 @@ def test_a_block_in_one_go_is_the_same_but_for_the_last_bits(tiny_model, papers)
 def test_a_paper_without_a_likely_label_is_scored_all_the_same(tiny_model, papers):
     decider = Decider(Resources.of(ScoreConfig(model=tiny_model)), threads=1)
     nothing = Prepared(labels=[3], prior=[-9.0], parts=[[5]], windows=[])
-    for decider.together in (False, True):
+    for decider.model.together in (False, True):
         (told,) = decider.log_odds([nothing])
         assert told.shape == (0,)
         assert decider(nothing, told) == []

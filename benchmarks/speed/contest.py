@@ -27,7 +27,8 @@ from benchmarks.speed.config import with_precision
 from benchmarks.speed.entries import NAMES, Entry, dtype_name
 from benchmarks.speed.machine import matmul_peak, peak_mb
 from tdm_ray.arrays import Floats
-from tdm_ray.classify.entailment import MAX_TOKENS, batches, hypothesis
+from tdm_ray.classify.entailment import MAX_TOKENS, batches
+from tdm_ray.classify.pairs import hypothesis
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared, likeliest_rows, prepare
 from tdm_ray.classify.shortlist import Shortlist

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn.functional import gelu, scaled_dot_product_attention
@@ -22,7 +22,7 @@ from tdm_ray.config import EMBEDDED
 from tdm_ray.storage import exists, join, local_copy, read_json
 
 _WEIGHTS = "model.safetensors"
-_WORDS = "bert.embeddings.word_embeddings.weight"
+WORDS = "bert.embeddings.word_embeddings.weight"
 # What this room computes; a config that differs in one of these is left to transformers.
 _COMPUTED = {
     "model_type": "bert",
@@ -54,7 +54,8 @@ def load_bert(folder: str) -> Bert:
     try:
         weights = load_file(join(place, _WEIGHTS))
         if getattr(config, "word_embeddings_from", None) == EMBEDDED:
-            weights[_WORDS] = load_file(join(embedded_folder(), _WEIGHTS))[_WORDS]
+            with safe_open(join(embedded_folder(), _WEIGHTS), "pt") as file:
+                weights[WORDS] = file.get_tensor(WORDS)
         outputs = weights["classifier.bias"].shape[0] if "classifier.bias" in weights else 1
         model = Bert(config, outputs)
         missing = model.load_state_dict(weights, strict=False).missing_keys

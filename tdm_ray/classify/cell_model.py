@@ -13,7 +13,7 @@ import numpy as np
 
 from tdm_ray.arrays import Floats
 from tdm_ray.classify.checkpoint import embedded_folder
-from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
+from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged, hypothesis
 from tdm_ray.classify.tokenizer import load_tokenizer
 from tdm_ray.records import TDM
 
@@ -25,9 +25,8 @@ class CellModel:
     shares."""
 
     def __init__(self, folder: str, *, precision: str, threads: int = 1) -> None:
-        from tdm_ray.classify.entailment import EntailmentModel, hypothesis
+        from tdm_ray.classify.entailment import EntailmentModel
 
-        self.hypothesis = hypothesis
         self.model = EntailmentModel(folder, precision=precision, tokenizer=load_tokenizer(embedded_folder()))
         self.threads = threads
         self.pairs = PairBuilder(self.model.tokenizer, MAX_TOKENS)
@@ -35,16 +34,12 @@ class CellModel:
     def probabilities(self, papers: Sequence[Sequence[tuple[str, TDM]]]) -> list[Floats]:
         """For each paper how probably each of its premises states a result of the label beside it; shapes
         (premises,). On a CPU no bit of a paper's depends on the others."""
-        pairs = [self._pairs(paper) for paper in papers]
-        if self.model.device.type == "cpu" or not pairs:
-            logits = self.model.logits_apart(pairs, self.threads)
-        else:
-            counts = np.cumsum([len(p) for p in pairs])[:-1]
-            logits = np.split(self.model.logits(Pairs.joined(pairs)), counts)
+        logits = self.model.logits_by_paper([self.pairs_of(paper) for paper in papers], self.threads)
         return [np.asarray(1 / (1 + np.exp(-of_paper)), np.float32) for of_paper in logits]
 
-    def _pairs(self, paper: Sequence[tuple[str, TDM]]) -> Pairs:
+    def pairs_of(self, paper: Sequence[tuple[str, TDM]]) -> Pairs:
+        """The pairs of one paper, as the model reads them."""
         premises = self.pairs.ids([text for text, _ in paper])
-        hypotheses = Ragged.of(self.pairs.ids([self.hypothesis(tdm) for _, tdm in paper]))
+        hypotheses = Ragged.of(self.pairs.ids([hypothesis(tdm) for _, tdm in paper]))
         no_title: list[int] = []
         return self.pairs.pairs([no_title, *premises], [[1 + i] for i in range(len(paper))], hypotheses)

@@ -18,18 +18,12 @@ from tdm_ray.classify.bert import is_bert, load_bert
 from tdm_ray.classify.pairs import Pairs
 from tdm_ray.classify.precision import FLOAT32
 from tdm_ray.classify.tokenizer import load_tokenizer
-from tdm_ray.records import TDM
 
 MAX_TOKENS = 160  # three windows of 32 words, a title and a hypothesis: 99 % of the pairs fit
 _PADDING = 0.08  # of a batch at most, 4 % over all; less would be paid for in small batches
 # A batch's tokens, padding included. A CPU is fastest at 4,096 (9,600 tokens/s; 7,500 at 512, 7,700 at
 # 16,384).
 _TOKENS = {"cpu": 4_096, "cuda": 65_536}
-
-
-def hypothesis(tdm: TDM) -> str:
-    """A TDM as the model reads it."""
-    return f"{tdm.task}; {tdm.dataset}; {tdm.metric}"
 
 
 class EntailmentModel:
@@ -42,6 +36,8 @@ class EntailmentModel:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.dtype: torch.dtype = getattr(torch, precision)
         self.model: torch.nn.Module = module.to(self.device, self.dtype).eval()
+        # One paper does not fill a GPU.
+        self.together = self.device.type == "cuda"
         self.tokens_a_batch = _TOKENS[self.device.type]
         self._padding = self.tokenizer.pad_token_id or 0
         # RoBERTa's positions start after its padding id, so two of its 514 are not to be had.
@@ -63,6 +59,16 @@ class EntailmentModel:
             output = self.model(**self._tensors(pairs, rows)).logits.float()
             result[rows] = truth_logit(output).cpu().numpy()
         return result
+
+    def logits_by_paper(self, papers: Sequence[Pairs], threads: int) -> list[NDArray[np.float32]]:
+        """The log-odds of each paper's pairs.
+
+        On a CPU each paper has batches of its own and one thread, so that its numbers do not depend, not even
+        in the last bit, on the papers beside it or on the machine's cores. On a GPU the pairs of all go
+        together."""
+        if not self.together or not papers:
+            return self.logits_apart(papers, threads)
+        return np.split(self.logits(Pairs.joined(papers)), np.cumsum([len(p) for p in papers])[:-1])
 
     def logits_apart(self, many: Sequence[Pairs], threads: int) -> list[NDArray[np.float32]]:
         """The same for each of many by itself, `threads` at a time.

@@ -16,9 +16,15 @@ from numpy.typing import NDArray
 
 from tdm_ray.arrays import Ints
 from tdm_ray.classify.tokenizer import Tokenizer
+from tdm_ray.records import TDM
 from tdm_ray.text.windows import JOINT
 
 Ids = NDArray[np.int32]
+
+
+def hypothesis(tdm: TDM) -> str:
+    """A TDM as the model reads it."""
+    return f"{tdm.task}; {tdm.dataset}; {tdm.metric}"
 
 
 @dataclass(frozen=True)

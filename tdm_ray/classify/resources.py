@@ -40,9 +40,21 @@ class Fingerprints:
 
 def deciding_files(matcher: str) -> list[str]:
     """The files of a matcher's folder, and those that ship and take the place of what it lacks."""
-    confidence = [] if exists(join(matcher, CONFIDENCE)) else [join(embedded_matcher(), CONFIDENCE)]
-    cells = [] if exists(join(matcher, CELLS)) else list_files(embedded_cells())
-    return [*list_files(matcher), *confidence, *cells]
+    return list(
+        dict.fromkeys([*list_files(matcher), confidence_file(matcher), *list_files(cells_folder(matcher))])
+    )
+
+
+def confidence_file(matcher: str) -> str:
+    """The weights of the confidence: a matcher's own, or those of the matcher that ships."""
+    own = join(matcher, CONFIDENCE)
+    return own if exists(own) else join(embedded_matcher(), CONFIDENCE)
+
+
+def cells_folder(matcher: str) -> str:
+    """The cell model: a matcher's own, or the one that ships."""
+    own = join(matcher, CELLS)
+    return own if exists(own) else embedded_cells()
 
 
 @dataclass(frozen=True)
@@ -78,12 +90,6 @@ class Resources:
     def index(self) -> Index | None:
         """What labelled papers taught, where there is an index."""
         return Index(self.config.index_folder, self._labels) if self.config.index_folder else None
-
-    @property
-    def cells_folder(self) -> str:
-        """Where the cell model lies: the matcher's folder may hold one of its own."""
-        own = join(self.config.matcher_folder, CELLS)
-        return own if exists(own) else embedded_cells()
 
     @cached_property
     def _labels(self) -> Taxonomy:

@@ -15,7 +15,7 @@ import numpy as np
 from tdm_ray.arrays import Floats, Ints
 from tdm_ray.classify.features import MIN_NAME_COVERAGE, largest, worth_asking
 from tdm_ray.classify.lexicon import NameFilter
-from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged
+from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged, hypothesis
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.classify.tokenizer import load_tokenizer
@@ -138,28 +138,21 @@ class Decider:
     threads: papers that are decided at a time on a CPU (default: as many as there are cores)."""
 
     def __init__(self, resources: Resources, *, threads: int | None = None) -> None:
-        from tdm_ray.classify.entailment import MAX_TOKENS, EntailmentModel, hypothesis
+        from tdm_ray.classify.entailment import MAX_TOKENS, EntailmentModel
 
         self.resources = resources
         self.model: EntailmentModel = EntailmentModel(
             resources.checkpoint.folder, precision=resources.fingerprints.precision
         )
         self.threads = threads or cores()
-        self.together = self.model.device.type == "cuda"
         self.pairs = PairBuilder(self.model.tokenizer, min(MAX_TOKENS, self.model.max_tokens))
         texts = [hypothesis(label.tdm) for label in resources.taxonomy.labels]
         self.hypotheses = Ragged.of(self.pairs.ids(texts))
 
     def log_odds(self, papers: Sequence[Prepared]) -> list[Floats]:
-        """For each paper the model's log-odds of each hypothesis; shapes (hypotheses,).
-
-        On a CPU each paper has batches of its own and one thread, so that its numbers do not depend, not even
-        in the last bit, on the papers beside it or on the machine's cores. One paper does not fill a GPU:
-        there the pairs of all go together."""
-        pairs = [self.pairs_of(prepared) for prepared in papers]
-        if not self.together or not pairs:
-            return self.model.logits_apart(pairs, self.threads)
-        return np.split(self.model.logits(Pairs.joined(pairs)), np.cumsum([len(p) for p in pairs])[:-1])
+        """For each paper the model's log-odds of each hypothesis; shapes (hypotheses,). No bit of a paper's
+        depends on the others on a CPU (see `EntailmentModel.logits_by_paper`)."""
+        return self.model.logits_by_paper([self.pairs_of(prepared) for prepared in papers], self.threads)
 
     def pairs_of(self, prepared: Prepared) -> Pairs:
         """The pairs of one paper, as the model reads them."""

@@ -18,9 +18,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.arrays import Bools
-from tdm_ray.config import CONFIDENCE, embedded_matcher
+from tdm_ray.classify.resources import confidence_file
+from tdm_ray.config import CONFIDENCE
 from tdm_ray.errors import CheckpointError, InputError
-from tdm_ray.storage import exists, join, read_json, write_json
+from tdm_ray.storage import join, read_json, write_json
 
 _LEAST = 1e-4
 # The columns of a prediction that its confidence is computed from.
@@ -60,9 +61,7 @@ class RowConfidence:
 def load_confidence(folder: str, *, with_index: bool) -> RowConfidence:
     """The confidence of a matcher's folder; one without learnt weights takes those of the matcher that ships,
     since the probabilities of both are calibrated. Raises `CheckpointError` where the file is damaged."""
-    path = join(folder, CONFIDENCE)
-    if not exists(path):
-        path = join(embedded_matcher(), CONFIDENCE)
+    path = confidence_file(folder)
     try:
         weights: Mapping[str, Any] = read_json(path)["with_index" if with_index else "without_index"]
         return RowConfidence(*(float(weights[name]) for name in ("label", "score", "cell", "offset")))

@@ -7,6 +7,8 @@ matcher.json                                 the least confidence, and what the 
 scorer.txt, reranker.txt, confidence.txt     LightGBM's text form
 associations.parquet                         words of names and of the contexts they stand at
 line_*.txt, line_names.parquet               whose a row or a column is (see `line_kinds`)
+confidence.json                              how sure a row is (see `confidence`); where it was learnt
+cells/                                       a cell model of one's own (see `classify.cell_model`)
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tdm_ray.classify.cell_model import CellModel
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.taxonomy.equivalent import opposites, proven_together
 from tdm_ray.taxonomy.metrics import stance
 
@@ -16,7 +16,7 @@ Decision = dict[str, Any]
 def with_cells(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[list[Decision]]:
     """The decisions of papers with their `cell_probability`, what the cell model says of their premises; None
     where there is none."""
-    asked = [[(d["premise"], tdm_of(d)) for d in decisions if d.get("premise")] for decisions in papers]
+    asked = [[(d["premise"], TDM.of(d)) for d in decisions if d.get("premise")] for decisions in papers]
     judged = [iter(of_paper.tolist()) for of_paper in cells.probabilities(asked)]
     return [
         [_judged(decision, found) for decision in decisions]
@@ -27,11 +27,6 @@ def with_cells(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[l
 def _judged(decision: Decision, found: Iterator[float]) -> Decision:
     rest = {name: value for name, value in decision.items() if name != "premise"}
     return {**rest, "cell_probability": next(found) if decision.get("premise") else None}
-
-
-def tdm_of(decision: Decision) -> TDM:
-    """The label of a decision."""
-    return TDM(*(decision[part] for part in TDM_COLUMNS))
 
 
 def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], float | None]) -> list[Decision]:
@@ -45,7 +40,7 @@ def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], floa
         place = place_of(row)
         if place is None:
             continue
-        tdm = tdm_of(row)
+        tdm = TDM.of(row)
         held = holders.setdefault(place, [])
         fits = not names_another_metric(tdm.metric, row["evidence"])
         if fits and all(proven_together(tdm, other) for other in held):
@@ -57,7 +52,7 @@ def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], floa
 
 def _without_opposites(rows: list[Decision]) -> list[Decision]:
     """Of an error and its accuracy the surer one; without scores the more probable."""
-    by_label = {tdm_of(row): row for row in rows}
+    by_label = {TDM.of(row): row for row in rows}
 
     def sure(tdm: TDM) -> tuple[float, float]:
         return by_label[tdm]["confidence"] or 0, by_label[tdm]["probability"]

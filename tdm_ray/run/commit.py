@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +12,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.arxiv_ids import base_ids
-from tdm_ray.extract.settle import Decision, settled, tdm_of
+from tdm_ray.extract.settle import Decision, settled
 from tdm_ray.keys import PAPER_COLUMNS, label_key, label_keys, paper_keys
 from tdm_ray.leaderboard.read import row_counts
-from tdm_ray.records import REJECTS, TDM_COLUMNS
+from tdm_ray.records import REJECTS, TDM, TDM_COLUMNS
 from tdm_ray.run.outcomes import good_rows, prediction_rows, reject_rows, scored_rows
 from tdm_ray.run.todo import Todo
 from tdm_ray.store.schemas import FORMS, with_month
@@ -22,6 +23,7 @@ from tdm_ray.store.staging import Staging
 from tdm_ray.store.tables import Store
 
 _ROWS = 1_000_000  # predictions a merge: about 1 GB; more are merged one after the other
+_PAPERS_A_SETTLEMENT = 5_000  # some 15,000 predictions with their evidence
 _REASONED = ["reason", "source", "location", "detail", "seen_at"]
 
 
@@ -64,40 +66,42 @@ class Commit:
     def _settle_added(self) -> None:
         """Settle the new rows of added labels with the old rows of their papers: one cell proves one
         label."""
-        if not len(self._papers_of_added_labels):
-            return
-        rows = self.store.read("predictions", rows=_of(self._papers_of_added_labels)).to_pylist()
-        by_paper: dict[str, list[Decision]] = {}
-        for row in rows:
-            by_paper.setdefault(row["paper_id"], []).append(row)
-        kept = [row for of_paper in by_paper.values() for row in settled(of_paper, _as_stated)]
-        schema = FORMS["predictions"].schema
-        changed = [row for row in kept if row not in rows]
-        left = {(row["paper_id"], tdm_of(row)) for row in kept}
-        dropped = [row for row in rows if (row["paper_id"], tdm_of(row)) not in left]
-        if not changed and not dropped:
-            return
-        new, gone = (self._touch(pa.Table.from_pylist(part, schema=schema)) for part in (changed, dropped))
-        keys = gone.select(list(FORMS["predictions"].key))
-        self._note("predictions", self.store.upsert("predictions", new, self.run_id, keys))
+        form = FORMS["predictions"]
+        ids = self._with_added_rows()
+        for start in range(0, len(ids), _PAPERS_A_SETTLEMENT):
+            papers = ids.slice(start, _PAPERS_A_SETTLEMENT)
+            changed, dropped = _settled_rows(self.store.read("predictions", rows=_of(papers)).to_pylist())
+            if not changed and not dropped:
+                continue
+            new = self._touch(pa.Table.from_pylist(changed, schema=form.schema))
+            gone = self._touch(pa.Table.from_pylist(dropped, schema=form.schema)).select(list(form.key))
+            self._note("predictions", self.store.upsert("predictions", new, self.run_id, gone))
+
+    def _with_added_rows(self) -> pa.Array:
+        """The papers that have a row of an added label now, in order."""
+        found = [pa.array([], pa.string())]
+        if len(self._papers_of_added_labels):
+            columns = ["paper_id", *TDM_COLUMNS]
+            for batch in self.store.scan("predictions").to_batches(columns=columns):
+                table = pa.Table.from_batches([batch])
+                found.append(table.filter(self._of_added(table))["paper_id"].combine_chunks())
+        return pa.concat_arrays(found).unique().sort()
+
+    def _of_added(self, rows: pa.Table) -> pa.ChunkedArray:
+        """Which rows are of an added label, of papers that were scored for these."""
+        added = pa.array(sorted(map(label_key, self.todo.labels.added)), pa.string())
+        of_papers = pc.is_in(rows["paper_id"], value_set=self._papers_of_added_labels)
+        return pc.and_(of_papers, pc.is_in(label_keys(rows), value_set=added))
 
     def _outdated(self) -> pa.Table:
         columns = list(FORMS["predictions"].key)
         tables = [self.store.read("predictions", columns, _of(self._rescored))]
-        removed, respelt = (
-            pa.array(sorted(map(label_key, tdms)), pa.string())
-            for tdms in (self.todo.labels.removed, self.todo.labels.added)
-        )
-        if not len(removed) and not len(respelt):
+        removed = pa.array(sorted(map(label_key, self.todo.labels.removed)), pa.string())
+        if not len(removed) and not self.todo.labels.added:
             return tables[0]
         for batch in self.store.scan("predictions").to_batches(columns=columns):
             table = pa.Table.from_batches([batch])
-            labels = label_keys(table)
-            has_added_labels = pc.is_in(table["paper_id"], value_set=self._papers_of_added_labels)
-            out = pc.or_(
-                pc.is_in(labels, value_set=removed),
-                pc.and_(has_added_labels, pc.is_in(labels, value_set=respelt)),
-            )
+            out = pc.or_(pc.is_in(label_keys(table), value_set=removed), self._of_added(table))
             tables.append(table.filter(out))
         return pa.concat_tables(tables).group_by(columns).aggregate([])
 
@@ -249,6 +253,20 @@ class Commit:
     def _note(self, name: str, version: int | None) -> None:
         if version is not None:
             self.versions[name] = version
+
+
+def _settled_rows(rows: Iterable[Decision]) -> tuple[list[Decision], list[Decision]]:
+    """Of whole papers' predictions: those that lose their score to another, and those that go."""
+    by_paper: dict[str, dict[TDM, Decision]] = defaultdict(dict)
+    for row in rows:
+        by_paper[row["paper_id"]][TDM.of(row)] = row
+    changed: list[Decision] = []
+    dropped: list[Decision] = []
+    for before in by_paper.values():
+        after = {TDM.of(row): row for row in settled(list(before.values()), _as_stated)}
+        changed += [row for tdm, row in after.items() if row != before[tdm]]
+        dropped += [row for tdm, row in before.items() if tdm not in after]
+    return changed, dropped
 
 
 def _as_stated(row: Decision) -> float | None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -208,13 +209,35 @@ def _stages(readings: pa.Table, config: ScoreConfig) -> tuple[float, float, floa
     log_odds = decide.decider.log_odds(prepared_papers)
     model_s = time.perf_counter() - started
     decide.decider.log_odds = lambda papers: log_odds  # type: ignore[method-assign]
+    cells_s, cell_flops = _without_cells(decide, prepared)
     started = time.perf_counter()
     decide(prepared)
     host_s = time.perf_counter() - started
     started = time.perf_counter()
     pairs = [decide.decider.pairs_of(ask) for ask in prepared_papers]
     host_s += time.perf_counter() - started
-    flops = sum(decide.decider.model.flops(of_paper.ids.lengths) for of_paper in pairs)
+    flops = cell_flops + sum(decide.decider.model.flops(of_paper.ids.lengths) for of_paper in pairs)
+    model_s += cells_s
     work_s = prepare_s + model_s * decide.decider.threads
     count = len(readings)
     return prepare_s / count, host_s / count, flops / count, work_s / count
+
+
+def _without_cells(decide: Decide, prepared: pa.Table) -> tuple[float, float]:
+    """Let `decide` take what the cell model says of these papers as said; returns the seconds and the FLOPs
+    that the model takes for it."""
+    cells = decide.cells
+    judge = cells.probabilities
+    asked: list[Any] = []
+
+    def noted(papers: Any) -> Any:
+        asked[:] = papers
+        return judge(papers)
+
+    cells.probabilities = noted  # type: ignore[method-assign]
+    decide(prepared)
+    started = time.perf_counter()
+    said = judge(asked)
+    seconds = time.perf_counter() - started
+    cells.probabilities = lambda papers: said  # type: ignore[method-assign]
+    return seconds, sum(cells.model.flops(cells.pairs_of(paper).ids.lengths) for paper in asked)

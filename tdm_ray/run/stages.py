@@ -1,7 +1,8 @@
 """The two stages of scoring, Prepare and Decide: an Arrow table in, an Arrow table out, no Ray.
 
     Prepare: READINGS -> PREPARED     shortlist, and the scores of the likely labels (CPU)
-    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis (GPU or CPU)
+    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis, the cell model the evidence of those
+                                      that hold; then they are settled among each other (GPU or CPU)
 
 A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost.
 """
@@ -17,7 +18,7 @@ import pyarrow as pa
 
 from tdm_ray.arrays import Floats
 from tdm_ray.classify.cell_model import CellModel
-from tdm_ray.classify.resources import Fingerprints, Resources
+from tdm_ray.classify.resources import Fingerprints, Resources, cells_folder
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
@@ -102,9 +103,8 @@ class Decide:
     def __init__(self, config: ScoreConfig, fingerprints: Fingerprints, threads: int | None = None) -> None:
         resources = Resources(config, fingerprints)
         self.decider = Decider(resources, threads=threads)
-        self.cells = CellModel(
-            resources.cells_folder, precision=fingerprints.precision, threads=self.decider.threads
-        )
+        cells = cells_folder(config.matcher_folder)
+        self.cells = CellModel(cells, precision=fingerprints.precision, threads=self.decider.threads)
         self.confidence = load_confidence(config.matcher_folder, with_index=config.index_folder is not None)
 
     def __call__(self, prepared: pa.Table) -> pa.Table:

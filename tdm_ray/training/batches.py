@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from tdm_ray.classify.entailment import MAX_TOKENS
+from tdm_ray.classify.entailment import MAX_TOKENS, truth_logit
 from tdm_ray.storage import local_copy
 
 # Batches are cut from pools of so many, sorted by length: that leaves 3 % of padding instead of 30 %.
@@ -64,6 +64,15 @@ def grouped(ungrouped: Iterable[pa.Table], accumulate: int) -> Iterator[list[pa.
             group = []
     if group:
         yield group
+
+
+def logits_of(
+    model: Any, tokenizer: PreTrainedTokenizerBase, batch: pa.Table, device: torch.device, *, bfloat16: bool
+) -> torch.Tensor:
+    """The log-odds of a batch of `ENCODED` rows, in single precision; shape (rows,)."""
+    given = tensors(batch, tokenizer.pad_token_id or 0, tokenizer.model_input_names, device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+        return truth_logit(model(**given).logits.float())
 
 
 def tensors(batch: pa.Table, padding: int, names: list[str], device: torch.device) -> dict[str, torch.Tensor]:

@@ -12,23 +12,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tdm_ray.classify.checkpoint import open_checkpoint
-from tdm_ray.classify.entailment import hypothesis
-from tdm_ray.classify.lexicon import Lexicon
-from tdm_ray.config import embedded_matcher
+from tdm_ray.classify.pairs import hypothesis
+from tdm_ray.config import EMBEDDED, embedded_matcher
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.extract.cell_text import premise
 from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Matcher, rerank_rows, score_candidates
 from tdm_ray.extract.rerank_features import ScoreMatrix
-from tdm_ray.gold.annotations import read_gold
-from tdm_ray.gold.labelled_papers import read_all
 from tdm_ray.parallel import over_chunks
 from tdm_ray.records import TDM
 from tdm_ray.taxonomy.equivalent import proven_together
 from tdm_ray.taxonomy.labels import Label
-from tdm_ray.taxonomy.sources import read_taxonomy
-from tdm_ray.training.matcher import Task, tasks_of, with_rare
+from tdm_ray.training.matcher import Lesson, Task
 
 _RIGHT = 2
 _WRONG = 5
@@ -49,19 +44,13 @@ def cell_pairs(
     papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int
 ) -> list[CellPair]:
     """The pairs of all papers that have a score of a label. Raises `TaxonomyError` where there are none."""
-    common = read_taxonomy(taxonomy, min_count=min_count)
-    read = {r.paper.paper_id: r.paper for r in read_all(papers) if r.paper}
-    gold = read_gold(*annotations)
-    labels = with_rare(common, gold, read)
-    tasks = tasks_of(list(read.values()), gold, labels)
-    checkpoint = open_checkpoint("embedded")
-    lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
+    lesson = Lesson.read(papers, annotations, taxonomy, min_count, EMBEDDED)
     matcher = Matcher.load(embedded_matcher())
-    places = [labels.index[label.tdm] for label in common.labels]
-    builder = FeatureBuilder(lexicon, labels.labels, matcher.associations, matcher.line_kinds, places)
-    pairs = over_chunks(_Pairing.of(builder, labels.labels), tasks, what="papers paired", size=50)
+    labels = lesson.taxonomy.labels
+    builder = FeatureBuilder(lesson.lexicon, labels, matcher.associations, matcher.line_kinds, lesson.common)
+    pairs = over_chunks(_Pairing.of(builder, labels), lesson.tasks, what="papers paired", size=50)
     if not any(pair.right for pair in pairs):
-        raise TaxonomyError(f"none of {len(read)} papers prints a score of a label of {taxonomy}")
+        raise TaxonomyError(f"none of {len(lesson.papers)} papers prints a score of a label of {taxonomy}")
     return pairs
 
 
@@ -123,6 +112,5 @@ class _Pairing:
         """A label of the same task and one of the same data set that the paper does not report."""
         for pool in (self.by_task[tdm.task], self.by_dataset[tdm.dataset]):
             free = [other for other in pool if not any(proven_together(other, one) for one in reported)]
-            free = [other for other in free if other not in reported]
             if free:
                 yield free[int(chance.integers(len(free)))]

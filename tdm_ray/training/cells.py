@@ -25,6 +25,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import get_linear_schedule_with_warmup
 
 from tdm_ray.arrays import Floats, Ints
+from tdm_ray.classify.bert import WORDS
 from tdm_ray.classify.cell_model import MAX_TOKENS
 from tdm_ray.classify.checkpoint import embedded_folder
 from tdm_ray.classify.encoder import load_encoder, save_half
@@ -35,7 +36,7 @@ from tdm_ray.gold.annotations import fold_of
 from tdm_ray.parallel import cores
 from tdm_ray.progress import step as shown
 from tdm_ray.storage import copy_files, exists, join, list_files, read_json, write_json
-from tdm_ray.training.batches import encode, tensors
+from tdm_ray.training.batches import encode, logits_of
 from tdm_ray.training.cell_pairs import CellPair, cell_pairs
 
 _GROUPS_A_STEP = 7
@@ -44,7 +45,6 @@ _WARMUP = 0.06
 _LISTWISE = 0.5
 _PAIRS_A_TEST = 96
 _HELD_OUT = 25  # one paper of so many
-_WORDS = "bert.embeddings.word_embeddings.weight"
 
 
 def learn_cell_model(
@@ -125,11 +125,7 @@ class _Trainer:
         self.optimizer.zero_grad()
 
     def _logits(self, batch: pa.Table) -> torch.Tensor:
-        names = self.tokenizer.model_input_names
-        given = tensors(batch, self.tokenizer.pad_token_id or 0, names, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            logits: torch.Tensor = self.model(**given).logits[:, 0].float()
-        return logits
+        return logits_of(self.model, self.tokenizer, batch, self.device, bfloat16=self.bfloat16)
 
     @torch.inference_mode()
     def figures(self, pairs: Sequence[CellPair]) -> dict[str, float]:
@@ -161,7 +157,7 @@ class _Trainer:
             save_half(self.model, self.tokenizer, half)
             weights = load_file(join(half, "model.safetensors"))
             config = read_json(join(half, "config.json"))
-            del weights[_WORDS]
+            del weights[WORDS]
             save_file(weights, join(half, "model.safetensors"), metadata={"format": "pt"})
             copy_files(join(half, "model.safetensors"), out)
         write_json(join(out, "config.json"), {**config, "word_embeddings_from": EMBEDDED})

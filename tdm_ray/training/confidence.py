@@ -11,7 +11,7 @@ import numpy as np
 
 from tdm_ray.errors import InputError
 from tdm_ray.extract.confidence import RowConfidence, save_confidence
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.storage import open_file
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.equivalent import proven_together
@@ -105,7 +105,7 @@ def _right_rows(rows: str, split: str) -> frozenset[tuple[str, TDM, float]]:
 def _judged(
     row: Mapping[str, Any], best: Sequence[tuple[TDM, str]], found_right: Set[tuple[str, TDM, float]]
 ) -> JudgedRow:
-    tdm = TDM(*(row[part] for part in TDM_COLUMNS))
+    tdm = TDM.of(row)
     values = [value for label, value in best if proven_together(label, tdm)]
     # The text of a cell that states several numbers does not say which is meant; the score does.
     several = row["score"] is None or the_number(row["score_text"]) is None

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tdm_ray.classify.entailment import hypothesis
+from tdm_ray.classify.pairs import hypothesis
 from tdm_ray.classify.shortlist import Shortlister, View
 from tdm_ray.config import DatasetConfig
 from tdm_ray.gold.labelled_papers import Labelled

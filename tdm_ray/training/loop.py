@@ -19,10 +19,9 @@ from sklearn.metrics import average_precision_score
 from transformers import get_linear_schedule_with_warmup
 
 from tdm_ray.classify.encoder import load_encoder
-from tdm_ray.classify.entailment import truth_logit
 from tdm_ray.classify.precision import BFLOAT16, fastest_precision
 from tdm_ray.config import TrainConfig
-from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, steps_of, tensors
+from tdm_ray.training.batches import BATCHES_A_POOL, batches, grouped, logits_of, steps_of
 
 SCORE = "average_precision"
 STATE = "state.pt"
@@ -113,10 +112,7 @@ class Worker:
         return torch.nn.functional.binary_cross_entropy_with_logits(self._logits(batch), truth)
 
     def _logits(self, batch: pa.Table) -> torch.Tensor:
-        names = self.tokenizer.model_input_names
-        given = tensors(batch, self.tokenizer.pad_token_id or 0, names, self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
-            return truth_logit(self.model(**given).logits.float())
+        return logits_of(self.model, self.tokenizer, batch, self.device, bfloat16=self.bfloat16)
 
     @torch.inference_mode()
     def evaluate(self, pools: Iterable[pa.Table]) -> dict[str, float]:

@@ -88,25 +88,53 @@ def learn_matcher(
     """
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
-    common = read_taxonomy(taxonomy, min_count=min_count)
-    checkpoint = open_checkpoint(model)
-    read = {r.paper.paper_id: r.paper for r in read_all(papers) if r.paper}
-    gold = read_gold(*annotations)
-    labels = with_rare(common, gold, read)
-    tasks = tasks_of(list(read.values()), gold, labels)
-    common_labels = [labels.index[label.tdm] for label in common.labels]
-    enough = sum(not {label for label, _ in task.entered}.isdisjoint(common_labels) for task in tasks)
+    lesson = Lesson.read(papers, annotations, taxonomy, min_count, model)
+    common = set(lesson.common)
+    enough = sum(not common.isdisjoint(label for label, _ in task.entered) for task in lesson.tasks)
     if enough < 30:
         raise TaxonomyError(
             f"only {enough} papers have a score of a label of the taxonomy; a matcher needs 30"
         )
-    lexicon = Lexicon(labels, checkpoint.document_frequency, checkpoint.documents)
-    quotes = Quotes.of(list(read.values()), dataset_words(labels.labels, lexicon))
+    labels = lesson.taxonomy.labels
+    quotes = Quotes.of(list(lesson.papers.values()), dataset_words(labels, lesson.lexicon))
     line_kinds = LineKinds.load(embedded_matcher())
-    known = gold.scores(read, labels)
-    matcher, figures = fit(tasks, lexicon, labels.labels, known, line_kinds, common_labels, quotes)
+    known = lesson.gold.scores(lesson.papers, lesson.taxonomy)
+    matcher, figures = fit(lesson.tasks, lesson.lexicon, labels, known, line_kinds, lesson.common, quotes)
     matcher.save(out, figures)
     return figures
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is learnt from: papers, gold, and tasks by a taxonomy that holds the rare labels too.
+
+    `common` are the positions of the labels that runs will score."""
+
+    papers: Mapping[str, Paper]
+    gold: Gold
+    taxonomy: Taxonomy
+    common: Sequence[int]
+    tasks: Sequence[Task]
+    lexicon: Lexicon
+
+    @classmethod
+    def read(
+        cls, papers: Sequence[str], annotations: Sequence[str], taxonomy: str, min_count: int, model: str
+    ) -> Lesson:
+        """Read papers, annotations and taxonomy; `model` is the checkpoint whose word counts weigh names."""
+        common = read_taxonomy(taxonomy, min_count=min_count)
+        checkpoint = open_checkpoint(model)
+        read = {r.paper.paper_id: r.paper for r in read_all(papers) if r.paper}
+        gold = read_gold(*annotations)
+        labels = with_rare(common, gold, read)
+        return cls(
+            read,
+            gold,
+            labels,
+            [labels.index[label.tdm] for label in common.labels],
+            tasks_of(list(read.values()), gold, labels),
+            Lexicon(labels, checkpoint.document_frequency, checkpoint.documents),
+        )
 
 
 def with_rare(taxonomy: Taxonomy, gold: Gold, papers: Iterable[str]) -> Taxonomy:

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from tdm_ray.leaderboard.export import csv_of, json_of
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.website.evidence import shown_evidence
 from tdm_ray.website.plot import plot
 from tdm_ray.website.render import render
@@ -24,7 +24,7 @@ def board_pages(boards: Sequence[pa.Table]) -> Iterator[tuple[str, str]]:
         rows = board.to_pylist()
         shown = [row for row in rows if row["confirmed"]]
         tentative = [row for row in rows if not row["confirmed"]]
-        tdm = TDM(*(rows[0][part] for part in TDM_COLUMNS))
+        tdm = TDM.of(rows[0])
         url = board_url(tdm)
         yield url, _page(tdm, shown, tentative, url)
         yield url.replace(".html", ".csv"), csv_of(shown)

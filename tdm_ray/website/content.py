@@ -88,7 +88,7 @@ class Content:
         shown = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "was_best", "outlier"]
         starts = np.cumsum([0, *(len(board) for board in self.boards)])[:-1]
         firsts = self.table.select(shown).take(pa.array(starts)).to_pylist()
-        tdms = [TDM(*(row[part] for part in TDM_COLUMNS)) for row in firsts]
+        tdms = [TDM.of(row) for row in firsts]
         return [
             Line(tdm, board_url(tdm), count, first)
             for tdm, count, first in zip(tdms, self._confirmed, firsts, strict=True)

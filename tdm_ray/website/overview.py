@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from tdm_ray.arxiv_ids import base_id
-from tdm_ray.records import TDM, TDM_COLUMNS
+from tdm_ray.records import TDM
 from tdm_ray.website.areas import OTHER
 from tdm_ray.website.content import Content, Line
 from tdm_ray.website.render import render
@@ -60,17 +59,13 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
         entries = [
             {
                 **row,
-                "board": url if (url := board_url(_tdm(row))) in boards else None,
+                "board": url if (url := board_url(TDM.of(row))) in boards else None,
                 "page": paper_url(paper_id) if (paper_id := papers.get(base_id(row["paper_id"]))) else None,
             }
             for row in (run.changes.entries if run.changes else ())
         ]
         changes = run.changes and {"count": run.changes.count, "entries": entries}
         yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=changes)
-
-
-def _tdm(row: Mapping[str, Any]) -> TDM:
-    return TDM(*(row[part] for part in TDM_COLUMNS))
 
 
 def search_index(content: Content) -> tuple[str, str]:
