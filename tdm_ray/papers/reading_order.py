@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+from tdm_ray.papers.shared_headers import with_own_headers
 from tdm_ray.records import Cell, PaperTable
 from tdm_ray.text.numbers import SPACED_POINT
 
@@ -46,8 +47,10 @@ def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[
     best = max(shares, default=(0.0, 0))
     raw = (numbers_of_table & _numbers([table.whole])).total() / most
     if best[0] >= max(_LEAST, raw - _RAW):
-        return replace(table, cells=_by_place(table.cells, grids[shares.index(best)]))
-    return replace(table, cells=_by_place(table.cells, _lines(table.whole))) if raw >= _LEAST else table
+        return with_own_headers(replace(table, cells=_by_place(table.cells, grids[shares.index(best)])))
+    if raw < _LEAST:
+        return table
+    return with_own_headers(replace(table, cells=_by_place(table.cells, _lines(table.whole))))
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:
