@@ -24,10 +24,11 @@ from tdm_ray.classify.scorer import Decider, Prepared, Preparer, prepare
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import AUTO, CONFIRMED, ScoreConfig
 from tdm_ray.errors import InputError
+from tdm_ray.extract.choose import with_cells
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
-from tdm_ray.extract.settle import settled, with_cells
+from tdm_ray.extract.settle import settled
 from tdm_ray.leaderboard.evidence import show_evidence
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import Paper

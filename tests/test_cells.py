@@ -1,6 +1,7 @@
 """The cell model: premises of numbers, what it says of them, how it is learnt."""
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,8 +16,8 @@ from tdm_ray.config import embedded_matcher
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.cell_text import premise
+from tdm_ray.extract.choose import with_cells
 from tdm_ray.extract.line_kinds import LineKinds
-from tdm_ray.extract.settle import with_cells
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper, Section
 from tdm_ray.training.cell_pairs import cell_pairs
@@ -101,16 +102,51 @@ def test_pairs_are_what_the_tokenizer_makes_of_two_texts(cells, premises):
     assert pairs.ids.lengths[1] == 80
 
 
+def candidate(premise: str, rank: float, row: str = "FooNet (ours)", score: float = 4.2) -> dict[str, Any]:
+    evidence = {"kind": "cell", "table": 0, "row_headers": [row], "column_headers": ["CIFAR-10 error"]}
+    return {
+        "score": score,
+        "score_text": str(score),
+        "score_confidence": 0.5,
+        "method": row,
+        "evidence": {**evidence, "text": str(score)},
+        "premise": premise,
+        "rank": rank,
+    }
+
+
+def decision(tdm: TDM, probability: float, first: dict[str, Any], *others: dict[str, Any]) -> dict[str, Any]:
+    return {**vars(tdm), "probability": probability, **first, "others": list(others)}
+
+
 def test_decisions_get_what_the_cell_model_says(cells, premises):
+    nothing = dict.fromkeys(candidate("", 0))
     decisions = [
-        {**vars(CIFAR), "probability": 0.9, "premise": premises[OWN]},
-        {**vars(SQUAD), "probability": 0.6, "premise": None},
+        decision(CIFAR, 0.9, candidate(premises[OWN], 1.0)),
+        decision(SQUAD, 0.6, nothing),
     ]
-    ((first, second), nothing) = with_cells([decisions, []], cells)
-    assert 0 < first["cell_probability"] < 1
-    assert second["cell_probability"] is None
-    assert "premise" not in first
-    assert nothing == []
+    ((first, second), empty) = with_cells([decisions, []], cells)
+    (judged,) = cells.probabilities([[(premises[OWN], CIFAR)]])
+    assert first["cell_probability"] == pytest.approx(judged[0], rel=1e-5)
+    assert (second["score"], second["cell_probability"]) == (None, None)
+    assert not {"premise", "rank", "others"} & {*first, *second}
+    assert empty == []
+
+
+@pytest.mark.parametrize(("lead", "score"), [(0.0, 4.2), (10.0, 6.1)])
+def test_of_candidates_alike_the_cell_model_chooses_and_a_far_better_rank_stays(cells, premises, lead, score):
+    baseline = candidate(premises[0], lead, "ResNet [5]", 6.1)
+    (chosen,) = with_cells([[decision(CIFAR, 0.9, baseline, candidate(premises[OWN], 0.0))]], cells)[0]
+    assert chosen["score"] == score
+
+
+def test_a_cell_that_a_surer_label_takes_is_left_to_it(cells, premises):
+    own = candidate(premises[OWN], 5.0)
+    other = candidate(premises[0], 0.0, "ResNet [5]", 6.1)
+    twice = [decision(IMAGENET, 0.6, own, other), decision(CIFAR, 0.9, own, other)]
+    less_sure, sure = with_cells([twice], cells)[0]
+    assert (sure["score"], less_sure["score"]) == (4.2, 6.1)
+    assert TDM.of(sure) == CIFAR
 
 
 def test_the_cell_model_is_learnt_and_loads(labelled_scores, tmp_path):

@@ -21,7 +21,7 @@ from tdm_ray.extract.associations import Associations, Counts, count_words
 from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
 from tdm_ray.extract.extractor import Extractor, row_around
 from tdm_ray.extract.features import FeatureBuilder
-from tdm_ray.extract.matcher import FORM, Matcher, _Claims, confidence_rows
+from tdm_ray.extract.matcher import FORM, Matcher, _Claims, best_rows, confidence_features
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
@@ -193,10 +193,21 @@ def test_labels_too_rare_to_be_asked_teach_all_the_same():
 def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
     rows = np.arange(8, dtype=np.float32).reshape(4, 2)
     ranked = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
-    best, seen = confidence_rows(rows, ranked, [3, 1])
+    best = best_rows(ranked, [3, 1])
     share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
     assert best.tolist() == [2, 3]
+    seen = confidence_features(rows, ranked, [3, 1], best)
     np.testing.assert_allclose(seen, [[4, 5, 2, share, 1], [6, 7, 5, 1, 5]], rtol=1e-6)
+
+
+def test_a_later_row_has_its_own_share_and_no_lead():
+    rows = np.arange(8, dtype=np.float32).reshape(4, 2)
+    ranked = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
+    second = best_rows(ranked, [3, 1], 1)
+    assert second.tolist() == [0, -1]
+    seen = confidence_features(rows, ranked, [3, 1], np.array([0, 3]))
+    share = np.exp(1) / (np.exp(2) + np.exp(1) + 1)
+    np.testing.assert_allclose(seen[0], [0, 1, 1, share, -1], rtol=1e-6)
 
 
 @pytest.mark.parametrize("stage", ["scorer", "reranker", "confidence"])

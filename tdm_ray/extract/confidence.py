@@ -42,7 +42,7 @@ class RowConfidence:
         if any(row.get(name) is None for name in INPUTS):
             return None
         weights = (self.label, self.score, self.cell)
-        log_odds = sum(w * _log_odds(row[name]) for w, name in zip(weights, INPUTS, strict=True))
+        log_odds = sum(w * log_odds(row[name]) for w, name in zip(weights, INPUTS, strict=True))
         return float(1 / (1 + np.exp(-log_odds - self.offset)))
 
     @classmethod
@@ -52,7 +52,7 @@ class RowConfidence:
         Raises `InputError` where all rows are right, or none is."""
         if right.all() or not right.any():
             raise InputError("to learn a confidence takes rows that are right and rows that are wrong")
-        inputs = np.array([[_log_odds(row[name]) for name in INPUTS] for row in rows])
+        inputs = np.array([[log_odds(row[name]) for name in INPUTS] for row in rows])
         fitted = LogisticRegression(C=1.0).fit(inputs, right)
         label, score, cell = fitted.coef_[0]
         return cls(float(label), float(score), float(cell), float(fitted.intercept_[0]))
@@ -75,6 +75,7 @@ def save_confidence(folder: str, with_index: RowConfidence, without_index: RowCo
     write_json(join(folder, CONFIDENCE), weights)
 
 
-def _log_odds(probability: float) -> float:
+def log_odds(probability: float) -> float:
+    """The log-odds of a probability, kept from the infinite."""
     kept = min(max(probability, _LEAST), 1 - _LEAST)
     return float(np.log(kept / (1 - kept)))

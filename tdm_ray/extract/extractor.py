@@ -26,9 +26,9 @@ _TO_EACH_SIDE = 8
 # at least 8 of a paper.
 _LEAST_PRIOR = 0.05
 _LEAST_LABELS = 8
-Extraction = dict[
-    str, Any
-]  # score, score_text, score_confidence, method and evidence, as in `records.DECISION`; and the premise
+# score, score_text, score_confidence, method and evidence, as in `records.DECISION`; the premise that the
+# cell model reads, the reranker's score `rank`, and in `others` the same of the next best candidates.
+Extraction = dict[str, Any]
 
 
 class Extractor:
@@ -63,44 +63,48 @@ class Extractor:
         matches = self.matcher.match(
             self.builder, context, labels, prior[: len(labels)], self.threshold, known
         )
-        matches += [None] * (len(prepared.labels) - len(labels))
+        matches += [[] for _ in prepared.labels[count:]]
         own = names_of_ours(context.kinds.own_names, paper.title, self.no_methods)
         return [
-            self._extraction(paper, context, match, passage, self.builder.labels[label].tdm, own)
-            for label, match, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
+            self._of_label(paper, context, found, passage, self.builder.labels[label].tdm, own)
+            for label, found, passage in zip(prepared.labels, matches, prepared.passages, strict=True)
         ]
 
-    def _extraction(
+    def _of_label(
         self,
         paper: Paper,
         context: PaperContext,
-        match: Match | None,
+        matches: Sequence[Match],
         passage: Passage | None,
         label: TDM,
         own: Sequence[str],
     ) -> Extraction:
+        """The extraction of the best match, with those of the others; without a score where it is not
+        confident, or in a table that was cut: of 10,000 random numbers one had a confidence of 0.29."""
         candidates = context.candidates
-        # No score is taken from a table that was cut: of 10,000 random numbers one had a confidence of 0.29.
-        cut = (
-            match is not None
-            and candidates.cut is not None
-            and candidates.tables[match.candidate] == candidates.cut
+        whole = [
+            m for m in matches if candidates.cut is None or candidates.tables[m.candidate] != candidates.cut
+        ]
+        sure = whole[:1] == matches[:1] and any(
+            m.confidence >= self.matcher.least_confidence for m in whole[:1]
         )
-        if match is None or cut or match.confidence < self.matcher.least_confidence:
-            return {
-                "score": None,
-                "score_text": None,
-                "score_confidence": None,
-                "method": None,
-                "premise": None,
-                "evidence": _named(paper, passage),
-            }
+        if not sure:
+            nothing = dict.fromkeys(("score", "score_text", "score_confidence", "method", "premise", "rank"))
+            return {**nothing, "evidence": _named(paper, passage), "others": []}
+        best, *others = (self._extraction(paper, context, match, label, own) for match in whole)
+        return {**best, "others": others}
+
+    def _extraction(
+        self, paper: Paper, context: PaperContext, match: Match, label: TDM, own: Sequence[str]
+    ) -> Extraction:
+        candidates = context.candidates
         number = candidates.numbers[match.candidate]
         table = int(candidates.tables[match.candidate])
         extraction = {
             "score_text": candidates.printed[match.candidate],
             "score_confidence": match.confidence,
             "premise": premise(candidates, context.kinds, match.candidate),
+            "rank": match.rank,
         }
         if table < 0:
             sentence = candidates.contexts[candidates.about[match.candidate]]

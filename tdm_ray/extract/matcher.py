@@ -42,11 +42,17 @@ _LAST = -20.0
 _OUT_OF_LIMITS = SCORER_FEATURES.index("out_of_limits")
 
 
+# Candidates of a label that are handed on, for the cell model to choose from.
+MATCHES = 3
+
+
 @dataclass(frozen=True)
 class Match:
-    """A candidate (its position), and how probable it is that it is the paper's own result."""
+    """A candidate (its position), its rank's score, and how probable it is that it is the paper's own
+    result."""
 
     candidate: int
+    rank: float
     confidence: float
 
 
@@ -85,15 +91,15 @@ class Matcher:
         prior: Floats,
         threshold: float,
         known: Known,
-    ) -> list[Match | None]:
-        """The best candidate of each label, however low its confidence; None where the paper holds no number
-        that the metric can have.
+    ) -> list[list[Match]]:
+        """The `MATCHES` best candidates of each label, best first, however low their confidence; none where
+        the paper holds no number that the metric can have.
 
         `prior` says how probably the paper reports each label. A candidate that suits another label of at
         least `threshold` better is less likely to be this one's, and a cell that one of these has taken is
         left to it, unless both are proven together."""
         if not len(context.candidates) or not len(labels):
-            return [None] * len(labels)
+            return [[] for _ in labels]
         features = [builder.of(context, label, known.get(label, ())) for label in labels]
         scores = score_candidates(self.trees.scorer, features, self.threads)
         signs = [builder.sign(label) for label in labels]
@@ -111,19 +117,26 @@ class Matcher:
         ]
         ranked[np.concatenate(ruled_out)] = _LAST
         sizes = [len(top) for top in tops]
-        best, confidence = self._surest(every, ranked, sizes)
+        confidence = self._confidence(every, ranked, sizes, best_rows(ranked, sizes))
         claims = _Claims(candidates, ranked, sizes, [builder.labels[label].tdm for label in labels])
-        if claims.settle(np.argsort(-prior * confidence, kind="stable"), set(likely.tolist())):
-            best, confidence = self._surest(every, ranked, sizes)
+        claims.settle(np.argsort(-prior * confidence, kind="stable"), set(likely.tolist()))
+        places = [best_rows(ranked, sizes, at) for at in range(MATCHES)]
+        sure = [self._confidence(every, ranked, sizes, rows_of_place) for rows_of_place in places]
         return [
-            Match(int(candidates[b]), float(c)) if ranked[b] > _LAST else None
-            for b, c in zip(best, confidence, strict=True)
+            [
+                Match(int(candidates[place[label]]), float(ranked[place[label]]), float(confidence[label]))
+                for place, confidence in zip(places, sure, strict=True)
+                if place[label] >= 0 and ranked[place[label]] > _LAST
+            ]
+            for label in range(len(labels))
         ]
 
-    def _surest(self, rows: Floats, ranked: Floats, sizes: Sequence[int]) -> tuple[Ints, Floats]:
-        """The best-ranked row of each label and its confidence."""
-        best, last = confidence_rows(rows, ranked, sizes)
-        return best, np.asarray(self.trees.confidence.predict(last, num_threads=self.threads), np.float32)
+    def _confidence(self, rows: Floats, ranked: Floats, sizes: Sequence[int], chosen: Ints) -> Floats:
+        """How probably the chosen row of each label is right; 0 where none is."""
+        there = np.where(chosen >= 0, chosen, best_rows(ranked, sizes))
+        features = confidence_features(rows, ranked, sizes, there)
+        sure = self.trees.confidence.predict(features, num_threads=self.threads)
+        return np.where(chosen >= 0, sure, 0).astype(np.float32)
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
@@ -229,19 +242,28 @@ def possible_rows(rows: Floats) -> Bools:
     return np.asarray(rows[:, len(RERANK_FEATURES) + _OUT_OF_LIMITS] == 0)
 
 
-def confidence_rows(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints) -> tuple[Ints, Floats]:
-    """The best-ranked row of each label, and the features that the confidence trees get of it.
-
-    `sizes` says how many rows each label has. The features are the row itself, the reranker's score, its
-    share of the softmax over the label's candidates, and its lead over the next."""
+def best_rows(ranked: Floats, sizes: Sequence[int] | Ints, place: int = 0) -> Ints:
+    """For each label the position of its best-ranked row (or the second at place 1, and so on); -1 where it
+    has fewer. `sizes` says how many rows each label has."""
     ends = np.cumsum(sizes)
-    best = []
-    leads = []
+    chosen = []
     for start, end in zip([0, *ends[:-1]], ends, strict=True):
+        order = np.argsort(-ranked[start:end], kind="stable")
+        chosen.append(start + int(order[place]) if place < len(order) else -1)
+    return np.array(chosen, np.int64)
+
+
+def confidence_features(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints, chosen: Ints) -> Floats:
+    """The features that the confidence trees get of one chosen row of each label.
+
+    These are the row itself, the reranker's score, its share of the softmax over the label's candidates, and
+    its lead over the best other (negative where that one is ranked higher)."""
+    ends = np.cumsum(sizes)
+    leads = []
+    for start, end, row in zip([0, *ends[:-1]], ends, chosen, strict=True):
         scores = ranked[start:end]
-        top = np.sort(scores)[::-1]
-        share = 1 / np.exp(scores - top[0]).sum()
-        best.append(start + int(scores.argmax()))
-        leads.append([top[0], share, top[0] - top[1] if len(top) > 1 else top[0]])
-    chosen = np.array(best, np.int64)
-    return chosen, np.concatenate([rows[chosen], np.array(leads, np.float32)], axis=1)
+        score = ranked[row]
+        share = 1 / np.exp(scores - score).sum()
+        others = np.delete(scores, row - start)
+        leads.append([score, share, score - others.max() if len(others) else score])
+    return np.concatenate([rows[chosen], np.array(leads, np.float32)], axis=1)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.records import TDM
 from tdm_ray.taxonomy.equivalent import opposites, proven_together
 from tdm_ray.taxonomy.metrics import stance
 
 Decision = dict[str, Any]
-
-
-def with_cells(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[list[Decision]]:
-    """The decisions of papers with their `cell_probability`, what the cell model says of their premises; None
-    where there is none."""
-    asked = [[(d["premise"], TDM.of(d)) for d in decisions if d.get("premise")] for decisions in papers]
-    judged = [iter(of_paper.tolist()) for of_paper in cells.probabilities(asked)]
-    return [
-        [_judged(decision, found) for decision in decisions]
-        for decisions, found in zip(papers, judged, strict=True)
-    ]
-
-
-def _judged(decision: Decision, found: Iterator[float]) -> Decision:
-    rest = {name: value for name, value in decision.items() if name != "premise"}
-    return {**rest, "cell_probability": next(found) if decision.get("premise") else None}
 
 
 def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], float | None]) -> list[Decision]:

@@ -22,9 +22,10 @@ from tdm_ray.classify.resources import Fingerprints, Resources, cells_folder
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
+from tdm_ray.extract.choose import with_cells
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
-from tdm_ray.extract.settle import Decision, settled, with_cells
+from tdm_ray.extract.settle import Decision, settled
 from tdm_ray.papers.limits import paper_limits
 from tdm_ray.records import DECISION, OUTCOMES, TDM, Paper
 
@@ -39,12 +40,12 @@ _HYPOTHESES = pa.struct(
         ("windows", pa.list_(pa.list_(pa.int32()))),
     ]
 )
-_EXTRACTION = pa.struct(
-    [
-        *(DECISION.field(n) for n in ("score", "score_text", "score_confidence", "method", "evidence")),
-        ("premise", pa.string()),  # the evidence as the cell model reads it
-    ]
-)
+_EXTRACTED = [
+    *(DECISION.field(n) for n in ("score", "score_text", "score_confidence", "method", "evidence")),
+    ("premise", pa.string()),  # the evidence as the cell model reads it
+    ("rank", pa.float32()),
+]
+_EXTRACTION = pa.struct([*_EXTRACTED, ("others", pa.list_(pa.struct(_EXTRACTED)))])
 PREPARED = pa.schema(
     [
         *(OUTCOMES.field(name) for name in _IN_FLIGHT),

@@ -26,7 +26,8 @@ from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.extract.matcher import (
     Matcher,
     MatcherTrees,
-    confidence_rows,
+    best_rows,
+    confidence_features,
     rank_possible,
     rerank_rows,
     score_candidates,
@@ -199,11 +200,10 @@ def fit(
         )
     )
     ranked = rank_possible(two.rows, out_of_fold(two, "reranker"))
-    best, confidence_features = confidence_rows(two.rows, ranked, two.sizes)
+    best = best_rows(ranked, two.sizes)
+    features = confidence_features(two.rows, ranked, two.sizes, best)
     ones = np.ones(len(best), np.int64)
-    three = Stack(
-        confidence_features, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones
-    )
+    three = Stack(features, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones)
     figures = _figures(two, three, out_of_fold(three, "confidence"), tasks, common_labels)
     trees = MatcherTrees(first, boost(two, "reranker"), boost(three, "confidence"))
     return Matcher(trees, Associations.of(_sum(counted)), line_kinds, figures["least_confidence"]), figures
