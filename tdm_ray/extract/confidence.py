@@ -42,8 +42,8 @@ class RowConfidence:
         if any(row.get(name) is None for name in INPUTS):
             return None
         weights = (self.label, self.score, self.cell)
-        log_odds = sum(w * log_odds(row[name]) for w, name in zip(weights, INPUTS, strict=True))
-        return float(1 / (1 + np.exp(-log_odds - self.offset)))
+        weighted = sum(w * log_odds(row[name]) for w, name in zip(weights, INPUTS, strict=True))
+        return float(1 / (1 + np.exp(-weighted - self.offset)))
 
     @classmethod
     def learn(cls, rows: Sequence[Mapping[str, Any]], right: Bools) -> RowConfidence:
