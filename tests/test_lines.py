@@ -205,6 +205,7 @@ def test_what_is_added_is_joined_with_what_it_is_added_to():
         (["KNN", "Alien"], "On games", ["On games"]),  # a part of it and a data set; two words
         (["KNN", "FooNet"], "A longer title of a paper", ["FooNet"]),
         ([], "A longer title of a paper", []),
+        (["U-Net"], "U-Net: Networks for images", ["U-Net"]),
     ],
 )
 def test_what_ours_stands_for(own, title, names):

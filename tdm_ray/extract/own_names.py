@@ -64,8 +64,12 @@ def own_names(paper: Paper) -> list[str]:
 def names_of_ours(own: Sequence[str], title: str, others: Set[str]) -> list[str]:
     """What "ours" stands for: a paper's `own_names` without those of parts, data sets and the like (`others`,
     in small letters), the first completed by the words that stand before it in the title ("Frustum
-    PointNets"). Of a paper without such a name its title where that is a few words."""
-    names = [name for name in own if name.lower() not in _PARTS and name.lower() not in others]
+    PointNets"). Of a paper without such a name its title where that is a few words.
+
+    A part of other papers' methods is the name of one's own where it stands before the title's colon."""
+    before_colon = _BEFORE_COLON.match(title)
+    parts = _PARTS - {before_colon[1].strip().lower()} if before_colon else _PARTS
+    names = [name for name in own if name.lower() not in parts and name.lower() not in others]
     start = _STARTS_WITH_NAME.match(title)
     if names and start and start[1] and start[2].lower() == names[0].lower():
         return [start[0], *names]
