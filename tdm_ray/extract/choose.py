@@ -1,8 +1,8 @@
 """Choose the candidate of each label: the matcher ranks them, the cell model reads the best of them.
 
 By late fusion: the reranker's score and the cell model's log-odds are added. On dev papers the first by the
-sum is right for 72.0 % of 875 results whose number is among the best six, the reranker's first for 70.6 %. On
-papers read by people, from which neither learnt, it is 68.5 for 64.9 % of 165 without an index and 67.1 for
+sum is right for 71.9 % of 875 results whose number is among the best six, the reranker's first for 70.6 %. On
+papers read by people, from which neither learnt, it is 67.9 for 64.9 % of 165 without an index and 67.1 for
 66.5 % of 176 with one."""
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The two stages of scoring, Prepare and Decide: an Arrow table in, an Arrow table out, no Ray.
 
     Prepare: READINGS -> PREPARED     shortlist, and the scores of the likely labels (CPU)
-    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis, the cell model the evidence of those
-                                      that hold; then they are settled among each other (GPU or CPU)
+    Decide:  PREPARED -> OUTCOMES     the model scores each hypothesis, the cell model the candidates of those
+                                      that hold; each takes one, settled among each other (GPU or CPU)
 
 A row is one paper all the way, also one without predictions and one that is rejected: nothing is lost.
 """
