@@ -24,7 +24,7 @@ from tdm_ray.classify.scorer import Decider, Prepared, Preparer, prepare
 from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import AUTO, CONFIRMED, ScoreConfig
 from tdm_ray.errors import InputError
-from tdm_ray.extract.choose import with_cells
+from tdm_ray.extract.choose import choose
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
@@ -79,7 +79,7 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     decided = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
     confidence = load_confidence(config.matcher_folder, with_index=resources.index is not None)
     cells = CellModel(cells_folder(config.matcher_folder), precision=precision)
-    decisions = settled(with_cells([decided], cells)[0], confidence)
+    decisions = settled(choose([decided], cells)[0], confidence)
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)
 
 

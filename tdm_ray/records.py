@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 from typing import Any
@@ -192,6 +192,16 @@ class Cell:
             row["column_headers"] or (),
             row.get("row"),
             row.get("column"),
+        )
+
+    def headed(self, axis: str, level: int, header: str) -> Cell:
+        """The cell with another header at one level of `axis` ("row_headers" or "column_headers")."""
+        headers = list(getattr(self, axis))
+        headers[level] = header
+        return (
+            replace(self, row_headers=headers)
+            if axis == "row_headers"
+            else replace(self, column_headers=headers)
         )
 
 

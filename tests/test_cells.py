@@ -16,7 +16,7 @@ from tdm_ray.config import embedded_matcher
 from tdm_ray.errors import OutputError, TaxonomyError
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.cell_text import premise
-from tdm_ray.extract.choose import with_cells
+from tdm_ray.extract.choose import choose
 from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper, Section
@@ -125,7 +125,7 @@ def test_decisions_get_what_the_cell_model_says(cells, premises):
         decision(CIFAR, 0.9, candidate(premises[OWN], 1.0)),
         decision(SQUAD, 0.6, nothing),
     ]
-    ((first, second), empty) = with_cells([decisions, []], cells)
+    ((first, second), empty) = choose([decisions, []], cells)
     (judged,) = cells.probabilities([[(premises[OWN], CIFAR)]])
     assert first["cell_probability"] == pytest.approx(judged[0], rel=1e-5)
     assert (second["score"], second["cell_probability"]) == (None, None)
@@ -136,7 +136,7 @@ def test_decisions_get_what_the_cell_model_says(cells, premises):
 @pytest.mark.parametrize(("lead", "score"), [(0.0, 4.2), (10.0, 6.1)])
 def test_of_candidates_alike_the_cell_model_chooses_and_a_far_better_rank_stays(cells, premises, lead, score):
     baseline = candidate(premises[0], lead, "ResNet [5]", 6.1)
-    (chosen,) = with_cells([[decision(CIFAR, 0.9, baseline, candidate(premises[OWN], 0.0))]], cells)[0]
+    (chosen,) = choose([[decision(CIFAR, 0.9, baseline, candidate(premises[OWN], 0.0))]], cells)[0]
     assert chosen["score"] == score
 
 
@@ -144,7 +144,7 @@ def test_a_cell_that_a_surer_label_takes_is_left_to_it(cells, premises):
     own = candidate(premises[OWN], 5.0)
     other = candidate(premises[0], 0.0, "ResNet [5]", 6.1)
     twice = [decision(IMAGENET, 0.6, own, other), decision(CIFAR, 0.9, own, other)]
-    less_sure, sure = with_cells([twice], cells)[0]
+    less_sure, sure = choose([twice], cells)[0]
     assert (sure["score"], less_sure["score"]) == (4.2, 6.1)
     assert TDM.of(sure) == CIFAR
 

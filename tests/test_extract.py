@@ -193,7 +193,7 @@ def test_labels_too_rare_to_be_asked_teach_all_the_same():
 def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
     rows = np.arange(8, dtype=np.float32).reshape(4, 2)
     ranked = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
-    best = best_rows(ranked, [3, 1])
+    best = best_rows(ranked, [3, 1], 1)[:, 0]
     share = np.exp(2) / (np.exp(2) + np.exp(1) + 1)
     assert best.tolist() == [2, 3]
     seen = confidence_features(rows, ranked, [3, 1], best)
@@ -203,7 +203,7 @@ def test_the_third_look_sees_the_first_of_each_group_and_its_lead():
 def test_a_later_row_has_its_own_share_and_no_lead():
     rows = np.arange(8, dtype=np.float32).reshape(4, 2)
     ranked = np.array([1.0, 0.0, 2.0, 5.0], np.float32)
-    second = best_rows(ranked, [3, 1], 1)
+    second = best_rows(ranked, [3, 1], 2)[:, 1]
     assert second.tolist() == [0, -1]
     seen = confidence_features(rows, ranked, [3, 1], np.array([0, 3]))
     share = np.exp(1) / (np.exp(2) + np.exp(1) + 1)

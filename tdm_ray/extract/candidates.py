@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -99,17 +99,10 @@ def _results_in(cell: Cell) -> list[tuple[Number, Cell]]:
             parts = _PARTS.split(header.strip())
             if len(parts) == len(several) and all(any(map(str.isalnum, part)) for part in parts):
                 return [
-                    (number, _headed(cell, axis, [*headers[:place], part, *headers[place + 1 :]]))
+                    (number, cell.headed(axis, place, part))
                     for number, part in zip(several, parts, strict=True)
                 ]
     return []
-
-
-def _headed(cell: Cell, axis: str, headers: list[str]) -> Cell:
-    """The cell with other headers on one axis."""
-    if axis == "row_headers":
-        return replace(cell, row_headers=headers)
-    return replace(cell, column_headers=headers)
 
 
 def _is_deviation(cells: Sequence[Cell], place: int) -> bool:

@@ -12,9 +12,8 @@ from typing import Any
 
 from tdm_ray.classify.cell_model import CellModel
 from tdm_ray.extract.confidence import log_odds
-from tdm_ray.extract.settle import Decision, place_of
+from tdm_ray.extract.settle import Decision, Holders
 from tdm_ray.records import TDM
-from tdm_ray.taxonomy.equivalent import proven_together
 
 # The weight of the cell model's log-odds beside the reranker's score; from 0.2 to 0.4 the share on dev papers
 # differs by 0.3 points.
@@ -23,7 +22,7 @@ _COLUMNS = ("score", "score_text", "score_confidence", "method", "evidence", "pr
 _LEFT_OUT = frozenset(("premise", "rank", "others"))
 
 
-def with_cells(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[list[Decision]]:
+def choose(papers: Sequence[Sequence[Decision]], cells: CellModel) -> list[list[Decision]]:
     """The decisions of papers, each with the candidate it takes and that one's `cell_probability`; None where
     it has no candidate."""
     found = [[_candidates(decision) for decision in decisions] for decisions in papers]
@@ -52,21 +51,15 @@ def _candidates(decision: Decision) -> list[dict[str, Any]]:
 def _chosen(decisions: Sequence[Decision], candidates: Sequence[list[dict[str, Any]]]) -> list[Decision]:
     """The decisions of one paper with what each takes. The surer ones choose first, and a cell that one of
     them has taken is left to it, unless both labels are proven together."""
-    taken: dict[tuple[Any, ...], list[TDM]] = {}
+    holders = Holders()
     chosen = [{**decision, "cell_probability": None} for decision in decisions]
     for place in sorted(range(len(decisions)), key=lambda i: -_sure(decisions[i])):
         if not candidates[place]:
             continue
         tdm = TDM.of(decisions[place])
-        free = [
-            one
-            for one in candidates[place]
-            if all(proven_together(tdm, other) for other in taken.get(place_of(one) or (), ()))
-        ]
+        free = [one for one in candidates[place] if holders.may_take(tdm, one)]
         best = max(free or candidates[place][:1], key=_worth)
-        cell = place_of(best)
-        if cell is not None:
-            taken.setdefault(cell, []).append(tdm)
+        holders.take(tdm, best)
         chosen[place].update(best)
     return [{name: value for name, value in one.items() if name not in _LEFT_OUT} for one in chosen]
 

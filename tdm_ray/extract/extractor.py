@@ -85,10 +85,7 @@ class Extractor:
         whole = [
             m for m in matches if candidates.cut is None or candidates.tables[m.candidate] != candidates.cut
         ]
-        sure = whole[:1] == matches[:1] and any(
-            m.confidence >= self.matcher.least_confidence for m in whole[:1]
-        )
-        if not sure:
+        if not whole or whole[0] != matches[0] or whole[0].confidence < self.matcher.least_confidence:
             nothing = dict.fromkeys(("score", "score_text", "score_confidence", "method", "premise", "rank"))
             return {**nothing, "evidence": _named(paper, passage), "others": []}
         best, *others = (self._extraction(paper, context, match, label, own) for match in whole)

@@ -48,8 +48,8 @@ MATCHES = 3
 
 @dataclass(frozen=True)
 class Match:
-    """A candidate (its position), its rank's score, and how probable it is that it is the paper's own
-    result."""
+    """A candidate (its position), the reranker's score of it, and how probable it is that it is the paper's
+    own result."""
 
     candidate: int
     rank: float
@@ -117,26 +117,28 @@ class Matcher:
         ]
         ranked[np.concatenate(ruled_out)] = _LAST
         sizes = [len(top) for top in tops]
-        confidence = self._confidence(every, ranked, sizes, best_rows(ranked, sizes))
+        best = best_rows(ranked, sizes, MATCHES)
+        confidence = self._confidence(every, ranked, sizes, best[:, 0])
         claims = _Claims(candidates, ranked, sizes, [builder.labels[label].tdm for label in labels])
-        claims.settle(np.argsort(-prior * confidence, kind="stable"), set(likely.tolist()))
-        places = [best_rows(ranked, sizes, at) for at in range(MATCHES)]
-        sure = [self._confidence(every, ranked, sizes, rows_of_place) for rows_of_place in places]
+        if claims.settle(np.argsort(-prior * confidence, kind="stable"), set(likely.tolist())):
+            best = best_rows(ranked, sizes, MATCHES)
+            confidence = self._confidence(every, ranked, sizes, best[:, 0])
+        there = np.where(best >= 0, best, best[:, :1])
+        later = [self._confidence(every, ranked, sizes, rows_of_place) for rows_of_place in there.T[1:]]
+        sure = np.stack([confidence, *later], axis=1)
         return [
             [
-                Match(int(candidates[place[label]]), float(ranked[place[label]]), float(confidence[label]))
-                for place, confidence in zip(places, sure, strict=True)
-                if place[label] >= 0 and ranked[place[label]] > _LAST
+                Match(int(candidates[row]), float(ranked[row]), float(probability))
+                for row, probability in zip(*of_label, strict=True)
+                if row >= 0 and ranked[row] > _LAST
             ]
-            for label in range(len(labels))
+            for of_label in zip(best, sure, strict=True)
         ]
 
     def _confidence(self, rows: Floats, ranked: Floats, sizes: Sequence[int], chosen: Ints) -> Floats:
-        """How probably the chosen row of each label is right; 0 where none is."""
-        there = np.where(chosen >= 0, chosen, best_rows(ranked, sizes))
-        features = confidence_features(rows, ranked, sizes, there)
-        sure = self.trees.confidence.predict(features, num_threads=self.threads)
-        return np.where(chosen >= 0, sure, 0).astype(np.float32)
+        """How probably the chosen row of each label is right."""
+        features = confidence_features(rows, ranked, sizes, chosen)
+        return np.asarray(self.trees.confidence.predict(features, num_threads=self.threads), np.float32)
 
     def save(self, folder: str, facts: Mapping[str, Any]) -> None:
         """Write the matcher's folder; `matcher.json` comes last."""
@@ -242,15 +244,15 @@ def possible_rows(rows: Floats) -> Bools:
     return np.asarray(rows[:, len(RERANK_FEATURES) + _OUT_OF_LIMITS] == 0)
 
 
-def best_rows(ranked: Floats, sizes: Sequence[int] | Ints, place: int = 0) -> Ints:
-    """For each label the position of its best-ranked row (or the second at place 1, and so on); -1 where it
-    has fewer. `sizes` says how many rows each label has."""
+def best_rows(ranked: Floats, sizes: Sequence[int] | Ints, count: int) -> Ints:
+    """For each label the positions of its `count` best-ranked rows, best first, -1 where it has fewer; shape
+    (labels, count). `sizes` says how many rows each label has."""
     ends = np.cumsum(sizes)
-    chosen = []
-    for start, end in zip([0, *ends[:-1]], ends, strict=True):
-        order = np.argsort(-ranked[start:end], kind="stable")
-        chosen.append(start + int(order[place]) if place < len(order) else -1)
-    return np.array(chosen, np.int64)
+    best = np.full((len(ends), count), -1, np.int64)
+    for label, (start, end) in enumerate(zip([0, *ends[:-1]], ends, strict=True)):
+        order = np.argsort(-ranked[start:end], kind="stable")[:count]
+        best[label, : len(order)] = start + order
+    return best
 
 
 def confidence_features(rows: Floats, ranked: Floats, sizes: Sequence[int] | Ints, chosen: Ints) -> Floats:

@@ -18,19 +18,35 @@ def settled(decisions: Sequence[Decision], confidence: Callable[[Decision], floa
     Where one cell proves several labels that are not proven together (see `taxonomy.equivalent`), the surest
     keeps it; the others keep their label and lose the score. Of an error and its accuracy one is kept."""
     rows = [{**decision, "confidence": confidence(decision)} for decision in decisions]
-    holders: dict[tuple[Any, ...], list[TDM]] = {}
+    holders = Holders()
     for row in sorted(rows, key=lambda r: -(r["confidence"] or 0)):
-        place = place_of(row)
-        if place is None:
+        if place_of(row) is None:
             continue
         tdm = TDM.of(row)
-        held = holders.setdefault(place, [])
-        fits = not names_another_metric(tdm.metric, row["evidence"])
-        if fits and all(proven_together(tdm, other) for other in held):
-            held.append(tdm)
+        if not names_another_metric(tdm.metric, row["evidence"]) and holders.may_take(tdm, row):
+            holders.take(tdm, row)
         else:
             row.update(without_score(row))
     return _without_opposites(rows)
+
+
+class Holders:
+    """The labels that each cell of a paper proves: one, or several that are proven together."""
+
+    def __init__(self) -> None:
+        self._held: dict[tuple[Any, ...], list[TDM]] = {}
+
+    def may_take(self, tdm: TDM, row: Decision) -> bool:
+        """Whether no other label holds the cell of the row, or evidence of another kind proves it."""
+        place = place_of(row)
+        held = () if place is None else self._held.get(place, ())
+        return all(proven_together(tdm, other) for other in held)
+
+    def take(self, tdm: TDM, row: Decision) -> None:
+        """Let the label hold the cell of the row, where it has one."""
+        place = place_of(row)
+        if place is not None:
+            self._held.setdefault(place, []).append(tdm)
 
 
 def _without_opposites(rows: list[Decision]) -> list[Decision]:

@@ -47,10 +47,12 @@ def _ordered(table: PaperTable, grids: Sequence[Sequence[Line]], held: Sequence[
     best = max(shares, default=(0.0, 0))
     raw = (numbers_of_table & _numbers([table.whole])).total() / most
     if best[0] >= max(_LEAST, raw - _RAW):
-        return with_own_headers(replace(table, cells=_by_place(table.cells, grids[shares.index(best)])))
-    if raw < _LEAST:
+        lines = grids[shares.index(best)]
+    elif raw >= _LEAST:
+        lines = _lines(table.whole)
+    else:
         return table
-    return with_own_headers(replace(table, cells=_by_place(table.cells, _lines(table.whole))))
+    return with_own_headers(replace(table, cells=_by_place(table.cells, lines)))
 
 
 def _numbers(texts: Iterable[str]) -> Counter[str]:

@@ -78,7 +78,7 @@ def _by_slash(group: list[Cell]) -> list[Cell]:
             parts = _BETWEEN.split(headers[level].strip())
             if 1 < len(parts) == len(group) and all(any(map(str.isalnum, part)) for part in parts):
                 return [
-                    _headed(replace(cell, value=cell.value.rstrip().rstrip("/").rstrip()), axis, level, part)
+                    replace(cell, value=cell.value.rstrip().rstrip("/").rstrip()).headed(axis, level, part)
                     for cell, part in zip(group, parts, strict=True)
                 ]
     return group
@@ -98,14 +98,5 @@ def _by_word(run: list[Cell], lengths: dict[str, Counter[int]]) -> list[Cell]:
     if not named or not alike or not (len(words) == len(run) or one_more):
         return run
     return [
-        _headed(cell, "column_headers", len(headers) - 1, word)
-        for cell, word in zip(run, words[-len(run) :], strict=True)
+        cell.headed("column_headers", -1, word) for cell, word in zip(run, words[-len(run) :], strict=True)
     ]
-
-
-def _headed(cell: Cell, axis: str, level: int, header: str) -> Cell:
-    headers = list(getattr(cell, axis))
-    headers[level] = header
-    if axis == "row_headers":
-        return replace(cell, row_headers=headers)
-    return replace(cell, column_headers=headers)

@@ -22,7 +22,7 @@ from tdm_ray.classify.resources import Fingerprints, Resources, cells_folder
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
-from tdm_ray.extract.choose import with_cells
+from tdm_ray.extract.choose import choose
 from tdm_ray.extract.confidence import load_confidence
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.settle import Decision, settled
@@ -128,7 +128,7 @@ class Decide:
     def _decisions(self, papers: list[Asked]) -> list[list[Decision]]:
         """The settled decisions of each paper."""
         decided = [self.decider(paper.prepared, paper.answer(), paper.row["extractions"]) for paper in papers]
-        return [settled(decisions, self.confidence) for decisions in with_cells(decided, self.cells)]
+        return [settled(decisions, self.confidence) for decisions in choose(decided, self.cells)]
 
 
 @dataclass(frozen=True)

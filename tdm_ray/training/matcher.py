@@ -200,7 +200,7 @@ def fit(
         )
     )
     ranked = rank_possible(two.rows, out_of_fold(two, "reranker"))
-    best = best_rows(ranked, two.sizes)
+    best = best_rows(ranked, two.sizes, 1)[:, 0]
     features = confidence_features(two.rows, ranked, two.sizes, best)
     ones = np.ones(len(best), np.int64)
     three = Stack(features, two.right[best], two.weight[best], two.folds, two.labels, two.without_index, ones)
