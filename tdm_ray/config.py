@@ -15,7 +15,7 @@ ENGINES = ("auto", "local", "ray")
 AUTO = "auto"
 # Rows of at least this confidence (the probability that label and score are right) are confirmed: boards,
 # exports and pages show them; the others are tentative, and shown when asked for.
-CONFIRMED = 0.7
+CONFIRMED = 0.75
 
 
 # In a matcher's folder, where it has them: the weights of the confidence, and a cell model.

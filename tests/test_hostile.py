@@ -4,6 +4,7 @@ process."""
 import gzip
 import hashlib
 import io
+import itertools
 import json
 import os
 import resource
@@ -28,13 +29,15 @@ from tdm_ray.papers import rows as rows_reader
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.items import location_of
 from tdm_ray.papers.json_paper import read_json_paper
+from tdm_ray.papers.latex.conditionals import without_branches
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import _tolerant
-from tdm_ray.papers.latex.paper import _cell, _without_skipped, read_tex
-from tdm_ray.papers.latex.project import flatten
+from tdm_ray.papers.latex.paper import _cell, read_tex
+from tdm_ray.papers.latex.project import flatten, without_inputs
 from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import _table
 from tdm_ray.papers.latex.tex import argument, balanced, environments
+from tdm_ray.papers.latex.unknown import known_text
 from tdm_ray.papers.limits import paper_limits, time_limit
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.plain_text import read_plain_text
@@ -66,6 +69,12 @@ def in_a_table(text):
     _cell(text)
 
 
+def read_tex_of_macros(count):
+    names = [f"\\m{''.join(chr(97 + int(d)) for d in str(n))}x" for n in range(count)]
+    chain = "".join(f"\\newcommand{{{a}}}{{{b}}}" for a, b in itertools.pairwise(names))
+    read_tex("1", f"{chain}\\section{{A}} Words and {names[0]} of text.")
+
+
 def in_text(text):
     list(environments(text, ["tabular", "table"]))
     split(text)
@@ -89,7 +98,17 @@ SUPERLINEAR = {
     "begins in a table": (in_a_table, many("\\begin{")),
     "rules": (in_a_table, many("\\cmidrule(")),
     "options in a cell": (in_a_table, many("\\footnote[")),
-    "skipped": (_without_skipped, many("\\iffalse ")),
+    "skipped": (without_branches, many("\\iffalse ")),
+    "branches": (without_branches, many("\\if0 \\else ")),
+    "flags": (without_branches, "\\newif\\ifa" + many("\\iffalse \\atrue ")),
+    "long flags": (without_branches, "\\newif\\ifa\\" + many("true")),
+    "toggles": (without_branches, "\\newtoggle{a}" + many("\\iftoggle{a}{")),
+    "names of commands": (expand, many("\\csname a")),
+    "names after others": (expand, many("\\expandafter ")),
+    "chained macros": (read_tex_of_macros, 3000),
+    "handed back": (known_text, "\\a" + many("{b}")),
+    "options handed back": (known_text, "\\a" + many("[")),
+    "lengths": (known_text, "\\hskip" + many(" ")),
     "open tables": (in_text, many("\\begin{tabular}")),
     "open sections": (in_text, many("\\section{")),
     "deep groups": (balanced, "{" * LONG + "}" * LONG),
@@ -151,7 +170,8 @@ def test_a_definition_at_the_end_of_a_source():
 
 def test_an_input_is_followed_with_blanks_and_quotes_around_its_name():
     main = '\\section{x}\\input{ "a" } \\input{  a  }\\input{"a.tex"}\\input{ }.'
-    assert flatten({"main.tex": main.encode(), "a.tex": b"A"}).split() == ["\\section{x}", "A", "A", "A", "."]
+    flat = flatten({"main.tex": main.encode(), "a.tex": b"A"})
+    assert without_inputs(flat)[0].split() == ["\\section{x}", "A", "A", "A", "."]
 
 
 def test_the_alarm_is_not_caught_by_the_body():

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex import eprint, pandoc
+from tdm_ray.papers.latex.conditionals import without_branches
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.macros import expand
 from tdm_ray.papers.latex.pandoc import convert
 from tdm_ray.papers.latex.paper import CITED, read_tex
+from tdm_ray.papers.latex.project import flatten
 from tdm_ray.papers.latex.split import split
 from tdm_ray.papers.latex.tabular import read_tabular, tabulars
 from tdm_ray.papers.latex.tex import argument, balanced, environments, option, without_comments
@@ -256,3 +258,98 @@ def test_no_file_is_written(tmp_path, monkeypatch):
     read_tex("1", read_eprint(EPRINTS["traversal"].packed))
     assert not list(tmp_path.iterdir())
     assert not Path("/tmp/tdm_ray_evil.tex").exists()
+
+
+def test_what_pandoc_does_not_know_keeps_its_text():
+    told = {
+        r"\strong{84.2}": "84.2",
+        r"\quad 96.3": "96.3",
+        r"\fcolorbox{red}{blue}{84.2}": "84.2",
+        r"\cellcolor{red!20}{96.3}": "96.3",
+        r"\hskip 3pt 12": "12",
+        r"\makebox[2cm][l]{84.2}": "84.2",
+        r"\smash{\textbf{84.2}}": "84.2",
+        r"\textuparrow 3.2": "↑ 3.2",
+        r"\ding{51}": "✓",
+        r"34.3\tiny{2.2}": "34.3 2.2",
+        r"see Table \vref{tab:a}, please": "see Table , please",
+        r"\IEEEPARstart{D}{eep} nets": "Deep nets",
+        r"\begin{unknown}[x] words \emph{here} \end{unknown}": "words here",
+        r"\begin{tikzpicture} \draw (0,0); \end{tikzpicture}": "",
+    }
+    assert {tex: text.text for tex, text in zip(told, convert(list(told)), strict=True)} == told
+    assert [text.bold for text in convert([r"\foo{\textbf{1}}", r"\foo{1}"])] == [True, False]
+    assert convert([r"\foo{1}"])[0].unknown == (r"\foo",)
+
+
+def test_a_mark_is_no_digit_and_a_power_keeps_its_sign():
+    told = {
+        "96$^2$": "96²",
+        "96.3$^1$": "96.3¹",
+        "$96.3^{12}$": "96.3¹²",
+        "96.3\\textsuperscript{2}": "96.3²",
+        "96.3$_{0.1}$": "96.3 0.1",
+        "10\\textsuperscript{-3}": "10^-3",
+        "$10^{-3}$": "10^-3",
+        "10$^{4}$": "10^4",
+    }
+    assert {tex: text.text for tex, text in zip(told, convert(list(told)), strict=True)} == told
+
+
+def test_definitions_of_all_kinds_are_read():
+    tex = r"""
+    \let\hl\textbf \expandafter\def\csname best1\endcsname #1{\hl{#1}} \def \mine #1 {(#1)}
+    \NewDocumentCommand{\own}{s O{x} m}{#2#3} \newcommand{\outer}[1]{\inner{#1}} \newcommand{\inner}[1]{<#1>}
+    \newcommand{\wrong}{\alsowrong}\newcommand{\alsowrong}{\wrong}
+    """
+    _, macros = expand(tex)
+    assert {name: (macro.parameters, macro.body) for name, macro in macros.items()} == {
+        "\\hl": (0, "\\textbf"),
+        "\\bestcsnamex": (1, "\\hl{#1}"),
+        "\\mine": (1, "(#1)"),
+        "\\own": (2, "#1#2"),
+        "\\outer": (1, "\\inner{#1}"),
+        "\\inner": (1, "<#1>"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("tex", "text"),
+    [
+        (r"\iffalse a \ifx b \fi c \fi d", "d"),
+        (r"\iftrue a \else b \fi c", "a c"),
+        (r"\if0 a \else b \fi", "b"),
+        (r"\newif\ifdraft \ifdraft a \else b \fi", "b"),
+        (r"\newif\ifdraft \drafttrue \ifdraft a \else b \fi", r"\drafttrue a"),
+        (r"\newtoggle{x}\toggletrue{x} \iftoggle{x}{a}{b}", r"a"),
+        (r"\newboolean{x}\setboolean{x}{false} \ifthenelse{\boolean{x}}{a}{b}", "b"),
+        (r"\ifpdf a \else b \fi", r"\ifpdf a \else b \fi"),
+        (r"\iffalse a", r"\iffalse a"),
+    ],
+)
+def test_the_branch_that_a_paper_takes(tex, text):
+    read = without_branches(tex).split()
+    assert read[-len(text.split()) :] == text.split()
+
+
+def test_the_main_file_is_the_paper():
+    paper, other = (
+        b"\\documentclass{a}\\begin{document}\\title{P}\\section{x}short",
+        b"\\documentclass{a}\\begin{document}",
+    )
+    long = other + b"\\title{Supplementary Material}\\section{x}" + b"words " * 200
+    assert "short" in flatten({"p.tex": paper, "q.tex": long})
+    assert "short" in flatten({"p.tex": paper, "rebuttal.tex": long.replace(b"Supplementary Material", b"P")})
+    longer = long.replace(b"Supplementary Material", b"P")
+    assert "short" in flatten({"p.tex": paper, "p.bbl": b"x", "q.tex": longer})
+    assert "short" in flatten({"p_v2.tex": paper, "p_v1.tex": longer})
+    readme = b'{"sources": [{"filename": "p.tex", "usage": "toplevel"}]}'
+    assert "short" in flatten({"p.tex": paper, "q.tex": longer, "00README.json": readme})
+
+
+def test_a_file_that_is_not_there_is_named():
+    tex = (
+        article(PLAIN).decode().replace("\\section{Conclusion}", "\\input{tables/gone}\\section{Conclusion}")
+    )
+    paper = read_tex("1", flatten({"main.tex": tex.encode()}))
+    assert paper.conversion == "pandoc; files not found: tables/gone"

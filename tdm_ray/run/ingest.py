@@ -218,6 +218,14 @@ def _wanted(rows: pa.Table, states: Mapping[str, str]) -> pa.Table:
     return rows if all(present) else rows.filter(pa.array(present))
 
 
+# How the column `conversion` of a LaTeX paper says what of it is known to be lost, or may be.
+_LOSSES = {
+    "tolerant": "pylatexenc for ",
+    "with unknown commands": "unknown commands: ",
+    "with files not found": "files not found: ",
+}
+
+
 class _Counts:
     """What was read, for the summary."""
 
@@ -235,8 +243,10 @@ class _Counts:
         for reason in rejects["reason"].to_pylist():
             self._rejected[reason] = self._rejected.get(reason, 0) + 1
         for conversion in good["conversion"].drop_null().to_pylist():
-            kind = "tolerant" if ";" in conversion else conversion
-            self._conversions[kind] = self._conversions.get(kind, 0) + 1
+            whole = "; " not in conversion
+            found = ["pandoc"] if whole else [kind for kind, mark in _LOSSES.items() if mark in conversion]
+            for kind in found:
+                self._conversions[kind] = self._conversions.get(kind, 0) + 1
 
     def summary(self) -> IngestSummary:
         n = max(1, self._papers)

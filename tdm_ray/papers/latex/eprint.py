@@ -13,7 +13,7 @@ import tarfile
 import zlib
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.latex.project import decode, flatten
+from tdm_ray.papers.latex.project import README, decode, flatten
 
 # What an e-print may unpack to: of 4,196 real ones the largest has 0.7 MB of TeX; with figures 100 MB are
 # seen.
@@ -32,6 +32,8 @@ _TEX_NAMES = (
     ".tikz",
     ".def",
     ".macros",
+    ".tab",
+    ".tbl",
     "",
 )
 _GZIP = b"\x1f\x8b"
@@ -62,8 +64,9 @@ def read_eprint(data: bytes) -> str:
     return _single(content)
 
 
-def unpacked(data: bytes) -> bytes:
-    """The content of a gzip, at most `MAX_UNPACKED` bytes of it; other data as it is."""
+def unpacked(data: bytes, *, layers: int = 2) -> bytes:
+    """The content of a gzip, or of a gzip in a gzip, at most `MAX_UNPACKED` bytes of it; other data as it
+    is."""
     if not data.startswith(_GZIP):
         return data
     stream = zlib.decompressobj(zlib.MAX_WBITS | 16)
@@ -75,7 +78,7 @@ def unpacked(data: bytes) -> bytes:
         raise PaperError("too_large", f"unpacks to more than {MAX_UNPACKED:,} bytes")
     if not stream.eof:
         raise PaperError("truncated", "the gzip ends early; fetch the e-print again")
-    return content
+    return content if layers <= 1 else unpacked(content, layers=layers - 1)
 
 
 def _is_tar(content: bytes) -> bool:
@@ -101,7 +104,8 @@ def _members(content: bytes) -> dict[str, bytes]:
             for member in archive:
                 suffix = _suffix(member.name)
                 kinds.add(suffix)
-                file = archive.extractfile(member) if member.isreg() and suffix in _TEX_NAMES else None
+                wanted = suffix in _TEX_NAMES or README.fullmatch(member.name)
+                file = archive.extractfile(member) if member.isreg() and wanted else None
                 if file is None:
                     continue
                 total += member.size

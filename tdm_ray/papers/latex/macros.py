@@ -1,26 +1,42 @@
 """An author's own macros: those that shape tables and sections are expanded, others are kept.
 
 A macro that hides an `&`, a row's end, `\\multicolumn`, a float or a section must be gone before the source
-is split."""
+is split. Read are TeX's `\\def` and `\\let`, with `\\csname` too, LaTeX's `\\newcommand` and its kin, and
+`\\NewDocumentCommand` (the `xparse` documentation, section "Specifying arguments")."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tdm_ray.papers.latex.tex import argument, arguments, group_end, option
 
 _DEFINITION = re.compile(
     r"\\(?P<how>(?:re|provide)?newcommand|renewcommand|providecommand|DeclareRobustCommand|newrobustcmd"
-    r"|DeclareMathOperator|def|gdef|edef|newcommandx)\s*\*?\s*"
+    r"|DeclareMathOperator|newcommandx|(?:New|Renew|Provide|Declare)(?:Expandable)?DocumentCommand"
+    r"|let(?![a-zA-Z@])|[gex]?def(?![a-zA-Z@]))\s*\*?\s*"
 )
 _ENVIRONMENT = re.compile(r"\\(?:re)?newenvironment\s*\*?\s*")
 _NAME = re.compile(r"\\(?:[a-zA-Z@]+|[^a-zA-Z\s])")
-_DEF_PARAMETERS = re.compile(r"(?:#\d)*(?=\{)")
+_INNER_NAME = re.compile(r"\\[a-zA-Z]*@[a-zA-Z@]*")
+_DEF_PARAMETERS = re.compile(r"\s*(?:#\d\s*)*(?=\{)")
+# `\\csname best\\endcsname` names `\\best`; before it stands `\\expandafter` where it is defined.
+_CSNAME = re.compile(
+    r"(?:\\expandafter\s*+)?(?P<how>\\(?:[gex]?def|let|newcommand)\s*+)?\\csname\s*+(?P<name>[^\\{}#%]{1,80})"
+    r"\\endcsname"
+)
+# The arguments of `\\NewDocumentCommand`: a star, options, then mandatory ones.
+_SIGNATURE = re.compile(r"\s*(?P<star>s?)\s*(?P<option>o|O)?")
+_ALIAS = re.compile(r"\s*=?\s*(?P<of>\\(?:[a-zA-Z@]+|[^a-zA-Z\s]))")
 _STRUCTURAL = re.compile(
     r"(?<!\\)&|\\\\|\\tabularnewline|\\multi(?:column|row)|tabular|\\(?:begin|end)\s*\{(?:table|figure|abstract|longtable)"
     r"|\\(?:caption|title|abstract|section|subsection|subsubsection|chapter)\b"
+)
+# What the reader looks for itself, and classes redefine.
+_LATEX_OWN = re.compile(
+    r"\\(?:(?:sub){0,2}section|chapter|part|paragraph|caption|title|author|date|abstract|maketitle|thanks|footnote"
+    r"|label|ref|cite[a-z]*|bibitem|item|and|keywords|include|input|documentclass|usepackage|[a-z]*begin|[a-z]*end)"
 )
 _LONGEST = 4000
 _PASSES = 4
@@ -59,20 +75,58 @@ class Macro:
 def expand(text: str) -> tuple[str, dict[str, Macro]]:
     """The source without its definitions and with structural macros expanded, and the other macros by
     name."""
-    text, macros = _collect(text)
+    text, macros = _collect(_CSNAME.sub(_named, text))
     structural = {name: m for name, m in macros.items() if m.structural}
     limit = _GROWTH * len(text) + 100_000
     for _ in range(_PASSES if structural else 0):
-        longer = _expand_once(text, structural)
+        longer = expand_once(text, structural)
         if longer == text or len(longer) > limit:
             break
         text = longer
-    return text, {name: m for name, m in macros.items() if name not in structural}
+    others = [m for name, m in macros.items() if name not in structural]
+    inner = {
+        _in_letters(m.name): replace(m, name=_in_letters(m.name), body=_in_letters(m.body)) for m in others
+    }
+    return _in_letters(text), inner
+
+
+def _in_letters(text: str) -> str:
+    """The text with LaTeX's inner commands in letters: to the converter an `@` ends a command's name."""
+    return _INNER_NAME.sub(lambda m: m[0].replace("@", "AT"), text) if "@" in text else text
+
+
+def commands_in(text: str) -> list[str]:
+    """The names of all commands in a text, in order."""
+    return _NAME.findall(text)
+
+
+def macros_of(text: str) -> list[Macro]:
+    """The macros that a text defines."""
+    return list(_collect(text)[1].values())
+
+
+def definitions_of(text: str) -> list[Macro]:
+    """The macros that a package or class defines, without those that work on LaTeX's inner parts or redefine
+    what this reader looks for itself."""
+    _, macros = _collect(_CSNAME.sub(_named, text))
+    return [
+        macro
+        for name, macro in macros.items()
+        if not name.startswith("\\begin") and not name.startswith("\\end")
+        if "@" not in name + macro.body and not _LATEX_OWN.fullmatch(name)
+    ]
+
+
+def _named(match: re.Match[str]) -> str:
+    """The command that a `\\csname` names, in letters."""
+    letters = re.sub(r"[^a-zA-Z@]", lambda m: f"csname{chr(97 + ord(m[0]) % 26)}", match["name"].strip())
+    return f"{match['how'] or ''}\\{letters}" + ("" if match["how"] else "{}")
 
 
 def _collect(text: str) -> tuple[str, dict[str, Macro]]:
     kept = []
-    macros = {}
+    macros: dict[str, Macro] = {}
+    aliases: set[str] = set()
     at = 0
     for match in re.finditer(f"{_DEFINITION.pattern}|(?P<env>{_ENVIRONMENT.pattern})", text):
         if match.start() < at:
@@ -85,8 +139,48 @@ def _collect(text: str) -> tuple[str, dict[str, Macro]]:
         new, end = read
         kept.append(text[at : match.start()])
         at = end
-        macros.update({m.name: m for m in new if len(m.body) <= _LONGEST and not m.endless})
-    return "".join([*kept, text[at:]]), macros
+        for macro in new:
+            if match["how"] == "let":
+                meant = macros.get(macro.body)
+                aliases.add("" if meant else macro.body)
+                _keep(replace(meant, name=macro.name) if meant else macro, macros)
+            elif (
+                macro.name not in aliases
+            ):  # else a command in a new style, under whose name the old one lives on
+                _keep(macro, macros)
+    return "".join([*kept, text[at:]]), _without_cycles(macros)
+
+
+def _keep(macro: Macro, macros: dict[str, Macro]) -> None:
+    """Take a macro, unless the converter had better not know it: a heading in another style is still one, and
+    a full stop that looks whether one follows ("et al.") is left out."""
+    if "\\futurelet" in macro.body:
+        macro = replace(macro, body="")
+    if len(macro.body) <= _LONGEST and not macro.endless and "@startsection" not in macro.body:
+        macros[macro.name] = macro
+
+
+def _without_cycles(macros: dict[str, Macro]) -> dict[str, Macro]:
+    """The macros without those that lead back to themselves through others: the converter would follow them
+    for ever."""
+    uses = {
+        name: [used for used in set(commands_in(macro.body)) if used in macros]
+        for name, macro in macros.items()
+    }
+    sorter = dict.fromkeys(macros, 0)  # how many macros each still uses that are not known to end
+    users: dict[str, list[str]] = {name: [] for name in macros}
+    for name, used in uses.items():
+        sorter[name] = len(used)
+        for other in used:
+            users[other].append(name)
+    ending = [name for name, count in sorter.items() if not count]
+    for name in ending:
+        for user in users[name]:
+            sorter[user] -= 1
+            if not sorter[user]:
+                ending.append(user)
+    ends = set(ending)
+    return {name: macro for name, macro in macros.items() if name in ends}
 
 
 def _definition(text: str, at: int, how: str) -> tuple[list[Macro], int] | None:
@@ -99,12 +193,17 @@ def _definition(text: str, at: int, how: str) -> tuple[list[Macro], int] | None:
         at += 1
         if text[at - 1] == "}":
             break
-    if how in ("def", "gdef", "edef"):
+    if how == "let":
+        alias = _ALIAS.match(text, at)
+        return ([Macro(name[0], 0, None, alias["of"])], alias.end()) if alias else None
+    if how.endswith("DocumentCommand"):
+        return _document_command(text, at, name[0])
+    if how.endswith("def"):
         parameters = _DEF_PARAMETERS.match(text, at)
         if parameters is None:  # a delimited macro: the converter would read it as wrongly as we
             return None
         end = group_end(text, parameters.end())
-        count = len(parameters[0]) // 2
+        count = parameters[0].count("#")
         default = None
         body = text[parameters.end() + 1 : end - 1] if end else ""
     else:
@@ -116,6 +215,29 @@ def _definition(text: str, at: int, how: str) -> tuple[list[Macro], int] | None:
         if how == "DeclareMathOperator":
             body = f"\\operatorname{{{body}}}"
     return ([Macro(name[0], count, default, body)], end) if end else None
+
+
+def _document_command(text: str, at: int, name: str) -> tuple[list[Macro], int] | None:
+    """A command of `\\NewDocumentCommand`: an optional star, at most one option, then mandatory arguments."""
+    read = arguments(text, at, 2)
+    if read is None:
+        return None
+    (given, body), end = read
+    signature = _SIGNATURE.match(given)
+    rest = given[signature.end() :] if signature else given
+    default = None
+    if signature and signature["option"]:
+        default = ""
+        if signature["option"] == "O":
+            one = argument(rest, 0)
+            default, rest = (one[0], rest[one[1] :]) if one else ("", rest)
+    mandatory = rest.split()
+    if any(set(word) - {"m", "+", "v"} for word in mandatory):
+        return None
+    count = sum(word.count("m") + word.count("v") for word in mandatory) + (default is not None)
+    if signature and signature["star"]:
+        body = re.sub(r"#([1-9])", lambda m: "" if m[1] == "1" else f"#{int(m[1]) - 1}", body)
+    return [Macro(name, count, default, body)], end
 
 
 def _environment(text: str, at: int) -> tuple[list[Macro], int] | None:
@@ -136,7 +258,10 @@ def _environment(text: str, at: int) -> tuple[list[Macro], int] | None:
     ], at
 
 
-def _expand_once(text: str, macros: Mapping[str, Macro]) -> str:
+def expand_once(text: str, macros: Mapping[str, Macro]) -> str:
+    """The text with each macro that stands in it replaced by its body, but not those in the bodies."""
+    if not macros:
+        return text
     names = "|".join(re.escape(n) + (r"(?![a-zA-Z@])" if n[-1].isalpha() else "") for n in macros)
     kept = []
     at = 0

@@ -3,35 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.grid import few_enough, is_value, table_of_grid
-from tdm_ray.papers.latex.macros import expand
+from tdm_ray.papers.latex.conditionals import without_branches
+from tdm_ray.papers.latex.macros import Macro, commands_in, expand
 from tdm_ray.papers.latex.pandoc import Text, convert
+from tdm_ray.papers.latex.project import without_inputs
 from tdm_ray.papers.latex.split import TexPaper, split
 from tdm_ray.papers.latex.tabular import TexTable
-from tdm_ray.papers.latex.tex import OPTION, cut, without_comments
+from tdm_ray.papers.latex.tex import OPTION, without_comments
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
 _BOLD = re.compile(r"\\(?:textbf|bf|bfseries|mathbf|boldsymbol|bm|pmb|B)(?![a-zA-Z])")
-_IFFALSE = re.compile(r"\\iffalse\b")
-_FI = re.compile(r"\\fi\b")
 _OPTIONS = rf"(?:\s*{OPTION})*"
-# Commands whose first arguments are no text, in cells and captions; pandoc prints the colours of some.
-_SET = re.compile(
-    r"\\(?:cellcolor|rowcolor|columncolor|hspace|vspace|color|fontsize|selectfont|setlength|label|rule|raisebox"
-    r"|caption|phantom|hphantom|vphantom|rotatebox|scalebox|adjustbox|diagbox|renewcommand|addtolength|arraystretch"
-    r"|cite[a-z]*|footnotemark|tnote|footnote|thanks|tablefootnote|vcenter)"
-    rf"\*?{_OPTIONS}\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}"
-)
-_KEPT = re.compile(rf"\\(?:rotatebox|scalebox|raisebox|adjustbox)\*?{_OPTIONS}\s*\{{[^{{}}]*\}}{_OPTIONS}")
-_RESIZED = re.compile(r"\\resizebox\*?\s*\{[^{}]*\}\s*\{[^{}]*\}")
-_BOXED = re.compile(
-    r"\\(?:makecell|thead|shortstack|specialcell|makecellc|parbox|mbox|fbox|hbox|textsc)"
-    rf"\*?{_OPTIONS}(?=\s*\{{)"
-)
 _INNER = re.compile(
     rf"\\(?:begin\s*\{{tabular\*?\}}(?:\s*{OPTION})?\s*\{{(?:[^{{}}]|\{{[^{{}}]*\}})*\}}|end\s*\{{tabular\*?\}})"
 )
@@ -41,19 +29,16 @@ _CITATION = re.compile(rf"\\[a-zA-Z]*[cC]ite[a-zA-Z]*\*?{_OPTIONS}\s*\{{[^{{}}]*
 # converted it is one character, which TeX leaves as it is.
 CITED = "[…]"
 _MARK = "\ue000"
+_MOST_NAMED = 10
 
 
 def read_tex(paper_id: str, tex: str) -> Paper:
     """The paper of one flat source (no `\\input` left to follow). Raises `PaperError`: empty, no_text."""
     if not tex.strip():
         raise PaperError("empty", "the source holds no text")
-    text, macros = expand(_without_skipped(without_comments(tex)))
-    source = split(text)
-    parts = _parts(source)
-    names = "".join(parts)
-    definitions = [m.definition for m in macros.values() if m.name in names or not m.name[1:].isalpha()]
-    texts = convert(parts, definitions)
-    paper = _paper(paper_id, source, iter(texts))
+    text, not_found = without_inputs(tex)
+    source, texts = _converted(text)
+    paper = replace(_paper(paper_id, source, iter(texts)), conversion=_conversion(texts, not_found))
     if (
         not paper.abstract
         and not any(s.text for s in paper.sections)
@@ -63,14 +48,55 @@ def read_tex(paper_id: str, tex: str) -> Paper:
     return paper
 
 
-def _without_skipped(text: str) -> str:
-    """The source without what stands between `\\iffalse` and `\\fi`."""
-    spans: list[tuple[int, int]] = []
-    begin = _IFFALSE.search(text)
-    while begin and (end := _FI.search(text, begin.end())):
-        spans.append((begin.start(), end.end()))
-        begin = _IFFALSE.search(text, end.end())
-    return cut(text, spans)
+def converted_cells(tex: str) -> list[tuple[str, Text]]:
+    """The cells of all tables of a source, each as TeX and as converted; to measure what is lost."""
+    source, texts = _converted(without_inputs(tex)[0])
+    after = iter(texts[2 + 2 * len(source.sections) :])
+    cells = []
+    for _, table in source.tables:
+        next(after)
+        cells += [(cell, next(after)) for row in table.grid for cell in row]
+    return cells
+
+
+def _converted(tex: str) -> tuple[TexPaper, list[Text]]:
+    """A source split, and the texts of its parts (see `_parts`)."""
+    text, macros = expand(without_branches(without_comments(tex)))
+    source = split(text)
+    parts = _parts(source)
+    return source, convert(parts, _definitions("".join(parts), macros))
+
+
+def _conversion(texts: Sequence[Text], not_found: Sequence[str]) -> str:
+    """How a source was converted, and what of it is known to be lost, or may be."""
+    tolerant = sum(text.tolerant for text in texts)
+    unknown = list(dict.fromkeys(name for text in texts for name in text.unknown))
+    facts = ["pandoc"]
+    if tolerant:
+        facts.append(f"pylatexenc for {tolerant} of {len(texts)} parts")
+    if unknown:
+        facts.append(f"unknown commands: {_some(unknown)}")
+    if not_found:
+        facts.append(f"files not found: {_some(not_found)}")
+    return "; ".join(facts)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    return clean(" ".join(name[:80] for name in names[:_MOST_NAMED])) + (
+        f" and {more} more" if more > 0 else ""
+    )
+
+
+def _definitions(parts: str, macros: Mapping[str, Macro]) -> list[str]:
+    """The definitions of the macros that the parts name, and of those that these name in turn."""
+    wanted = {name for name in macros if name in parts or not name[1:].isalpha()}
+    new = list(wanted)
+    for name in new:  # it grows
+        named = {inner for inner in commands_in(macros[name].body) if inner in macros} - wanted
+        wanted |= named
+        new += sorted(named)
+    return [macro.definition for name, macro in macros.items() if name in wanted]
 
 
 def _parts(source: TexPaper) -> list[str]:
@@ -86,10 +112,6 @@ def _parts(source: TexPaper) -> list[str]:
 def _cell(tex: str) -> str:
     """A cell or caption without what is no text in it; lines within a cell are joined."""
     for pattern, new in (
-        (_KEPT, ""),
-        (_RESIZED, ""),
-        (_BOXED, ""),
-        (_SET, " "),
         (_INNER, " "),
         (_BREAK, " "),
     ):
@@ -99,15 +121,11 @@ def _cell(tex: str) -> str:
 
 def _paper(paper_id: str, source: TexPaper, texts: Iterator[Text]) -> Paper:
     """Put the converted texts together, in the order of `_parts`."""
-    texts = iter(kept := list(texts))
-    count = len(kept)
     title = next(texts).text
     abstract = next(texts).text
     sections = [Section(next(texts).text, next(texts).text) for _ in source.sections]
     tables = few_enough(_table(table, next(texts).text, texts) for _, table in source.tables)
-    tolerant = sum(t.tolerant for t in kept)
-    conversion = f"pandoc; pylatexenc for {tolerant} of {count} parts" if tolerant else "pandoc"
-    return Paper(paper_id, title, abstract, sections, tables, source="latex", conversion=conversion)
+    return Paper(paper_id, title, abstract, sections, tables, source="latex")
 
 
 def _cited(text: str) -> str:

@@ -46,15 +46,29 @@ _TOKEN = re.compile(
 )
 _GROUP = r"\s*\{(?:[^{}]|\{[^{}]*\})*\}"
 _OPTION = rf"\s*{OPTION}"
-_RULE = re.compile(
-    r"\\(?P<full>hline|toprule|midrule|bottomrule|firsthline|lasthline|hdashline|Xhline|specialrule|thickhline"
-    r"|tabucline|dashrule|hlineB|noalign|endfirsthead|endhead|endfoot|endlastfoot|heavyrule|tophline|middlehline"
-    r"|bottomhline|Hline|dashmidrule|colrule|botrule|topline|midline|bottomline|ChangeRT|shline)(?![a-zA-Z])"
-    rf"(?:{_OPTION})?(?:{_GROUP}){{0,3}}"
-    r"|\\(?:cmidrule|cline|hhline|cdashline|cdashlinelr|addlinespace|morecmidrules|dashcline|arrayrulecolor|rowcolor"
-    r"|rowfont|rowcolors|taburowcolors|vspace\*?|noalign|tabletail|tablehead|tabularnewline|relax|centering"
-    rf"|SetRow|SetHline)(?![a-zA-Z])(?:{_OPTION})?(?:\s*\([^)]{{0,2000}}\))?(?:{_OPTION})?(?:{_GROUP}){{0,2}}(?:{_OPTION})?"
-)
+_LENGTH = r"(?:\s*\[[-+.\da-zA-Z\\\s]{0,40}\])"
+# What stands between rows or before a row's first cell and is no text of it. A group or an option after
+# `\\hline` is the cell's; after the others as many as they take.
+_FULL_RULES = {
+    "": "hline|firsthline|lasthline|thickhline|endfirsthead|endhead|endfoot|endlastfoot|heavyrule|tophline"
+    "|middlehline|bottomhline|Hline|dashmidrule|colrule|botrule|topline|midline|bottomline|shline",
+    f"{_LENGTH}?": "toprule|midrule|bottomrule|hdashline",
+    f"(?:{_OPTION})?{_GROUP}": "Xhline|tabucline|dashrule|hlineB|noalign|ChangeRT",
+    f"(?:{_GROUP}){{3}}": "specialrule",
+}
+_OTHER_RULES = {
+    f"{_LENGTH}?": "addlinespace|morecmidrules|tabularnewline|relax|centering",
+    rf"(?:{_OPTION})?(?:\s*\([^)]{{0,2000}}\))?(?:{_OPTION})?{_GROUP}{_LENGTH}{{0,2}}": "cmidrule|cline"
+    r"|hhline|cdashline|cdashlinelr|dashcline|arrayrulecolor|rowcolor|rowfont|vspace\*?|tabletail|tablehead|SetRow",
+    f"(?:{_OPTION})?(?:{_GROUP}){{1,3}}": "SetHline|taburowcolors|rowcolors",
+}
+
+
+def _rules(table: dict[str, str]) -> str:
+    return "|".join(rf"\\(?:{names})(?![a-zA-Z]){rest}" for rest, names in table.items())
+
+
+_RULE = re.compile(rf"(?P<full>{_rules(_FULL_RULES)})|{_rules(_OTHER_RULES)}")
 _SPAN = re.compile(
     r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?"
 )

@@ -1,0 +1,88 @@
+"""Awkward inputs after public bug reports, one folder a case in ../shared/cases, with what is right."""
+
+from pathlib import Path
+
+import pytest
+
+from tdm_ray.papers.read import read_papers
+
+CASES = Path(__file__).parents[2] / "shared" / "cases"
+
+# By case the numbers of its tables: the last row header, the last column header, the cell's text.
+CELLS = {
+    "02-macro-with-cells": [
+        ("Alpha", "Accuracy (± CI)", "62.68 (±0.35)"),
+        ("Beta", "Accuracy (± CI)", "41.00 (±0.90)"),
+    ],
+    "03-multicolumn-p": [("ResNet", "CIFAR 10", "93.1"), ("ResNet", "CIFAR 100", "71.2")],
+    "04-pbox": [("ResNet", "Top-1 acc.", "76.1"), ("Ours (large)", "Top-5 acc.", "95.9")],
+    "05-siunitx": [
+        ("Ours", "Accuracy", "93.4 ± 0.2"),
+        ("Big", "Time", "3.1 × 10^−4"),
+        ("Com", "Time", "12345.678"),
+    ],
+    "08-strong": [("Ours", "F1", "84.2"), ("Two", "F1", "81.9")],
+    "09a-def-in-sty": [("Base", "F1", "80.1"), ("Ours", "F1", "84.2")],
+    "09b-newcommand-multiline-sty": [("Ours", "F1", "84.2")],
+    "09c-newcommand-in-cls": [("Ours", "F1", "84.2")],
+    "09d-NewDocumentCommand": [("Ours", "F1", "84.2")],
+    "09e-input-macros": [("Ours", "F1", "84.2")],
+    "09g-csname": [("Ours", "F1", "84.2")],
+    "09k-DeclareRobust-def-delim": [("Ours", "F1", "84.2")],
+    "09l-def-spaces": [("Base", "F1", "80.1"), ("Ours", "F1", "84.2")],
+    "09n-renewcommand-textbf": [("Ours", "F1", "84.2")],
+    "14u-noalign-tabularnewline": [("Ours", "Acc", "84.2")],
+    "14w-rowcolor-cells-prefix": [("Ours", "Acc", "84.2"), ("Base", "Err", "19.9")],
+    "14x-crcr": [("Ours", "Acc", "84.2"), ("Base", "Acc", "80.1")],
+    "60b-ours-cellcolor-macro": [("Ours", "CIFAR-10", "96.3")],
+    "60c-newdocumentcommand": [("Ours", "CIFAR-10", "96.3")],
+    "60e-normalfont": [("Ours", "CIFAR-10", "96.3")],
+    "60g-footnote-digit-int": [("Ours", "CIFAR-10", "96²")],
+    "60h-underline-smash": [("Ours", "CIFAR-10", "96.3")],
+    "60k-newif": [("Ours", "CIFAR-10", "96.3")],
+    "61f-subscript-std": [("Ours", "CIFAR-10 Acc.", "96.3 0.1")],
+    "80a-rule-then-group": [
+        ("PointNet", "Overall accuracy", "89.2"),
+        ("Kd-network", "Overall accuracy", "91.8"),
+        ("Quartz (ours)", "Overall accuracy", "93.4"),
+    ],
+}
+# Texts of cells and headers that are not in the paper: of branches that it does not take, of settings.
+ABSENT = {
+    "14s-iffalse-branch": ["99.9", "Old"],
+    "14t-iffalse-nested": ["11.1", "2.2"],
+    "60k-newif": ["98.7"],
+    "14w-rowcolor-cells-prefix": ["[0pt]"],
+}
+
+
+def paper_of(case):
+    folder = CASES / case
+    if not folder.is_dir():
+        pytest.skip(f"the cases (../shared/cases/{case}) are not on this machine")
+    (reading,) = read_papers(str(folder))
+    assert reading.paper, reading
+    return reading.paper
+
+
+def cells_of(paper):
+    return [
+        (tuple(cell.row_headers)[-1:], tuple(cell.column_headers)[-1:], cell.value)
+        for table in paper.tables
+        for cell in table.cells
+    ]
+
+
+@pytest.mark.parametrize("case", CELLS)
+def test_numbers_stand_under_their_headers(case):
+    found = [
+        (beside[-1].removesuffix(" […]") if beside else "", above[-1] if above else "", value)
+        for beside, above, value in cells_of(paper_of(case))
+    ]
+    assert [one for one in CELLS[case] if one not in found] == [], found
+
+
+@pytest.mark.parametrize("case", ABSENT)
+def test_what_a_paper_does_not_print_is_not_read(case):
+    text = repr(cells_of(paper_of(case)))
+    assert [absent for absent in ABSENT[case] if absent in text] == []
