@@ -10,6 +10,19 @@ CASES = Path(__file__).parents[2] / "shared" / "cases"
 
 # By case the numbers of its tables: the last row header, the last column header, the cell's text.
 CELLS = {
+    "13e-gbk": [("模型", "Error", "3.21")],
+    "16d-old-version-in-root": [("Ours", "Error", "3.21")],
+    "16b-supplement-longer": [("Ours", "Error", "3.21")],
+    "16a-template-longer": [("Ours", "Error", "3.21")],
+    "13g-gzip-of-gzip": [("Ours", "Error", "3.21")],
+    "12c-00readme-json": [("Ours", "Error", "3.21")],
+    "11m-input-primitive-at": [("Ours", "Error", "3.21")],
+    "11k-input-newcommand-inputs": [("Ours", "Error", "3.21")],
+    "11g-subfileinclude": [("Ours", "Error", "3.21")],
+    "11f-input-txt-suffix": [("Ours", "Error", "3.21")],
+    "11d-case": [("Ours", "Error", "3.21")],
+    "11a-input-macro-path": [("Ours", "Error", "3.21")],
+    "01-input-path": [("Ours", "Error", "3.21")],
     "02-macro-with-cells": [
         ("Alpha", "Accuracy (± CI)", "62.68 (±0.35)"),
         ("Beta", "Accuracy (± CI)", "41.00 (±0.90)"),
@@ -31,6 +44,12 @@ CELLS = {
     "09k-DeclareRobust-def-delim": [("Ours", "F1", "84.2")],
     "09l-def-spaces": [("Base", "F1", "80.1"), ("Ours", "F1", "84.2")],
     "09n-renewcommand-textbf": [("Ours", "F1", "84.2")],
+    "14a-href-percent-in-table": [("Base", "Accuracy", "80.1"), ("Ours", "Params", "12M")],
+    "14f-ctable": [("Base", "Top-1", "80.1"), ("Ours", "Top-1", "81.2")],
+    "14g-deluxetable": [("Base", "(%)", "80.1"), ("Ours", "(%)", "95.9")],
+    "14h-supertabular-head": [("Base", "Top-1", "80.1"), ("Ours", "Top-1", "81.2")],
+    "14k-ttabbox": [("Ours", "Top-1", "81.2"), ("Ours", "Acc", "95.1")],
+    "14o-array-in-math": [("Ours", "Acc", "95.1")],
     "14u-noalign-tabularnewline": [("Ours", "Acc", "84.2")],
     "14w-rowcolor-cells-prefix": [("Ours", "Acc", "84.2"), ("Base", "Err", "19.9")],
     "14x-crcr": [("Ours", "Acc", "84.2"), ("Base", "Acc", "80.1")],
@@ -39,6 +58,7 @@ CELLS = {
     "60e-normalfont": [("Ours", "CIFAR-10", "96.3")],
     "60g-footnote-digit-int": [("Ours", "CIFAR-10", "96²")],
     "60h-underline-smash": [("Ours", "CIFAR-10", "96.3")],
+    "60m-subfloat": [("Ours", "Acc.", "96.3"), ("Ours", "Acc.", "80.1")],
     "60k-newif": [("Ours", "CIFAR-10", "96.3")],
     "61f-subscript-std": [("Ours", "CIFAR-10 Acc.", "96.3 0.1")],
     "80a-rule-then-group": [
@@ -86,3 +106,26 @@ def test_numbers_stand_under_their_headers(case):
 def test_what_a_paper_does_not_print_is_not_read(case):
     text = repr(cells_of(paper_of(case)))
     assert [absent for absent in ABSENT[case] if absent in text] == []
+
+
+def test_panels_have_captions_of_their_own():
+    assert [table.caption for table in paper_of("60m-subfloat").tables] == [
+        "Main results. Image classification accuracy (%) on CIFAR-10.",
+        "Main results. Image classification accuracy (%) on CIFAR-100.",
+    ]
+    assert [table.caption for table in paper_of("14k-ttabbox").tables] == [
+        "Accuracy on ImageNet.",
+        "Accuracy on CIFAR-10.",
+    ]
+
+
+def test_brackets_at_the_start_of_a_text_are_text():
+    paper = paper_of("17a-cells-start-with-bracket")
+    assert paper.tables[0].caption == "[Best viewed in colour] Results of all models on F1."
+    assert {cell.row_headers[0].partition("]")[0] for cell in paper.tables[0].cells} == {"[CLS"}
+    assert paper_of("17b-abstract-starts-with-bracket").abstract.startswith("[Context] We study")
+
+
+def test_a_per_cent_sign_in_a_link_begins_no_comment():
+    texts = [section.text for section in paper_of("14b-url-percent-in-text").sections]
+    assert any("https://x.org/my%20code/readme.md and we train on CIFAR-10." in text for text in texts)

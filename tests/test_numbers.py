@@ -226,3 +226,22 @@ def test_what_stands_beside_a_result_is_none(text, value):
 )
 def test_several_numbers_of_a_cell(text, values):
     assert [number.value for number in several_numbers(text)] == values
+
+
+def test_what_stands_beside_a_result_is_none_of_it():
+    told = {
+        "96.3 ▴2.9": 96.3,
+        "96.3 (Δ 1.3)": 96.3,
+        "96.3 +0.3/-0.2": 96.3,
+        "96.3 +0.3 -0.2": 96.3,
+        "96.3 ± 0.1 (+1.2)": 96.3,
+        "45.2①": 45.2,
+        "96²": 96,
+        "1.2·10^-3": 0.0012,
+        "1.2 · 10⁻³": 0.0012,
+        "1.2E-03": 0.0012,
+        "84·2": 84.2,
+        "1\u2009234.5": 1234.5,
+        "1.234,5": 1234.5,
+    }
+    assert {text: the_number(text).value for text in told} == told

@@ -14,20 +14,29 @@ from dataclasses import dataclass
 # Beyond this nothing is a result: a mistake of the printer or of a parser.
 LARGEST = 1e15
 _FACTORS = {"k": 1e3, "m": 1e6, "b": 1e9, "g": 1e9, "t": 1e12}
-_DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "x", "·": ".", "∗": "*"})
+_DASHES = str.maketrans({"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "×": "x", "∗": "*"})
+# The middle dot multiplies before a power of ten, and is a point elsewhere.
+_DOT_TIMES = re.compile(r"\s?[·⋅]\s?(?=10\s?\^?\s?\{?[-+⁺⁻⁰¹²³⁴⁵⁶⁷⁸⁹\d])")
+_DOT_POINT = str.maketrans({"·": ".", "⋅": "."})
+# Thousands by a thin or small blank: "1 234.5" as siunitx prints it.
+_THIN = re.compile(r"(?<![\d.,])(\d{1,3})((?:[\u2009\u202f\u2006\u200a]\d{3})+)(?![\d])")
+# "1.234,5", with points for the thousands and a comma for the decimals.
+_CONTINENTAL = re.compile(r"(?<![\d.,])(\d{1,3}(?:\.\d{3})+),(\d{1,2})(?![\d.,])")
 SPACED_POINT = re.compile(r"(?<=\d) ?\. ?(?=\d)|(?<![\w.)]) ?\. (?=\d)")  # "81 . 2", as PDF parsers print
 _POWER = re.compile(r"\s?[x*]\s?10\s?\^?\s?\{?\(?\s?(?P<sign>[-+]?)\s?(?P<power>\d{1,2})\}?\)?(?!\d*\.)")
 # What follows a result and is none: its deviation, or what it gains over another ("45.2 (+1.3)").
 _ASIDE = re.compile(
-    r"(?:±|\+\s?/?\s?-|\\pm)\s?\.?\d[\d.,]*\s?%?"
-    r"|(?<=[\d%*])\s?\(\s?[±+↑↓-]*\s?\d*\.?\d+\s?%?\s?[↑↓]?\s?\)"
-    r"|(?<=[\d%*])\s?[↑↓+▲△▼▽]\s?\d*\.?\d+\s?%?"
+    r"(?:±|\+\s?/?\s?-|\\pm)\s?\.?\d[\d.,]*\s?%?(?:\s?\(\s?[+↑↓Δ∆-]*\s?\d*\.?\d+\s?%?\s?\))?"
+    # errors to both sides: "96.3 +0.3/-0.2", "96.3^+0.3_-0.2"
+    r"|(?<=[\d%*])\s?\^?\{?\+\s?\d*\.?\d+\}?\s?[/_,]?\s?\{?-\s?\d*\.?\d+\}?"
+    r"|(?<=[\d%*])\s?\(\s?[±+↑↓Δ∆-]*\s?\d*\.?\d+\s?%?\s?[↑↓]?\s?\)"
+    r"|(?<=[\d%*])\s?[↑↓+▲△▼▽▴▵▾▿⇑⇓]\s?\d*\.?\d+\s?%?"
     # an interval: "96.3 [96.0, 96.6]", "96.3 (96.0-96.6)"
     r"|(?<=[\d%*])\s?[(\[]\s?\d*\.\d+\s?%?\s?[,;-]\s?\d*\.\d+\s?%?\s?[)\]]"
 )
 _NUMBER = re.compile(
     r"(?<![\w.])(?<![A-Za-z]-)(?P<digits>[-+]?\s?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?|(?:0,\d+|\d+,\d{1,2})(?![\d,.])|\d+\.\d+|\d+\.?|\.\d+)"
-    r"(?:e[-+]?\d{1,3})?)(?P<unit>\s?%|\s?[kKMBGT](?![A-Za-z]))?(?!\.?\d)",
+    r"(?:[eE][-+]?\d{1,3})?)(?P<unit>\s?%|\s?[kKMBGT](?![A-Za-z]))?(?!\.?\d)",
 )
 _HEADER_UNIT = re.compile(r"[(\[]\s?(?:in )?(?:x\s?)?(?P<unit>[kKMBG]|thousand|million|billion)s?\s?[)\]]")
 _COUNTED = re.compile(
@@ -35,7 +44,7 @@ _COUNTED = re.compile(
     re.IGNORECASE,
 )
 # A footnote's mark after a number is none of its digits; after a 10 it is a power.
-_FOOTNOTE = re.compile(r"(?<=\d)(?<!\b10)[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_FOOTNOTE = re.compile(r"(?<=\d)(?<!\b10)[⁰¹²³⁴⁵⁶⁷⁸⁹]+|(?<=\d)\s?[\u2460-\u24ff\u2776-\u2793]+")
 _RAISED = re.compile(r"(?<=\b10)([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _CITATION = re.compile(r"\[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]")
 _HUNDREDFOLD = re.compile(r"\bx ?100\b", re.IGNORECASE)
@@ -133,6 +142,8 @@ def _agree(x: float, x_decimals: int, y: float, y_decimals: int) -> bool:
 
 def _plain(text: str) -> str:
     marked = _FOOTNOTE.sub(" ", _RAISED.sub(r"^\1", text.translate(_DASHES)))
+    marked = _DOT_TIMES.sub("x", _THIN.sub(lambda m: re.sub(r"\s", "", m[0]), marked)).translate(_DOT_POINT)
+    marked = _CONTINENTAL.sub(lambda m: f"{m[1].replace('.', '')}.{m[2]}", marked)
     folded = unicodedata.normalize("NFKC", marked).translate(_DASHES)
     folded = SPACED_POINT.sub(".", folded)
     folded = _POWER.sub(lambda m: f"e{m['sign']}{m['power']}", folded)
@@ -159,7 +170,7 @@ def _number(match: re.Match[str]) -> Number | None:
     value = float(digits) * _FACTORS.get(unit.lower(), 1)
     if not math.isfinite(value) or abs(value) > LARGEST:
         return None
-    mantissa = digits.partition("e")[0]
+    mantissa = digits.lower().partition("e")[0]
     return Number(value, match[0].strip(), len(mantissa.partition(".")[2]), unit == "%")
 
 

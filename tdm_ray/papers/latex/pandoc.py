@@ -175,7 +175,11 @@ def _finished(draft: _Draft, known: Mapping[str, Text]) -> Text:
     inner = [known[piece.tex] for piece in draft.pieces if isinstance(piece, _Again)]
     texts = (piece if isinstance(piece, str) else known[piece.tex].text for piece in draft.pieces)
     unknown = dict.fromkeys((*draft.unknown, *(name for text in inner for name in text.unknown)))
-    return Text(clean("".join(texts)), draft.bold or any(text.bold for text in inner), unknown=tuple(unknown))
+    return Text(
+        clean(_THIN_BLANK.sub("", "".join(texts))),
+        draft.bold or any(text.bold for text in inner),
+        unknown=tuple(unknown),
+    )
 
 
 class _Walk:
@@ -262,6 +266,8 @@ def _is_reference(link: Any) -> bool:
 
 _DECODER = LatexNodes2Text(math_mode="text", strict_latex_spaces=False)
 _SMALL = re.compile(r"(\.\d+)[_^]\{?([\d±+(-])")
+# Between thousands: "1\\,234".
+_THIN_BLANK = re.compile(r"(?<=\d)(?:[\u2006\u2009\u202f]|\\,|\{,\})(?=\d{3}(?!\d))")
 # A footnote's mark after a number, but not the power of a 10.
 _MARK_OF_NUMBER = re.compile(r"(?<=\d)(?<!(?<![\d.])10)\^\{?(\d{1,2})\}?(?![\d.])")
 _NUMBER = re.compile(r"[\d.,+\-/=<>() ]*")
@@ -274,6 +280,7 @@ def _math(tex: str) -> str:
     """A formula as running text: `F_1` is F1, `\\pm` is ±."""
     if _NUMBER.fullmatch(tex):
         return tex
+    tex = _THIN_BLANK.sub("", tex)
     try:
         text = _DECODER.latex_to_text(tex)
     except Exception:  # noqa: BLE001 - pylatexenc raises many kinds for broken formulas; they stay as they are

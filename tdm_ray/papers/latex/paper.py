@@ -9,6 +9,7 @@ from dataclasses import replace
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.grid import few_enough, is_value, table_of_grid
 from tdm_ray.papers.latex.conditionals import without_branches
+from tdm_ray.papers.latex.dialects import in_plain_tables
 from tdm_ray.papers.latex.macros import Macro, commands_in, expand
 from tdm_ray.papers.latex.pandoc import Text, convert
 from tdm_ray.papers.latex.project import without_inputs
@@ -62,7 +63,7 @@ def converted_cells(tex: str) -> list[tuple[str, Text]]:
 def _converted(tex: str) -> tuple[TexPaper, list[Text]]:
     """A source split, and the texts of its parts (see `_parts`)."""
     text, macros = expand(without_branches(without_comments(tex)))
-    source = split(text)
+    source = split(in_plain_tables(text))
     parts = _parts(source)
     return source, convert(parts, _definitions("".join(parts), macros))
 

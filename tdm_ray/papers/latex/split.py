@@ -63,7 +63,7 @@ _LEFT_OUT = [
     "sidewaystable",
 ]
 _CAPTION = re.compile(
-    r"\\(?:[a-z]*caption|captionof\s*\{[a-z]+\}|tbl|tblcaption|subfloat|mycaption|tabcaption)\*?\s*(?=[\[{])"
+    r"\\(?:[a-z]*caption|captionof\s*\{[a-z]+\}|tbl|tblcaption|mycaption|tabcaption)\*?\s*(?=[\[{])"
 )
 _TITLE = re.compile(
     r"\\(?:title|icmltitle|Title|mytitle|ioautomatontitle|aistatstitle|sysmltitle|mlsystitle|RRetitle|PaperTitle"

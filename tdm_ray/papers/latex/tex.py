@@ -18,7 +18,11 @@ _NEAR = 500
 # An option, for the patterns of others. It has a bound: of 10,000 that nothing closes each is looked for to
 # the end.
 OPTION = r"\[[^\]]{0,2000}\]"
-_COMMENT = re.compile(r"(?<!\\)((?:\\\\)*)%[^\n]*(?:\n[ \t]*(?=\S))?")
+# A comment, or what holds a per cent sign that begins none: the address of a link, verbatim text.
+_COMMENT = re.compile(
+    r"(?P<kept>\\(?:url|href|path|nolinkurl)\s*\{[^{}\n]{0,2000}\}|\\verb\*?([^\w\s*])[^\n]{0,2000}?\2)"
+    r"|(?<!\\)(?P<before>(?:\\\\)*)%[^\n]*(?:\n[ \t]*(?=\S))?"
+)
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _BRACKET = re.compile(r"\\.|[{}\]]", re.DOTALL)
 _PAIRED = re.compile(
@@ -32,7 +36,7 @@ _COMMAND = re.compile(r"\\(?:[a-zA-Z@]+|.)", re.DOTALL)
 def without_comments(text: str) -> str:
     """The source without `%` comments. As in TeX a comment includes the end of its line, but not an empty
     line after it."""
-    return _COMMENT.sub(r"\1", text)
+    return _COMMENT.sub(lambda match: match["kept"] or match["before"] or "", text)
 
 
 def group_end(text: str, start: int) -> int | None:
