@@ -59,6 +59,12 @@ CELLS = {
     "60g-footnote-digit-int": [("Ours", "CIFAR-10", "96²")],
     "60h-underline-smash": [("Ours", "CIFAR-10", "96.3")],
     "60m-subfloat": [("Ours", "Acc.", "96.3"), ("Ours", "Acc.", "80.1")],
+    "14n-side-by-side": [("ResNet", "Acc", "93.1"), ("WRN", "Acc", "80.0"), ("Ours", "Acc", "82.3")],
+    "18s-html-rowspan": [("ResNet", "Acc", "93"), ("ResNet", "Err", "6")],
+    "20m-rows-role-label-rowspan": [("Base", "Acc", "93.1"), ("Ours", "Err", "5.0")],
+    "60i-uncertainty-column": [("Ours", "CIFAR-10", "3.74±0.09")],
+    "60j-r@.l": [("Ours", "CIFAR-10", "96.3")],
+    "60o-tblr-spans": [("Ours", "Acc.", "80.1"), ("Ours", "Err.", "19.9")],
     "60k-newif": [("Ours", "CIFAR-10", "96.3")],
     "61f-subscript-std": [("Ours", "CIFAR-10 Acc.", "96.3 0.1")],
     "80a-rule-then-group": [
@@ -73,6 +79,7 @@ ABSENT = {
     "14t-iffalse-nested": ["11.1", "2.2"],
     "60k-newif": ["98.7"],
     "14w-rowcolor-cells-prefix": ["[0pt]"],
+    "60i-uncertainty-column": ["'0.09'"],
 }
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex import eprint, pandoc
+from tdm_ray.papers.latex.columns import joined, joints
 from tdm_ray.papers.latex.conditionals import without_branches
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.macros import expand
@@ -353,3 +354,32 @@ def test_a_file_that_is_not_there_is_named():
     )
     paper = read_tex("1", flatten({"main.tex": tex.encode()}))
     assert paper.conversion == "pandoc; files not found: tables/gone"
+
+
+@pytest.mark.parametrize(
+    ("spec", "between"),
+    [
+        (r"l r@{ $\pm$ }l", {1: r"$\pm$"}),
+        (r"l r@{.}l r@{.}l", {1: ".", 3: "."}),
+        (r"l*{2}{S[table-format=2.1]@{${}\pm{}$}S}", {1: r"${}\pm{}$", 3: r"${}\pm{}$"}),
+        (r"@{}l@{\hspace{2pt}}c@{\extracolsep{\fill}}c|p{2cm}!{\vrule}c@{}", {}),
+        (r"l r@{\,(}r@{)}", {1: r"\,("}),
+        (r">{\bfseries}l D{.}{.}{-1} @{/} c", {1: "/"}),
+        ("*{99999999999}{l}", {}),
+        ("@{", {}),
+    ],
+)
+def test_what_a_column_specification_prints_between_cells(spec, between):
+    assert joints(spec) == between
+
+
+def test_cells_split_over_two_columns_are_joined():
+    grid = [
+        ["Method", "Acc", "Acc"],
+        ["A", "93", "4"],
+        ["B", "", "8"],
+        ["C", "95", ""],
+        ["Name", "Top", "one"],
+    ]
+    told = [["Method", "Acc"], ["A", "93.4"], ["B", "8"], ["C", "95"], ["Name", "Top one"]]
+    assert joined(grid, {1: "."}) == told

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import is_value, table_of_grid
+from tdm_ray.papers.grid import is_value, spread, table_of_grid
 from tdm_ray.papers.json_paper import read_json_paper
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.read import read_papers, read_split, split_tables
@@ -389,3 +389,22 @@ def test_gzip_reads_the_same(tmp_path):
     (tmp_path / "gz" / "1.tei.xml.gz").write_bytes(gzip.compress(TEI.encode()))
     (plain,), (packed,) = (list(read_papers(str(p))) for p in (tmp_path / "1.tei.xml", tmp_path / "gz"))
     assert plain.paper == packed.paper
+
+
+def test_cells_that_span_rows_and_columns_are_spread():
+    rows = [
+        [("Model", 1, 2), ("CIFAR-10", 2, 1)],
+        [("Acc", 1, 1), ("Err", 1, 1)],
+        [("A", 1, 1), ("x", 2, 3)],
+        [],
+        [],
+    ]
+    assert spread(rows) == [
+        ["Model", "CIFAR-10", "CIFAR-10"],
+        ["Model", "Acc", "Err"],
+        ["A", "x", "x"],
+        ["", "x", "x"],
+        ["", "x", "x"],
+    ]
+    with pytest.raises(PaperError, match="cells"):
+        spread([[("x", 10**9, 10**9)] * 2000])

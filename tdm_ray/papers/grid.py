@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ _LETTERS = 6
 MOST_CELLS = 200_000
 _MOST_HEADERS = 3_000_000
 _MOST_HEADER_TEXT = 20_000_000
+_MOST_SPANNED = 200
 _HEADER = 200  # characters of a header that are kept where all of them are too much
 
 
@@ -42,10 +44,14 @@ def table_of_grid(
     Where no row holds a value, the first row heads the others. Dashes stand for nothing and make no cell.
     Where all that comes to no cell (one column, or names only) every text is one.
 
+    Tables side by side in one grid, of which each begins with a column of the same head, have row headers of
+    their own.
+
     head: how many rows stand above the first rule, where rules are known: heads like "2014 | 2015" hold no
     names."""
     first = _first_body_row(grid, head)
     heads = grid[:first]
+    halves = _halves(heads, grid[first:])
     cells = []
     group = ""
     headers = 0
@@ -54,16 +60,33 @@ def table_of_grid(
         if _is_group(row):
             group = row[filled[0]]
             continue
-        start = next((j for j in filled if j and is_value(row[j])), 1)
-        beside = [t for t in (group, *(row[j] for j in filled if j < start)) if t]
-        for column in (j for j in filled if j >= start):
-            above = [h[column] for h in heads if column < len(h) and h[column]]
-            is_bold = bool(bold and bold[number][column])
-            cells.append(Cell(row[column], is_bold, beside, above, number, column))
-            headers += len(beside) + len(above)
-            if headers > _MOST_HEADERS or len(cells) > MOST_CELLS:
-                raise too_many_cells()
+        for left, right in itertools.pairwise(halves):
+            part = [j for j in filled if left <= j < right]
+            start = next((j for j in part if j > left and is_value(row[j])), left + 1)
+            beside = [t for t in (group, *(row[j] for j in part if j < start)) if t]
+            for column in (j for j in part if j >= start):
+                above = [h[column] for h in heads if column < len(h) and h[column]]
+                is_bold = bool(bold and bold[number][column])
+                cells.append(Cell(row[column], is_bold, beside, above, number, column))
+                headers += len(beside) + len(above)
+                if headers > _MOST_HEADERS or len(cells) > MOST_CELLS:
+                    raise too_many_cells()
     return PaperTable(caption, _with_short_headers(cells) if cells else _texts(grid, first))
+
+
+def _halves(heads: Sequence[Sequence[str]], body: Sequence[Sequence[str]]) -> list[int]:
+    """Where tables printed side by side begin in one grid, and its width: a column that has the head of the
+    first ("Method", "Acc", "Method", "Acc") and holds names."""
+    width = max(map(len, (*heads, *body)), default=0)
+    name = next((row[0] for row in reversed(heads) if row and not _NOTHING.match(row[0])), "")
+    last = next((row for row in reversed(heads) if row and row[0] == name), ())
+    starts = [0]
+    for column in range(2, len(last)) if name else ():
+        texts = [row[column] for row in body if column < len(row) and not _NOTHING.match(row[column])]
+        names = sum(not is_value(text) for text in texts)
+        if last[column] == name and names > len(texts) / 2 and column - starts[-1] > 1:
+            starts.append(column)
+    return [*starts, width]
 
 
 def few_enough(tables: Iterable[PaperTable]) -> list[PaperTable]:
@@ -128,3 +151,31 @@ def _is_group(row: Sequence[str]) -> bool:
 
 def _filled(row: Sequence[str]) -> list[int]:
     return [j for j, text in enumerate(row) if not _NOTHING.match(text)]
+
+
+def spread(rows: Iterable[Sequence[tuple[str, int, int]]]) -> list[list[str]]:
+    """The grid of rows of cells (text, columns, rows that it spans): what spans several is repeated in all of
+    them, and what a cell above reaches into is passed over, as in an HTML table.
+
+    Raises `PaperError` too_large where that comes to more cells than a paper can have."""
+    grid: list[list[str]] = []
+    reaching: dict[int, tuple[str, int]] = {}  # by column the text from above, and how many rows it still has
+    size = 0
+    for row in rows:
+        placed: dict[int, str] = {column: text for column, (text, _) in reaching.items()}
+        reaching = {column: (text, left - 1) for column, (text, left) in reaching.items() if left > 1}
+        column = 0
+        for text, wide, high in row:
+            while column in placed:
+                column += 1
+            for place in range(column, column + min(max(wide, 1), _MOST_SPANNED)):
+                placed[place] = text
+                if high > 1:
+                    reaching[place] = (text, min(high, _MOST_SPANNED) - 1)
+            column += min(max(wide, 1), _MOST_SPANNED)
+        width = max(placed, default=-1) + 1
+        size += width
+        if size > MOST_CELLS:
+            raise too_many_cells()
+        grid.append([placed.get(place, "") for place in range(width)])
+    return grid

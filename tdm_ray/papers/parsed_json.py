@@ -21,11 +21,9 @@ from typing import Any
 
 from lxml import html
 
-from tdm_ray.papers.grid import MOST_CELLS, few_enough, table_of_grid, too_many_cells
+from tdm_ray.papers.grid import few_enough, spread, table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
-
-_MANY_COLUMNS = 100
 
 
 def is_parsed(data: dict[str, Any]) -> bool:
@@ -67,26 +65,25 @@ def _tables(entries: dict[str, dict[str, Any]]) -> Iterable[PaperTable]:
             continue
         caption = clean(entry.get("caption") or entry.get("text"))
         markup = entry.get("html") or ""
-        yield table_of_grid(caption, _grid(markup)) if "<t" in markup else PaperTable(caption)
+        yield table_of_grid(caption, html_grid(markup)) if "<t" in markup else PaperTable(caption)
 
 
-def _grid(markup: str) -> list[list[str]]:
-    """The rows of an HTML table, cells that span columns repeated."""
-    grid: list[list[str]] = []
-    size = 0
-    for row in html.fragment_fromstring(markup, create_parent="div").iter("tr"):
-        cells = [c for c in row if c.tag in ("td", "th")]
-        texts = [[clean(c.text_content())] * _span(c) for c in cells]
-        size += sum(map(len, texts))
-        if size > MOST_CELLS:
-            raise too_many_cells()
-        grid.append([text for repeated in texts for text in repeated])
-    return grid
+def html_grid(markup: str) -> list[list[str]]:
+    """The rows of an HTML table; cells that span columns or rows are repeated."""
+    rows = html.fragment_fromstring(markup, create_parent="div").iter("tr")
+    return spread(
+        [
+            (clean(c.text_content()), _span(c, "colspan"), _span(c, "rowspan"))
+            for c in row
+            if c.tag in ("td", "th")
+        ]
+        for row in rows
+    )
 
 
-def _span(cell: Any) -> int:
-    given = cell.get("colspan") or "1"
-    return min(int(given), _MANY_COLUMNS) if given.isdigit() else 1
+def _span(cell: Any, name: str) -> int:
+    given = (cell.get(name) or "1").strip()
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
 
 
 def _published(metadata: dict[str, Any]) -> date | None:

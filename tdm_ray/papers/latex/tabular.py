@@ -7,8 +7,10 @@ Rows end with `\\\\`, cells with `&`, both only outside of groups and inner envi
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tdm_ray.papers.latex.columns import joined, joints
 from tdm_ray.papers.latex.tex import OPTION, Environment, argument, arguments, environments, option, options
 
 # How many groups of arguments stand before the body, options not counted.
@@ -72,6 +74,8 @@ _RULE = re.compile(rf"(?P<full>{_rules(_FULL_RULES)})|{_rules(_OTHER_RULES)}")
 _SPAN = re.compile(
     r"\\(multicolumn|multirow|multirowcell|multicell|SetCell|Block)(?:thead|cell)?(?![a-zA-Z])\s*\*?"
 )
+_COLSPEC = re.compile(r"(?<![a-z])(?:colspec|columns)\s*=\s*(?=\{)")
+_CELL_OPTIONS = re.compile(r"\bcell\s*\{(\d{1,3})\}\s*\{(\d{1,3})\}\s*=\s*\{([^{}]{0,200})\}")
 _MOST_COLUMNS = 200
 _MOST_ROWS = 2000
 
@@ -95,12 +99,36 @@ def read_tabular(environment: Environment, text: str) -> TexTable:
     body = environment.body(text)
     at = options(body, re.match(r"\s*(?:to|spread)\s*\S*?(?=\{)|", body).end())  # type: ignore[union-attr]
     read = arguments(body, at, TABULARS[environment.name])
-    return _table(
-        body[options(body, read[1]) if environment.name.startswith("Nice") else read[1] :] if read else body
-    )
+    if read is None:
+        return _table(body)
+    given, end = read
+    end = options(body, end) if environment.name.startswith("Nice") else end
+    if environment.name.endswith("tblr"):
+        return _table(body[end:], spans=_spans_of(given[-1]), between=joints(_colspec(given[-1])))
+    return _table(body[end:], between=joints(given[-1]))
 
 
-def _table(body: str) -> TexTable:
+def _colspec(options_of_tblr: str) -> str:
+    key = _COLSPEC.search(options_of_tblr)
+    read = argument(options_of_tblr, key.end()) if key else None
+    return read[0] if read else ""
+
+
+def _spans_of(options_of_tblr: str) -> dict[tuple[int, int], tuple[int, int]]:
+    """By row and column, from 0, how many rows and columns a cell spans: `cell{1}{2}={c=2}{c}` of a tblr."""
+    spans = {}
+    for match in _CELL_OPTIONS.finditer(options_of_tblr):
+        sizes = {key: int(number) for key, number in re.findall(r"\b([rc])\s*=\s*(\d{1,3})", match[3])}
+        spans[int(match[1]) - 1, int(match[2]) - 1] = (sizes.get("r", 1), sizes.get("c", 1))
+    return spans
+
+
+def _table(
+    body: str,
+    *,
+    spans: Mapping[tuple[int, int], tuple[int, int]] | None = None,
+    between: Mapping[int, str] | None = None,
+) -> TexTable:
     rows: list[list[str]] = []
     rules: list[int] = []
     for number, cells in enumerate(_rows(body)):
@@ -110,7 +138,11 @@ def _table(body: str) -> TexTable:
         if any(texts) and number < _MOST_ROWS:
             rows.append(texts[:_MOST_COLUMNS])
     head = next((r for r in rules if r > 0), 0)
-    return TexTable(_spread(rows), head if head < len(rows) else 0)
+    for (row, column), (high, wide) in (spans or {}).items():
+        if row < len(rows) and column < len(rows[row]):
+            rows[row][column] = f"\\SetCell[r={high},c={wide}]{{c}} {rows[row][column]}"
+    grid = _spread(rows, steps=bool(spans))
+    return TexTable(joined(grid, between or {}), head if head < len(rows) else 0)
 
 
 def _full_rule(cell: str) -> bool:
@@ -142,9 +174,9 @@ class _Span:
     rows: int = 1
 
 
-def _spread(rows: list[list[str]]) -> list[list[str]]:
+def _spread(rows: list[list[str]], *, steps: bool = False) -> list[list[str]]:
     """Every cell at its column, what spans several repeated over all of them, rows filled up to one
-    length."""
+    length. `steps`: a spanned column has a cell of its own, as in a tblr."""
     placed: list[dict[int, str]] = [{} for _ in rows]
     for i, row in enumerate(rows):
         column = 0
@@ -154,7 +186,7 @@ def _spread(rows: list[list[str]]) -> list[list[str]]:
                 for k in range(column, min(column + span.columns, _MOST_COLUMNS)):
                     if span.text and not placed[j].get(k):
                         placed[j][k] = span.text
-            column += span.columns
+            column += 1 if steps else span.columns
     width = max((max(p, default=-1) + 1 for p in placed), default=0)
     return [[p.get(k, "") for k in range(width)] for p in placed]
 
