@@ -225,7 +225,7 @@ def readings(*ids):
 
 def test_metadata_joins_filters_and_knows_newer_versions(snapshot, tmp_path):
     table = str(tmp_path / "metadata.parquet")
-    assert write_metadata(str(snapshot), table) == 4
+    assert write_metadata(str(snapshot), table) == (4, [])
     ids = ("2401.00002", "2401.00000v1", "9999.00000", "2401.00001", "2401.00003v1", "2401.00003v2")
     chosen = Select(Selection(categories=("cs.*",)), table)(readings(*ids))
     assert chosen["reason"].to_pylist() == [None, None, "filtered", "filtered", "older_version", None]
@@ -250,10 +250,17 @@ def test_a_parsed_paper_keeps_its_text(snapshot, tmp_path):
     assert Paper.from_row(row).content_hash == row["content_hash"]
 
 
-def test_a_broken_snapshot_names_its_line(tmp_path):
-    (tmp_path / "s.json").write_text(entry("2401.00000") + "\n{}\n")
-    with pytest.raises(InputError, match=r"s\.json, line 2: not an entry"):
-        write_metadata(str(tmp_path / "s.json"), str(tmp_path / "m.parquet"))
+def test_lines_of_a_snapshot_that_are_no_entry_are_passed_over_and_named(tmp_path):
+    path = tmp_path / "s.json"
+    snapshot = str(path)
+    for text, line in (("{}", 1), ("{}\n" + entry("2401.00000"), 1), (entry("2401.00000") + "\n{", 2)):
+        path.write_text(f"{text}\n")
+        if "2401" in text:
+            count, broken = write_metadata(snapshot, str(tmp_path / "m.parquet"))
+            assert (count, [fault.partition(":")[0] for fault in broken]) == (1, [f"line {line}"])
+        else:
+            with pytest.raises(InputError, match=r"s\.json: holds no entry .*line 1: KeyError"):
+                write_metadata(snapshot, str(tmp_path / "m.parquet"))
 
 
 def test_days_are_checked():
@@ -264,7 +271,8 @@ def test_days_are_checked():
 def test_the_real_metadata(real_data, tmp_path):
     path = str(tmp_path / "m.parquet")
     assert (
-        write_metadata(str(real_data / "metadata" / "arxiv-metadata-oai-snapshot.sample.jsonl"), path) == 200
+        write_metadata(str(real_data / "metadata" / "arxiv-metadata-oai-snapshot.sample.jsonl"), path)[0]
+        == 200
     )
     first = read_table(path, METADATA).slice(0, 1).to_pylist()[0]
     assert (
@@ -393,3 +401,16 @@ def test_a_killed_ingestion_goes_on(ray_session, tmp_path):
     assert (summary.papers, summary.read) == (360, 360)
     ids = read_table(str(out / "papers"), PAPERS)["paper_id"].to_pylist()
     assert len(ids) == len(set(ids)) == 360
+
+
+def test_an_entry_of_a_manifest_without_a_number_is_passed_over(tmp_path):
+    path = tmp_path / "arXiv_src_manifest.xml"
+    whole = (
+        "<file><filename>src/{}.tar</filename><size>1</size><num_items>{}</num_items>"
+        "<md5sum>a</md5sum></file>"
+    )
+    path.write_text(f"<arXivSRC>{whole.format('a', 1)}{whole.format('b', '')}</arXivSRC>")
+    assert list(read_manifest(str(path))) == ["a.tar"]
+    path.write_text(f"<arXivSRC>{whole.format('b', 'many')}</arXivSRC>")
+    with pytest.raises(InputError, match="not a manifest"):
+        read_manifest(str(path))

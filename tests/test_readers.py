@@ -408,3 +408,15 @@ def test_cells_that_span_rows_and_columns_are_spread():
     ]
     with pytest.raises(PaperError, match="cells"):
         spread([[("x", 10**9, 10**9)] * 2000])
+
+
+def test_json_papers_as_others_write_them():
+    table = {"caption": "C", "columns": ["Model", "Acc"], "rows": [["Ours", 95.1]]}
+    line = {"paper_id": "1", "abstract": "We.", "published": "2020-01-02T00:00:00Z", "tables": [table]}
+    paper = read_json_paper(json.dumps(line))
+    assert paper.published == date(2020, 1, 2)
+    assert [(c.value, c.column_headers) for c in paper.tables[0].cells] == [("95.1", ["Acc"])]
+    odd = read_json_paper(
+        json.dumps({**line, "published": "2020", "tables": [{"caption": "C", "rows": None}]})
+    )
+    assert (odd.published, odd.tables[0].cells) == (None, [])

@@ -122,7 +122,7 @@ def _read(path: str) -> Gold:
     """
     try:
         with open_file(path) as file:
-            text = file.read().decode("utf-8", "replace")
+            text = file.read().decode("utf-8-sig", "replace")
         gold = _of_marks(path) if is_marks(path, text) else _parser(path.removesuffix(".gz"), text)(text)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None

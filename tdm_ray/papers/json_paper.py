@@ -61,17 +61,31 @@ def _paper(data: dict[str, Any]) -> Paper:
         abstract=clean(data.get("abstract")),
         sections=[Section(clean(s.get("heading")), clean(s.get("text"))) for s in data.get("sections") or ()],
         tables=few_enough(_table(t) for t in data.get("tables") or ()),
-        published=date.fromisoformat(data["published"]) if data.get("published") else None,
+        published=_day(data.get("published")),
         categories=[str(c) for c in data.get("categories") or ()],
         source="jsonl",
     )
 
 
+def _day(text: Any) -> date | None:
+    """The day of a date or of a date and time; None of a year or month alone, and of what is no date."""
+    try:
+        return date.fromisoformat(str(text or "")[:10])
+    except ValueError:
+        return None
+
+
 def _table(table: dict[str, Any]) -> PaperTable:
     caption = clean(table.get("caption"))
-    if "rows" in table:
-        return table_of_grid(caption, [[_text(c) for c in row] for row in table["rows"]])
+    if table.get("rows") is not None:
+        return table_of_grid(caption, [[_text(c) for c in row] for row in (*_heads(table), *table["rows"])])
     return PaperTable(caption, [_cell(c) for c in table.get("cells") or ()], clean(table.get("text")))
+
+
+def _heads(table: dict[str, Any]) -> list[list[Any]]:
+    """The header row that some give beside the rows, as `columns` or `header`."""
+    given = table.get("columns") or table.get("header") or []
+    return given if given and isinstance(given[0], list) else [given] if given else []
 
 
 def _cell(cell: dict[str, Any]) -> Cell:

@@ -37,33 +37,34 @@ METADATA = pa.schema(
     ]
 )
 _ROWS_A_GROUP = 5000
+_LONGEST_FAULT = 200
 
 
-def write_metadata(snapshot: str, path: str) -> int:
-    """The snapshot as a Parquet file of schema `METADATA`; returns the number of papers.
+def write_metadata(snapshot: str, path: str) -> tuple[int, list[str]]:
+    """Write the snapshot as a Parquet file of schema `METADATA`.
 
-    Raises `InputError` naming the first line that is no entry.
-    """
+    Returns the number of papers, and of the lines that are no entry the number and what is wrong with each.
+    Raises `InputError`, naming the first of them, where no line is one."""
     count = 0
+    broken: list[str] = []
     with open_file(path, "wb") as file, pq.ParquetWriter(file, METADATA, compression="zstd") as writer:
-        for table in _tables(snapshot):
+        for table in _tables(snapshot, broken):
             writer.write_table(table)
             count += len(table)
     if not count:
-        raise InputError(f"{snapshot}: holds no entry; is it arXiv's metadata snapshot?")
-    return count
+        why = broken[0] if broken else "it is empty"
+        raise InputError(f"{snapshot}: holds no entry of arXiv's metadata snapshot ({why})")
+    return count, broken
 
 
-def _tables(snapshot: str) -> Iterator[pa.Table]:
+def _tables(snapshot: str, broken: list[str]) -> Iterator[pa.Table]:
     rows: list[dict[str, Any]] = []
     with open_file(snapshot) as file:
         for number, line in enumerate(file, start=1):
             try:
                 rows += [_row(json.loads(line))] if line.strip() else []
             except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
-                raise InputError(
-                    f"{snapshot}, line {number}: not an entry of arXiv's metadata snapshot ({error!r})"
-                ) from None
+                broken.append(f"line {number}: {error!r}"[:_LONGEST_FAULT])
             if len(rows) == _ROWS_A_GROUP:
                 yield pa.Table.from_pylist(rows, schema=METADATA)
                 rows = []
@@ -71,11 +72,14 @@ def _tables(snapshot: str) -> Iterator[pa.Table]:
 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
+    if not isinstance(entry["id"], str):  # 704.0001 has lost its zeros
+        raise TypeError(f"the id is a number, {entry['id']}")
+    categories = entry["categories"]
     return {
         "id": entry["id"],
         "title": clean(entry["title"]),
         "abstract": clean(entry["abstract"]),
-        "categories": entry["categories"].split(),
+        "categories": categories.split() if isinstance(categories, str) else [str(c) for c in categories],
         "published": parsedate_to_datetime(entry["versions"][0]["created"]).date(),
         "versions": len(entry["versions"]),
     }

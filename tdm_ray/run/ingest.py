@@ -186,7 +186,12 @@ def _selection(out: str, config: IngestConfig, tell: Tell) -> Select | None:
         return Select(config.selection) if config.selection != Selection() else None
     table = join(out, "_metadata", f"{digest([file_state(config.metadata).encode()])}.parquet")
     if not exists(table):
-        tell(f"metadata of {write_metadata(config.metadata, table):,} papers")
+        count, broken = write_metadata(config.metadata, table)
+        tell(f"metadata of {count:,} papers")
+        if broken:
+            tell(
+                f"{config.metadata}: {len(broken):,} lines are no entries and were passed over ({broken[0]})"
+            )
     return Select(config.selection, table)
 
 

@@ -4,6 +4,8 @@ See https://info.arxiv.org/help/bulk_data_s3.html"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -31,11 +33,12 @@ class Expected:
 
 
 def read_manifest(path: str) -> dict[str, Expected]:
-    """The entries of a manifest by the name of the tar. Raises `InputError` where it is none."""
+    """The entries of a manifest by the name of the tar; one that lacks a size, a number of items or an MD5
+    is passed over, so its tar is read unchecked. Raises `InputError` where it is no manifest."""
     try:
         with open_file(path) as file:
             root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
-        entries = {PurePosixPath(_text(f, "filename")).name: _expected(f) for f in root.iterfind("file")}
+        entries = {name: one for f in root.iterfind("file") for name, one in _entry(f)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such manifest") from None
     except (etree.XMLSyntaxError, ValueError, EOFError, OSError) as error:
@@ -43,6 +46,11 @@ def read_manifest(path: str) -> dict[str, Expected]:
     if root.tag != "arXivSRC" or not entries:
         raise InputError(f"{path}: not a manifest of arXiv's dump (no <file> in <arXivSRC>)")
     return entries
+
+
+def _entry(entry: etree._Element) -> Iterator[tuple[str, Expected]]:
+    with suppress(ValueError):
+        yield PurePosixPath(_text(entry, "filename")).name, _expected(entry)
 
 
 def _expected(entry: etree._Element) -> Expected:
