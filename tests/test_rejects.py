@@ -49,7 +49,6 @@ def reasons(path):
             "not_a_paper",
             "a paper is an object",
         ),
-        ("a.jsonl", '{"paper_id": "1", "abstract": "x", "published": "soon"}', "not_a_paper", "isoformat"),
         ("a.jsonl", '{"paper_id": "1", "title": "x"}', "no_text", "neither an abstract"),
         ("a.jsonl", "{broken", "malformed_json", "line 1"),
         ("a.txt", HUGE, "too_large", "20,000,000 bytes; split it"),
