@@ -383,3 +383,16 @@ def test_cells_split_over_two_columns_are_joined():
     ]
     told = [["Method", "Acc"], ["A", "93.4"], ["B", "8"], ["C", "95"], ["Name", "Top one"]]
     assert joined(grid, {1: "."}) == told
+
+
+def test_tables_over_several_pages_have_one_head_and_their_captions():
+    long = (
+        r"\begin{longtable}{lc}\caption{Long.}\\ M & Acc \\ \endfirsthead"
+        r" \multicolumn{2}{c}{continued} \\ \endhead"
+        r" \multicolumn{2}{c}{next page} \\ \endfoot \endlastfoot A & 93.1 \\ \end{longtable}"
+        r"\begin{longtblr}[caption={Tall.}]{colspec={lc}} M & Err \\ B & 6.4 \\ \end{longtblr}"
+    )
+    paper = read_tex("1", article(long).decode())
+    cells = [(cell.value, cell.row_headers, cell.column_headers) for t in paper.tables for cell in t.cells]
+    assert cells == [("93.1", ["A"], ["Acc"]), ("6.4", ["B"], ["Err"])]
+    assert [table.caption.rpartition(" ")[2] for table in paper.tables] == ["Long.", "Tall."]

@@ -153,6 +153,13 @@ def _filled(row: Sequence[str]) -> list[int]:
     return [j for j, text in enumerate(row) if not _NOTHING.match(text)]
 
 
+def span_of(given: str | None) -> int:
+    """How many rows or columns a cell's attribute says that it spans; 1 where it says nothing that is a
+    number."""
+    digits = (given or "1").strip()
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 else 1
+
+
 def spread(rows: Iterable[Sequence[tuple[str, int, int]]]) -> list[list[str]]:
     """The grid of rows of cells (text, columns, rows that it spans): what spans several is repeated in all of
     them, and what a cell above reaches into is passed over, as in an HTML table.

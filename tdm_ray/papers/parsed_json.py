@@ -21,7 +21,7 @@ from typing import Any
 
 from lxml import html
 
-from tdm_ray.papers.grid import few_enough, spread, table_of_grid
+from tdm_ray.papers.grid import few_enough, span_of, spread, table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 
@@ -73,17 +73,12 @@ def html_grid(markup: str) -> list[list[str]]:
     rows = html.fragment_fromstring(markup, create_parent="div").iter("tr")
     return spread(
         [
-            (clean(c.text_content()), _span(c, "colspan"), _span(c, "rowspan"))
+            (clean(c.text_content()), span_of(c.get("colspan")), span_of(c.get("rowspan")))
             for c in row
             if c.tag in ("td", "th")
         ]
         for row in rows
     )
-
-
-def _span(cell: Any, name: str) -> int:
-    given = (cell.get(name) or "1").strip()
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
 
 
 def _published(metadata: dict[str, Any]) -> date | None:

@@ -11,7 +11,7 @@ from datetime import date
 from lxml import etree
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import few_enough, spread, table_of_grid
+from tdm_ray.papers.grid import few_enough, span_of, spread, table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
@@ -109,13 +109,9 @@ def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
 def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, list[list[str]]]:
     caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
     return caption, spread(
-        [(_text(c), _span(c, "cols"), _span(c, "rows")) for c in row.iterfind("t:cell", _TEI)] for row in rows
+        [(_text(c), span_of(c.get("cols")), span_of(c.get("rows"))) for c in row.iterfind("t:cell", _TEI)]
+        for row in rows
     )
-
-
-def _span(cell: etree._Element, name: str) -> int:
-    given = cell.get(name, "1").strip()
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 6 else 1
 
 
 def _parsed(

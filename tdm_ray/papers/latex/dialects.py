@@ -8,9 +8,9 @@ https://ctan.org."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from tdm_ray.papers.latex.tex import argument, arguments, environments, option, options
+from tdm_ray.papers.latex.tex import Environment, argument, arguments, environments, option, options
 
 _KEY_CAPTION = re.compile(r"(?<![a-z])caption\s*=\s*(?=\{)")
 _PANEL = re.compile(
@@ -24,7 +24,6 @@ _CTABLE_RULES = (
     (re.compile(r"\\NN(?![a-zA-Z])(?:\[[^\]]{0,40}\])?"), r"\\\\ "),
     (re.compile(r"\\tmark(?![a-zA-Z])(?:\[[^\]]{0,40}\])?"), ""),
 )
-_DELUXE = ("deluxetable", "deluxetable*")
 _DELUXE_HEAD = re.compile(r"\\tablehead\s*(?=\{)")
 _DELUXE_CAPTION = re.compile(r"\\tablecaption\s*(?=\{)")
 _DELUXE_DATA = re.compile(r"\\startdata(?![a-zA-Z])(?P<data>.*?)(?:\\enddata(?![a-zA-Z])|$)", re.DOTALL)
@@ -62,6 +61,25 @@ def _replaced(
     return "".join([*kept, text[at:]])
 
 
+def _environments_replaced(
+    text: str, names: Iterable[str], new: Callable[[str, Environment], str | None]
+) -> str:
+    """The text with the environments of these names replaced by what `new` makes of each; None leaves one."""
+    kept = []
+    at = 0
+    for environment in environments(text, names):
+        found = new(text, environment)
+        if found is not None:
+            kept += [text[at : environment.start], found]
+            at = environment.end
+    return "".join([*kept, text[at:]])
+
+
+def _with_body(text: str, environment: Environment, body: str) -> str:
+    begin, end = text[environment.start : environment.inside], text[environment.outside : environment.end]
+    return f"{begin}{body}{end}"
+
+
 def _ctables(text: str) -> str:
     return _replaced(text, _CTABLE, _ctable)
 
@@ -89,19 +107,17 @@ def _float(caption: str, columns: str, body: str) -> str:
 
 
 def _deluxe_tables(text: str) -> str:
-    kept = []
-    at = 0
-    for environment in environments(text, _DELUXE):
-        body = environment.body(text)
-        columns = argument(body, options(body, 0))
-        data = _DELUXE_DATA.search(body)
-        if columns and data:
-            head = _argument_after(_DELUXE_HEAD, body)
-            rows = f"\\toprule {head} \\\\ \\midrule {data['data']}"
-            table = _float(_argument_after(_DELUXE_CAPTION, body), columns[0], rows)
-            kept += [text[at : environment.start], table.replace("\\nodata", "--")]
-            at = environment.end
-    return "".join([*kept, text[at:]])
+    return _environments_replaced(text, ("deluxetable", "deluxetable*"), _deluxe_table)
+
+
+def _deluxe_table(text: str, environment: Environment) -> str | None:
+    body = environment.body(text)
+    columns = argument(body, options(body, 0))
+    data = _DELUXE_DATA.search(body)
+    if columns is None or data is None:
+        return None
+    rows = f"\\toprule {_argument_after(_DELUXE_HEAD, body)} \\\\ \\midrule {data['data']}"
+    return _float(_argument_after(_DELUXE_CAPTION, body), columns[0], rows).replace("\\nodata", "--")
 
 
 def _argument_after(command: re.Pattern[str], text: str) -> str:
@@ -128,24 +144,21 @@ def _super_heads(text: str) -> str:
 
 
 def _long_tables(text: str) -> str:
-    """The longtables with one head and without the feet of their pages."""
-    kept = []
-    at = 0
-    for environment in environments(text, ("longtable", "longtable*", "longtabu", "xltabular")):
-        body = environment.body(text)
-        parts: dict[str, str] = {}
-        start = 0
-        for mark in _LONG_PARTS.finditer(body):
-            parts[mark["part"]] = body[start : mark.start()]
-            start = mark.end()
-        if parts:
-            first = min(mark.start() for mark in _LONG_PARTS.finditer(body))
-            # The columns and the caption stand before the first head.
-            head = parts.get("endfirsthead") or parts.get("endhead", "")
-            columns = "" if body.startswith(head) else _columns(body[:first])
-            kept += [text[at : environment.inside], columns, head, body[start:]]
-            at = environment.outside
-    return "".join([*kept, text[at:]])
+    return _environments_replaced(text, ("longtable", "longtable*", "longtabu", "xltabular"), _long_table)
+
+
+def _long_table(text: str, environment: Environment) -> str | None:
+    """The longtable with one head and without the feet of its pages."""
+    body = environment.body(text)
+    marks = list(_LONG_PARTS.finditer(body))
+    if not marks:
+        return None
+    starts = [0, *(mark.end() for mark in marks)]
+    parts = {mark["part"]: body[start : mark.start()] for start, mark in zip(starts, marks, strict=False)}
+    # The columns and the caption stand before the first head.
+    head = parts.get("endfirsthead") or parts.get("endhead", "")
+    columns = "" if body.startswith(head) else _columns(body[: marks[0].start()])
+    return _with_body(text, environment, f"{columns}{head}{body[starts[-1] :]}")
 
 
 def _columns(body: str) -> str:
@@ -154,20 +167,14 @@ def _columns(body: str) -> str:
 
 
 def _long_captions(text: str) -> str:
-    """The caption in a longtblr's options as a command before it, in a float."""
-    kept = []
-    at = 0
-    for environment in environments(text, ("longtblr", "talltblr")):
-        given, _ = option(text, environment.inside)
-        caption = _caption_in(given or "")
-        if caption:
-            table = text[environment.start : environment.end]
-            kept += [
-                text[at : environment.start],
-                f"\\begin{{table}}\\caption{{{caption}}}{table}\\end{{table}}",
-            ]
-            at = environment.end
-    return "".join([*kept, text[at:]])
+    return _environments_replaced(text, ("longtblr", "talltblr"), _long_caption)
+
+
+def _long_caption(text: str, environment: Environment) -> str | None:
+    """The longtblr in a float, with the caption of its options as a command."""
+    caption = _caption_in(option(text, environment.inside)[0] or "")
+    table = text[environment.start : environment.end]
+    return f"\\begin{{table}}\\caption{{{caption}}}{table}\\end{{table}}" if caption else None
 
 
 def _panels(text: str) -> str:
@@ -201,16 +208,16 @@ def _primitives(text: str) -> str:
 
 
 def _arrays(text: str) -> str:
-    """The arrays of maths that a table float holds as tabulars."""
-    kept = []
-    at = 0
-    for environment in environments(text, _TABLE_FLOATS):
-        body = environment.body(text)
-        if "{array}" in body and "{tabular" not in body:
-            plain = _MATHS.sub(" ", _ARRAY.sub(lambda m: f"\\{m[1]}{{tabular}}", body))
-            kept += [text[at : environment.inside], plain]
-            at = environment.outside
-    return "".join([*kept, text[at:]])
+    return _environments_replaced(text, _TABLE_FLOATS, _float_of_array)
+
+
+def _float_of_array(text: str, environment: Environment) -> str | None:
+    """The table float with the arrays of maths that it holds as tabulars."""
+    body = environment.body(text)
+    if "{array}" not in body or "{tabular" in body:
+        return None
+    plain = _MATHS.sub(" ", _ARRAY.sub(lambda m: f"\\{m[1]}{{tabular}}", body))
+    return _with_body(text, environment, plain)
 
 
 _REWRITES: tuple[tuple[str, Callable[[str], str]], ...] = (

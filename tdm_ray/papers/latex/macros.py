@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 
 from tdm_ray.papers.latex.tex import argument, arguments, group_end, option
 
@@ -163,23 +165,14 @@ def _keep(macro: Macro, macros: dict[str, Macro]) -> None:
 def _without_cycles(macros: dict[str, Macro]) -> dict[str, Macro]:
     """The macros without those that lead back to themselves through others: the converter would follow them
     for ever."""
-    uses = {
-        name: [used for used in set(commands_in(macro.body)) if used in macros]
-        for name, macro in macros.items()
-    }
-    sorter = dict.fromkeys(macros, 0)  # how many macros each still uses that are not known to end
-    users: dict[str, list[str]] = {name: [] for name in macros}
-    for name, used in uses.items():
-        sorter[name] = len(used)
-        for other in used:
-            users[other].append(name)
-    ending = [name for name, count in sorter.items() if not count]
-    for name in ending:
-        for user in users[name]:
-            sorter[user] -= 1
-            if not sorter[user]:
-                ending.append(user)
-    ends = set(ending)
+    uses = {name: set(commands_in(macro.body)) & macros.keys() for name, macro in macros.items()}
+    sorter = TopologicalSorter(uses)
+    with suppress(CycleError):  # all that is in no cycle, and leads into none, is still sorted
+        sorter.prepare()
+    ends: set[str] = set()
+    while ready := sorter.get_ready():
+        ends.update(ready)
+        sorter.done(*ready)
     return {name: macro for name, macro in macros.items() if name in ends}
 
 

@@ -8,9 +8,10 @@ import json
 import posixpath
 import re
 from collections.abc import Mapping
+from functools import cached_property
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.latex.macros import definitions_of, expand_once, macros_of
+from tdm_ray.papers.latex.macros import Macro, definitions_of, expand_once, macros_of
 from tdm_ray.papers.latex.tex import OPTION, without_comments
 
 _DOCUMENT = re.compile(r"\\document(?:class|style)\b")
@@ -155,9 +156,20 @@ class _Project:
         searched = (path for group in paths for path in re.findall(r"\{\s*([^{}]*?)\s*\}", group))
         self._roots = tuple(dict.fromkeys((".", root, *searched)))
         self._size = 0
-        macros = {macro.name: macro for text in texts.values() for macro in macros_of(text)}
-        self._paths = {name: m for name, m in macros.items() if not m.parameters and _PATH.fullmatch(m.body)}
-        self._inputs = {name: m for name, m in macros.items() if m.parameters and _INPUT.search(m.body)}
+
+    @cached_property
+    def _defined(self) -> list[Macro]:
+        return [macro for text in self._texts.values() for macro in macros_of(text)]
+
+    @cached_property
+    def _paths(self) -> dict[str, Macro]:
+        """The macros that stand for a part of a file's name."""
+        return {m.name: m for m in self._defined if not m.parameters and _PATH.fullmatch(m.body)}
+
+    @cached_property
+    def _inputs(self) -> dict[str, Macro]:
+        """The macros that input a file which they are given."""
+        return {m.name: m for m in self._defined if m.parameters and _INPUT.search(m.body)}
 
     def followed(self, name: str, above: tuple[str, ...]) -> str:
         """A file's text with its inputs in place."""

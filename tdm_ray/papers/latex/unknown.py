@@ -14,6 +14,7 @@ from pylatexenc.latex2text import get_default_latex_context_db
 from tdm_ray.papers.latex.tex import arguments, option, options
 
 _COMMAND = re.compile(r"\\(?P<name>[a-zA-Z@]+|.)(?:\s*\*)?", re.DOTALL)
+_GROUP = re.compile(r"\s*\{")
 _ENVIRONMENT = re.compile(r"\\begin\s*\{(?P<name>[^{}]*)\}")
 _LENGTH = re.compile(
     r"\s*+=?\s*+-?\s*+[\d.]+\s*+(?:true)?(?:pt|cm|mm|in|ex|em|mu|pc|bp|sp|dd|cc|fil+|\\[a-zA-Z@]+)?"
@@ -121,7 +122,7 @@ def _inside(raw: str, begin: re.Match[str]) -> str:
 
 
 def _has_arguments(raw: str, at: int) -> bool:
-    return raw[at:].lstrip()[:1] == "{"
+    return bool(_GROUP.match(raw, at))
 
 
 def _grouped(raw: str, at: int, name: str) -> str:
