@@ -23,7 +23,15 @@ _MONTH = (
 )
 _COMPILED_MONTH = re.compile(_MONTH, re.ASCII)
 _ON_ARXIV = re.compile(rf"(?:{_NEW}|{_ARCHIVE}/\d{{7}})(?:v\d+)?", re.ASCII)
-_PAPER_URL = re.compile(r"arxiv\.org/(?:abs|pdf)/(?P<id>[^?#\s]+?)(?:\.pdf)?$")
+# Pages of a paper, on arXiv and on sites that are named by its id: versions, slashes, queries may follow.
+_PAPER_URL = re.compile(
+    r"(?:arxiv\.org/(?:abs|pdf|html|format|ps|src|e-print)|ar5iv\.(?:labs\.arxiv\.)?org/(?:abs|html)"
+    r"|alphaxiv\.org/(?:abs|pdf|overview)|arxiv-vanity\.com/papers|huggingface\.co/papers"
+    rf"|doi\.org/10\.48550/arxiv\.)/*(?P<id>{_NEW}(?:v\d+)?|{_ARCHIVE}/\d{{7}}(?:v\d+)?)(?![\w/]\w)",
+    re.IGNORECASE,
+)
+# The URL of a paper that has no page: its id comes after it.
+PAPER_SCHEME = "paper:"
 _FILE_NAME = re.compile(rf"^({_ARCHIVE})(\d{{7}}(?:v\d+)?)$", re.ASCII)
 
 
@@ -64,7 +72,10 @@ def page_of(paper_id: str) -> str | None:
 
 
 def id_of_url(url: str) -> str | None:
-    """The id in the URL of an arXiv page or PDF; None for other URLs."""
+    """The id in the URL of a paper's page on arXiv or on a site that mirrors it, or after `PAPER_SCHEME`;
+    None for other URLs."""
+    if url.startswith(PAPER_SCHEME):
+        return url.removeprefix(PAPER_SCHEME) or None
     match = _PAPER_URL.search(url)
     return match["id"] if match else None
 

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tdm_ray.gold.annotations import read_gold
 from tdm_ray.papers.read import read_papers
+from tdm_ray.taxonomy.sources import read_taxonomy
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
 
@@ -136,3 +138,50 @@ def test_brackets_at_the_start_of_a_text_are_text():
 def test_a_per_cent_sign_in_a_link_begins_no_comment():
     texts = [section.text for section in paper_of("14b-url-percent-in-text").sections]
     assert any("https://x.org/my%20code/readme.md and we train on CIFAR-10." in text for text in texts)
+
+
+def file_of(case):
+    folder = CASES / case
+    if not folder.is_dir():
+        pytest.skip(f"the cases (../shared/cases/{case}) are not on this machine")
+    return str(next(folder.iterdir()))
+
+
+@pytest.mark.parametrize(
+    ("case", "labels"),
+    {
+        "40a-subdatasets": {("GLUE SST-2", "Accuracy"): 1},
+        "40b-null-urls": {("CIFAR-10", "Accuracy"): 3},
+        "40d-metric-hash": {("BLiMP#2", "BG#1-2"): 1, ("A$B", "#Params"): 1},
+        "40f-dup-rows": {("CIFAR-10", "Accuracy"): 2},
+        "40i-single-object": {("CIFAR-10", "Accuracy"): 1},
+        "40j-jsonl": {("CIFAR-10", "Accuracy"): 1},
+        "40k-bom": {("CIFAR-10", "Accuracy"): 1},
+        "40n-html": {("CIFAR-10", "Accuracy"): 1, ("CIFAR-10", "Percentage correct"): 1},
+        "40o-whitespace": {("CIFAR-10", "Accuracy"): 1},
+        "41-pwc-parquet": {("CIFAR-10", "Accuracy"): 1},
+    }.items(),
+)
+def test_evaluation_tables_of_every_form_are_taxonomies_and_gold(case, labels):
+    found = {(x.tdm.dataset, x.tdm.metric): x.papers for x in read_taxonomy(file_of(case)).labels}
+    assert found.items() >= labels.items(), found
+    gold = read_gold(file_of(case))
+    assert {(t.dataset, t.metric) for results in gold.results.values() for t in results} == found.keys()
+    tasks = {t.task for results in gold.results.values() for t in results}
+    assert tasks <= {"Image Classification", "C# task"}
+
+
+def test_what_is_no_score_is_no_result_and_told():
+    gold = read_gold(file_of("40c-score-forms"))
+    assert not {"-", "NaN", "nan", ""} & {s for r in gold.results.values() for v in r.values() for s in v}
+    assert any("'-' is no score" in line for line in gold.broken)
+    assert any("nan" in line.lower() for line in read_gold(file_of("40l-nan")).broken)
+
+
+def test_a_paper_is_known_by_any_of_its_urls():
+    papers = set(read_gold(file_of("40g-urls")).results)
+    assert papers == {
+        *("1512.03385", "1512.03385v1", "1512.03385v2", "cs/0508053v1"),
+        *("2401.00001", "2401.00001v2", "2401.00001v3"),
+        "A",  # of sites that say nothing of an id: the title
+    }

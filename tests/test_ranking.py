@@ -5,6 +5,7 @@ import json
 import time
 from collections import Counter
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -30,7 +31,8 @@ from tdm_ray.run import boards
 from tdm_ray.run.boards import refresh_leaderboards
 from tdm_ray.storage import scan_table
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.sources import evaluation_rows, read_taxonomy
+from tdm_ray.taxonomy.evaluation_tables import evaluation_rows
+from tdm_ray.taxonomy.sources import read_taxonomy
 
 METRICS = {"Accuracy": "higher", "Error": "lower", "Mystery": "unknown"}
 PAPERS = [f"19{n:02d}.0000{n % 10}{v}" for n in range(1, 12) for v in ("", "v1", "v2")][::2]
@@ -82,7 +84,14 @@ def test_what_holds_of_any_leaderboard(rows, chance):
         scores = [r["score"] for r in board]
         scored = [s for s in scores if s is not None]
         assert scores == scored + [None] * (len(scores) - len(scored))
-        assert scored == sorted(scored, reverse=METRICS[metric] != "lower")
+        known = METRICS[metric] != "unknown"
+        if known:
+            assert scored == sorted(scored, reverse=METRICS[metric] != "lower")
+        else:  # the newest first, and none was ever the best
+            dated = [r["published"] or date.min for r in board[: len(scored)]]
+            tiers = [(r["confirmed"], day) for r, day in zip(board, dated, strict=False)]
+            assert tiers == sorted(tiers, reverse=True)
+            assert not any(r["was_best"] for r in board)
         rest = [r["probability"] for r in board[len(scored) :]]
         assert rest == sorted(rest, reverse=True)
         best = sorted((r for r in board if r["was_best"]), key=lambda r: r["published"])
@@ -312,6 +321,7 @@ def from_evaluation_tables(tasks):
             "metric": tdm.metric,
             "paper_id": paper_of(row),
             "title": row.get("paper_title"),
+            "method": row.get("model_name"),
             "published": date.fromisoformat(day) if (day := row.get("paper_date")) else None,
             "score_text": score,
         }
@@ -349,6 +359,9 @@ def test_our_own_leaderboards_come_back(tmp_path):
     }
     days = {"1901.00001": date(2019, 1, 1), "P19-1001": None, "x": None}
     (path,) = export(leaderboards(*tables(rows, days)), str(tmp_path), ["evaluation-tables"])
+    written = json.loads(Path(path).read_text())[0]["datasets"][0]["sota"]["rows"]
+    of_the_form = {"model_name", "paper_title", "paper_url", "paper_date", "metrics"}  # of SotaRowSchema
+    assert all(row.keys() == of_the_form and isinstance(row["paper_url"], str) for row in written)
     found = read_gold(path).results
     accuracy = TDM("T", "D", "Accuracy")
     assert found == {"1901.00001": {accuracy: ("91.2",)}, "P19-1001": {accuracy: ("90.0",)}}

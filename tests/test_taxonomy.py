@@ -251,6 +251,10 @@ def test_direction_from_a_metrics_name():
         "Error reduction",
         "WER reduction",
         "Mean Reciprocal Rank",
+        "Foo ↑",
+        "Loss (higher is better)",
+        "neg_mean_squared_error",
+        "Detection Rate",
     )
     lower = (
         "False Alarm Rate",
@@ -265,9 +269,15 @@ def test_direction_from_a_metrics_name():
         "F1 drop",
         "GPU memory (MB)",
         "Reconstruction error",
+        "Foo ↓",
+        "Foo (lower is better)",
+        r"Accuracy gap $\downarrow$",
+        "Negative Log-Likelihood",
+        *("ECE", "MAPE", "FAD", "regret", "JSD", "mATE", "IDSW", "KL divergence"),
     )
     assert [direction_of(m) for m in (*higher, *lower)] == ["higher"] * len(higher) + ["lower"] * len(lower)
     assert direction_of("Backbone") == direction_of("Train Set") == direction_of("xyzzy") == "unknown"
+    assert direction_of("Repetition Rate") == direction_of("Learning rate") == "unknown"
 
 
 def test_directions_of_the_real_taxonomy(real_data):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,15 +12,20 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tdm_ray.arxiv_ids import base_id, id_of_url
 from tdm_ray.errors import TaxonomyError
 from tdm_ray.gold.marks import is_marks, latest
 from tdm_ray.records import ANNOTATIONS, TDM, TDM_COLUMNS
 from tdm_ray.storage import open_file
+from tdm_ray.taxonomy.evaluation_tables import evaluation_rows, is_tasks, parse_tasks, rows_without_score
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.taxonomy.sources import evaluation_rows, split_tdm
+from tdm_ray.taxonomy.sources import split_tdm
+from tdm_ray.text.clean import clean
 from tdm_ray.text.numbers import numbers
+
+_PARQUET = b"PAR1"
 
 
 @dataclass(frozen=True)
@@ -122,20 +126,38 @@ def _read(path: str) -> Gold:
     """
     try:
         with open_file(path) as file:
-            text = file.read().decode("utf-8-sig", "replace")
-        gold = _of_marks(path) if is_marks(path, text) else _parser(path.removesuffix(".gz"), text)(text)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            data = file.read()
+        gold = _of_parquet(path, data) if data.startswith(_PARQUET) else _of_text(path, data)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, csv.Error, pa.ArrowException) as error:
         raise TaxonomyError(f"{path}: cannot be read as annotations ({error!r})") from None
     if not gold.results:
         raise TaxonomyError(f"{path}: no annotation of the form file<TAB>task#dataset#metric#score was found")
     return gold
 
 
+def _of_text(path: str, data: bytes) -> Gold:
+    text = data.decode("utf-8-sig", "replace")
+    return _of_marks(path) if is_marks(path, text) else _parser(path.removesuffix(".gz"), text)(text)
+
+
+def _of_parquet(path: str, data: bytes) -> Gold:
+    """Evaluation tables, a task a row; or a table of schema `ANNOTATIONS`."""
+    table = pq.read_table(io.BytesIO(data))
+    if is_tasks(table.column_names):
+        return _of_tables(table.to_pylist())
+    if missing := set(ANNOTATIONS.names) - set(table.column_names):
+        raise ValueError(f"column {', '.join(sorted(missing))} is missing; see docs/inputs.md, Annotations")
+    results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
+    for row in table.select(ANNOTATIONS.names).to_pylist():
+        tdm = TDM(*(clean(row[part]) for part in TDM_COLUMNS))
+        paper = results[row["paper_id"]]
+        paper[tdm] = (*paper.get(tdm, ()), str(row["score"] or ""))
+    return Gold(dict(results))
+
+
 def _parser(name: str, text: str) -> Callable[[str], Gold]:
-    if name.endswith(".jsonl"):
-        return _of_jsonl
-    if name.endswith(".json"):
-        return _of_tables
+    if name.endswith((".json", ".jsonl", ".ndjson")):
+        return _of_json
     return _of_columns if text.startswith("paper_id\ttask\tdataset\tmetric") else _of_tsv
 
 
@@ -193,10 +215,14 @@ def _of_marks(path: str) -> Gold:
     return Gold(dict(results), (), wrong, frozenset(results))
 
 
-def _of_jsonl(text: str) -> Gold:
+def _of_json(text: str) -> Gold:
+    """Evaluation tables; or papers with their results, in a list or one a line."""
+    values = parse_tasks(text)
+    papers = [values] if isinstance(values, dict) else values
+    if not isinstance(papers, list) or not papers or "results" not in papers[0]:
+        return _of_tables(papers)
     results: dict[str, dict[TDM, tuple[str, ...]]] = {}
-    for line in filter(str.strip, text.splitlines()):
-        value = json.loads(line)
+    for value in papers:
         paper = results.setdefault(str(value["paper_id"]), {})
         for r in value["results"]:
             tdm = TDM(*(str(r[part]).strip() for part in TDM_COLUMNS))
@@ -204,12 +230,16 @@ def _of_jsonl(text: str) -> Gold:
     return Gold(results)
 
 
-def _of_tables(text: str) -> Gold:
+def _of_tables(tasks: Sequence[dict[str, Any]]) -> Gold:
     results: dict[str, dict[TDM, tuple[str, ...]]] = defaultdict(dict)
-    for tdm, row, score in evaluation_rows(json.loads(text)):
+    seen = set()
+    for tdm, row, score in evaluation_rows(tasks):
         paper = paper_of(row)
-        results[paper][tdm] = (*results[paper].get(tdm, ()), score)
-    return Gold(dict(results))
+        entry = (paper, tdm, row.get("model_name"), score)
+        if entry not in seen:  # a row that is there twice, in two tasks or files merged, is one result
+            seen.add(entry)
+            results[paper][tdm] = (*results[paper].get(tdm, ()), score)
+    return Gold(dict(results), tuple(rows_without_score(tasks)))
 
 
 def paper_of(row: dict[str, Any]) -> str:

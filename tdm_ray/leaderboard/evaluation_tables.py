@@ -4,8 +4,9 @@
     "paper_url",
       "paper_date", "metrics": {metric: score}}]}}]}]
 
-A row is what one paper reports on one dataset. Rows carry `paper_id`, which the form does not know and its
-readers ignore: ids that are no arXiv ids come back by it."""
+A row is what one paper reports on one dataset. Rows have no keys that the form does not know, as its own
+reader refuses them. The `paper_url` of a paper that is not on arXiv is "paper:" and its id: the form has no
+other place for it. See `SotaRowSchema` of https://github.com/paperswithcode/sota-extractor"""
 
 from __future__ import annotations
 
@@ -14,7 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tdm_ray.arxiv_ids import page_of
+from tdm_ray.arxiv_ids import PAPER_SCHEME, page_of
 from tdm_ray.records import TDM_COLUMNS
 
 
@@ -45,12 +46,10 @@ _READ = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", 
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     day = entry["published"].isoformat() if entry["published"] else None
-    url = page_of(entry["paper_id"])
     return {
         "model_name": entry["method"] or entry["title"] or entry["paper_id"],
-        "paper_id": entry["paper_id"],
         "paper_title": entry["title"] or "",
-        "paper_url": url,
+        "paper_url": page_of(entry["paper_id"]) or f"{PAPER_SCHEME}{entry['paper_id']}",
         "paper_date": day,
         "metrics": {},
     }

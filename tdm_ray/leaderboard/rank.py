@@ -21,8 +21,8 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
 
     One row a paper and label: of several versions of a paper the newest that was scored. Confirmed rows (see
     `config.CONFIRMED`) come first, then tentative ones, each ranked by score in the metric's direction, ties
-    by date; rows without a score come last, by probability. Boards whose direction is not known are ranked as
-    if higher were better."""
+    by date; rows without a score come last, by probability. On boards whose direction is not known no row is
+    better than another: there the newest paper comes first, and `was_best` holds for none."""
     papers = scored if "newest" in scored.column_names else with_newest(scored)
     places = pc.index_in(predictions["paper_id"], value_set=papers["paper_id"].combine_chunks())
     kept = pc.coalesce(papers["newest"].take(places), True)
@@ -56,18 +56,21 @@ def newest_versions(paper_ids: pa.ChunkedArray) -> NDArray[np.bool_]:
 
 def _ranked(table: pa.Table) -> pa.Table:
     boards = pc.rank(label_keys(table), sort_keys="ascending", tiebreaker="dense").to_numpy().astype(np.int64)
-    lower = np.asarray(table["direction"].to_pandas() == "lower", bool)
+    direction = table["direction"].to_pandas()
+    lower = np.asarray(direction == "lower", bool)
+    known = np.asarray(lower | (direction == "higher"), bool)
     scores = one_unit(table["score"].to_numpy().astype(np.float64), boards, lower)
     sign = np.where(lower, 1.0, -1.0)
     probability = -table["probability"].to_numpy().astype(np.float64)
     unscored = np.isnan(scores)
     outlier = outliers(scores, boards)
     confirmed = confirmed_rows(table["confidence"], unscored, outlier)
+    newest_first = -_days(table["published"])
     keys = pa.table(
         {
             "board": boards,
             "tier": np.where(confirmed, 0, np.where(unscored, 2, 1)),
-            "score": pa.array(scores * sign, from_pandas=True),
+            "score": pa.array(np.where(known | unscored, scores * sign, newest_first), from_pandas=True),
             "unscored": np.where(unscored, probability, 0.0),
             "published": table["published"],
             "probability": probability,
@@ -84,7 +87,8 @@ def _ranked(table: pa.Table) -> pa.Table:
     columns["rank"] = pa.array(_count_within(boards), pa.int32())
     columns["outlier"] = pa.array(outlier[order])
     columns["confirmed"] = pa.array(confirmed[order])
-    columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], confirmed[order]))
+    can = confirmed[order] & known[order]
+    columns["was_best"] = pa.array(_was_best(scores * sign, boards, table["published"], can))
     at = LEADERBOARDS.get_field_index("evidence")  # its strings may be dictionaries, see `parts`
     schema = LEADERBOARDS.set(at, table.schema.field("evidence"))
     return pa.table([columns[name] for name in schema.names], schema=schema)
@@ -103,14 +107,18 @@ def _count_within(boards: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.arange(len(boards)) - np.repeat(starts, lengths) + 1
 
 
+def _days(published: pa.ChunkedArray) -> NDArray[np.float64]:
+    """The days as numbers; NaN where none is known."""
+    return np.asarray(published.cast(pa.int32()).cast(pa.float64()).to_numpy(), np.float64)
+
+
 def _was_best(
-    cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, confirmed: Bools
+    cost: NDArray[np.float64], boards: NDArray[np.int64], published: pa.ChunkedArray, can: Bools
 ) -> Bools:
-    """Which entries were better than all of earlier days when published (the best of a day alone); only
-    confirmed ones were."""
-    day = pc.fill_null(published.cast(pa.int32()), np.iinfo(np.int32).max).to_numpy()
-    can = ~np.isnan(cost) & (day < np.iinfo(np.int32).max) & confirmed
-    rows = np.flatnonzero(can)
+    """Which of the entries that `can` were better than all of earlier days when published (the best of a day
+    alone)."""
+    day = _days(published)
+    rows = np.flatnonzero(can & ~np.isnan(cost) & ~np.isnan(day))
     rows = rows[np.lexsort((rows, cost[rows], day[rows], boards[rows]))]
     best = pd.Series(cost[rows]).groupby(boards[rows]).cummin()
     before = best.groupby(boards[rows]).shift(fill_value=np.inf)

@@ -72,9 +72,8 @@ def render_paper(table: pa.Table) -> RenderableType:
         name = f"{escape(row['dataset'])} · {escape(row['metric'])}\n[dim]{escape(row['task'])}[/]"
         score = row["score_text"]
         extraction = marked(row["evidence"], row["score_text"])
-        rank = str(row["rank"]) if row["confirmed"] else ""
         method = escape(row["method"] or "")
-        shown.add_row(name, rank, escape(score or ""), method, _confidence(row), extraction)
+        shown.add_row(name, _place(row), escape(score or ""), method, _confidence(row), extraction)
     return shown
 
 
@@ -90,6 +89,11 @@ def _boards(table: pa.Table) -> Iterator[pa.Table]:
     starts = [0, *(1 + at for at in pc.indices_nonzero(changes).to_pylist())] if len(keys) else []
     for start, end in zip(starts, [*starts[1:], len(table)], strict=False):
         yield table.slice(start, end - start)
+
+
+def _place(row: dict[str, Any]) -> str:
+    """The row's place on its leaderboard; none for a tentative row, nor where no direction is known."""
+    return str(row["rank"]) if row["confirmed"] and row["direction"] != "unknown" else ""
 
 
 def _confidence(row: dict[str, Any]) -> str:
@@ -118,8 +122,7 @@ def _board(board: pa.Table, entries: int) -> Table:
         score = [escape(row["score_text"] or "")] if has_scores else []
         title = escape(row["title"] or "(no title)")
         method = escape(row["method"] or "")
-        rank = str(row["rank"]) if row["confirmed"] else ""
-        shown.add_row(rank, escape(row["paper_id"]), title, method, *score, _confidence(row))
+        shown.add_row(_place(row), escape(row["paper_id"]), title, method, *score, _confidence(row))
     if len(board) > entries:
         shown.caption = f"{len(board) - entries:,} more"
     return shown

@@ -133,7 +133,8 @@ class _NewsCounter:
         for table in tables:
             shown = confirmed(table)
             self._new += pc.sum(pc.invert(pc.is_in(entry_keys(shown), value_set=self._known))).as_py() or 0
-            first = shown.filter(pc.equal(shown["rank"], 1))
+            best = pc.and_(pc.equal(shown["rank"], 1), pc.not_equal(shown["direction"], "unknown"))
+            first = shown.filter(best)
             first = first.filter(pc.invert(pc.is_in(entry_keys(first), value_set=self._firsts)))
             sizes = shown.group_by(TDM_COLUMNS).aggregate([([], "count_all")])
             at = pc.index_in(label_keys(first), value_set=label_keys(sizes).combine_chunks())

@@ -30,7 +30,10 @@ _LOWER = (
     r"\b(mean|median) rank\b|stdev|\bsteps\b|\bnoc\b|\bsad\b|\bgrad\b|\bconn\b|\bf[il]-all\b|\bd1-all\b|"
     r"\bolrp\b|\bfpr|\bfr@|\bme \(|\bmar\b|\bmce\b|frames needed|\(decay\)|\blle\b|"
     r"\bfalse[- ](alarm|positive|negative|discovery|accept|reject)|failure|collision|hallucination|violation|"
-    r"\bbrier\b|(?<!\bon )\bdrop\b|off-?road"
+    r"\bbrier\b|(?<!\bon )\bdrop\b|off-?road|"
+    r"\b[amctk]?ece\b|calibration|\bs?mape\b|\bfad\b|\bregret\b|\bjsd\b|divergence|\bm(at|as|ao|av|aa)e\b|"
+    r"\bid-?sw?\b|\b(id|identity) switch(es)?\b|fragmentations?\b|\b[jt]er\b|\b(abs|sq) ?rel\b|chamfer|"
+    r"\bmin ?t?-?dcf\b|negative log|levenshtein|toxicity"
 )
 _HIGHER = (
     r"acc(uracy)?\b|acc@|\bf-?\d|f1|f-?measure|f-?score|bleu|rouge|meteor|cider|spice|"
@@ -41,8 +44,13 @@ _HIGHER = (
     r"plausibility|similarity|overlap|jaccard|\bj&f\b|sari|gleu|smatch|nist|win rate|\belo\b|"
     r"percentage correct|sensitivity|specificity|\bgain|action@|verb@|noun@|tar @|\bspl\b|\banls\b|\bnds\b|"
     r"measure|agreement|\bdelta\b|harmonic mean|pass@|\b(mis)?matched\b|reduction|^edit$|\bmean$|\baverage$|"
-    r"reciprocal rank|\boverall$|\bjoint$|\badd\b|\bpicp\b|rate$|\bq8\b|\b(c?bak|csig|covl)\b"
+    r"reciprocal rank|\boverall$|\bjoint$|\badd\b|\bpicp\b|\bq8\b|\b(c?bak|csig|covl)\b|"
+    r"\b(detection|recognition|win|completion|solve|pass|click-?through|match(ing)?|registration|hit|coverage|"
+    r"identification|acceptance|true (positive|negative)|validation|verification|delivery) rate\b"
 )
+# What the name itself says of its direction, whatever it measures.
+_SAID_LOWER = r"[↓⬇▼]|\\downarrow|\b(lower|smaller|less|low(est)?)( is|,? the)? better"
+_SAID_HIGHER = r"[↑⬆▲]|\\uparrow|\b(higher|larger|greater|more|high(est)?)( is|,? the)? better|^neg[ _]"
 # Beside such a metric PER is the entity "person", or "per" says what it is averaged over.
 _SHARE = r"(f-?1|precision|recall|accuracy)"
 _FIRST = (
@@ -56,13 +64,19 @@ _OVER = re.compile(
     r"\bper[ -](class|category|episode|image|frame|step|pixel|word|sample|question|query|document)\b"
 )
 _BRACKETS = re.compile(r"\s*[(\[][^)\]]*\d[^)\]]*[)\]]")
+_SAID = (("lower", _SAID_LOWER), ("higher", _SAID_HIGHER))
 _RULES = (("unknown", _NO_RESULT), ("higher", _FIRST), ("lower", _LOWER), ("higher", _HIGHER))
 _COMPILED = [(direction, re.compile(pattern)) for direction, pattern in _RULES]
+_COMPILED_SAID = [(direction, re.compile(pattern)) for direction, pattern in _SAID]
 
 
 @lru_cache(maxsize=4096)
 def direction_of(metric: str) -> str:
-    """`higher`, `lower`, or `unknown` where no rule fits."""
+    """`higher`, `lower`, or `unknown` where no rule fits. What the name says itself comes first: "FID ↓",
+    "ECE (lower is better)", "neg_mean_squared_error" (a negated error)."""
+    said = [direction for direction, pattern in _COMPILED_SAID if pattern.search(metric.lower())]
+    if len(said) == 1:
+        return said[0]
     name = _OVER.sub("", metric.lower().replace("_", " "))
     bare = _BRACKETS.sub("", name).strip()
     return next((direction for text in (bare, name) if (direction := _by_rule(text)) != "unknown"), "unknown")

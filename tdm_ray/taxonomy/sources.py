@@ -4,7 +4,8 @@
   metric_aliases (aliases separated by " | ")
 - our own table: Parquet of schema `TAXONOMY`
 - the TSV of the field: `task#dataset#metric<TAB>count`, no header; the count is of result rows
-- `evaluation-tables.json` of Papers with Code, sub-tasks nested
+- `evaluation-tables.json` of Papers with Code, or the same as JSON lines or Parquet (see
+  `evaluation_tables`)
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ from tdm_ray.errors import TaxonomyError
 from tdm_ray.records import TAXONOMY, TDM, TDM_COLUMNS
 from tdm_ray.storage import open_file
 from tdm_ray.taxonomy.direction import direction_of
+from tdm_ray.taxonomy.evaluation_tables import evaluation_rows, is_tasks, parse_tasks
 from tdm_ray.taxonomy.labels import DIRECTIONS, Label, Taxonomy
 from tdm_ray.text.clean import clean
 
 _OWN = set(TDM_COLUMNS)
 # Characters of a field; a longer one is a file whose tabs or line breaks got lost.
 _LONGEST = 131_072
+_JSON = (".json", ".jsonl", ".ndjson")
 
 
 def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
@@ -67,12 +70,15 @@ def _labels(path: str) -> Iterator[Label]:
             text = file.read().decode("utf-8-sig")
         if not text.strip():
             raise TaxonomyError(f"{path}: the file is empty; see docs/inputs.md, Taxonomies")
-        yield from (_json if path.removesuffix(".gz").endswith(".json") else _tsv)(path, text)
+        yield from (_json if path.removesuffix(".gz").endswith(_JSON) else _tsv)(path, text)
 
 
 def _parquet(path: str) -> Iterator[Label]:
     with open_file(path) as file:
         table = pq.read_table(file)
+    if is_tasks(table.column_names):
+        yield from _counted(table.to_pylist())
+        return
     if missing := _OWN - set(table.column_names):
         raise TaxonomyError(
             f"{path}: column {', '.join(sorted(missing))} is missing; see docs/inputs.md, Taxonomies"
@@ -167,49 +173,20 @@ def split_tdm(name: str) -> TDM | None:
 
 def _json(path: str, text: str) -> Iterator[Label]:
     try:
-        counts = Counter(tdm for tdm, _, _ in evaluation_rows(json.loads(text)))
+        yield from _counted(parse_tasks(text))
     except json.JSONDecodeError as error:
         raise TaxonomyError(f"{path}: not valid JSON ({error})") from None
     except (ValueError, RecursionError) as error:
         raise TaxonomyError(f"{path}: {error}; mend or delete it") from None
-    yield from (Label(tdm, papers) for tdm, papers in counts.items())
 
 
-def evaluation_rows(tasks: Sequence[dict[str, Any]]) -> Iterator[tuple[TDM, dict[str, Any], str]]:
-    """Every result of an `evaluation-tables.json`: its TDM, its row, its score as printed.
-
-    Raises `ValueError`, naming the place, for what is not of that form."""
-    for task in _objects(tasks, 'with "task" and "datasets" (evaluation-tables.json)', needed="task"):
-        name = _text(task, "task")
-        yield from evaluation_rows(task.get("subtasks") or ())
-        for dataset in _objects(task.get("datasets") or (), f'as "datasets" of the task {name!r}'):
-            for metric, score, row in _scores(dataset, f"of the task {name!r}"):
-                tdm = TDM(clean(name), clean(_text(dataset, "dataset")), clean(metric))
-                if score not in (None, "") and all((tdm.task, tdm.dataset, tdm.metric)):
-                    yield tdm, row, str(score)
-
-
-def _scores(dataset: dict[str, Any], where: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
-    """Every metric and score of a dataset's rows, with the row."""
-    (sota,) = _objects([dataset.get("sota") or {}], f'as "sota" {where}')
-    for row in _objects(sota.get("rows") or (), f'as "rows" {where}'):
-        (metrics,) = _objects([row.get("metrics") or {}], f'as "metrics" {where}')
-        for metric, score in metrics.items():
-            yield metric, score, row
-
-
-def _objects(values: Any, where: str, *, needed: str = "") -> Sequence[dict[str, Any]]:
-    """The values, where they are a list of objects that all have the key `needed`; else `ValueError`."""
-    if not isinstance(values, (list, tuple)):
-        raise ValueError(f"expected a list of objects {where}, found {str(values)[:80]!r}")
-    for value in values:
-        if not isinstance(value, dict) or (needed and needed not in value):
-            raise ValueError(f"expected a list of objects {where}, found {str(value)[:80]!r} in it")
-    return values
-
-
-def _text(row: dict[str, Any], key: str) -> str | None:
-    value = row.get(key)
-    if value is not None and not isinstance(value, str):
-        raise ValueError(f'"{key}" must be a text, found {str(value)[:80]!r}')
-    return value
+def _counted(tasks: Sequence[dict[str, Any]]) -> Iterator[Label]:
+    """The labels of evaluation tables, each with the number of its rows; a row that is there twice counts
+    once."""
+    rows = {
+        (tdm, row.get("paper_url") or row.get("paper_title"), row.get("model_name"), score)
+        for tdm, row, score in evaluation_rows(tasks)
+    }
+    counts = Counter(tdm for tdm, *_ in rows)
+    order = dict.fromkeys(tdm for tdm, _, _ in evaluation_rows(tasks))
+    yield from (Label(tdm, counts[tdm]) for tdm in order)

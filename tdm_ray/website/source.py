@@ -19,7 +19,17 @@ from tdm_ray.store.tables import Store
 _RUNS = 60  # two months of nights
 _COMPARED = 10  # of the newest, what changed is looked up in their tables, which a store keeps for a week
 _SHOWN = 200
-_COLUMNS = [*TDM_COLUMNS, "paper_id", "title", "published", "score", "score_text", "rank", "confirmed"]
+_COLUMNS = [
+    *TDM_COLUMNS,
+    "paper_id",
+    "title",
+    "published",
+    "direction",
+    "score",
+    "score_text",
+    "rank",
+    "confirmed",
+]
 
 
 @dataclass(frozen=True)
