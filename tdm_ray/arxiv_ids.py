@@ -66,6 +66,12 @@ def month_number(paper_id: str, published: date | None = None) -> int | None:
     return 12 * published.year + published.month if published else None
 
 
+def first_of_month(paper_id: str) -> date | None:
+    """The first day of the month that an arXiv id names; None for any other id."""
+    number = month_number(paper_id)
+    return date((number - 1) // 12, (number - 1) % 12 + 1, 1) if number else None
+
+
 def page_of(paper_id: str) -> str | None:
     """The URL of an arXiv paper's page; None for any other id."""
     return f"https://arxiv.org/abs/{paper_id}" if _ON_ARXIV.fullmatch(paper_id) else None

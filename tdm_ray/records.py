@@ -59,7 +59,10 @@ PAPERS = pa.schema(
         ("tables", pa.list_(TABLE)),
         ("source", pa.string()),
         ("content_hash", pa.string()),
-        ("conversion", pa.string()),  # beyond the contract: how a LaTeX source was read, null for others
+        # Beyond the contract: how a LaTeX source was read, null for others; whether `published` is only the
+        # first day of the month that the arXiv id names.
+        ("conversion", pa.string()),
+        ("published_by_id", pa.bool_()),
     ]
 )
 _PLACE = [
@@ -240,6 +243,7 @@ class Paper:
     categories: Sequence[str] = ()
     source: str = ""
     conversion: str | None = None
+    published_by_id: bool = False
 
     @cached_property
     def content_hash(self) -> str:
@@ -279,6 +283,7 @@ class Paper:
             categories=row["categories"] or (),
             source=row["source"] or "",
             conversion=row.get("conversion"),
+            published_by_id=bool(row.get("published_by_id")),
         )
 
 

@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from tdm_ray.config import IngestConfig
 from tdm_ray.gold.annotations import read_gold
 from tdm_ray.papers.read import read_papers
+from tdm_ray.records import PAPERS
+from tdm_ray.run.ingest import ingest_corpus
+from tdm_ray.storage import read_table
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
@@ -185,3 +189,16 @@ def test_a_paper_is_known_by_any_of_its_urls():
         *("2401.00001", "2401.00001v2", "2401.00001v3"),
         "A",  # of sites that say nothing of an id: the title
     }
+
+
+def test_titles_and_abstracts_of_the_metadata_are_no_tex(tmp_path):
+    folder = CASES / "52-metadata-tex"
+    if not folder.is_dir():
+        pytest.skip("the cases (../shared/cases/52-metadata-tex) are not on this machine")
+    snapshot = next(path for path in (folder / "meta").iterdir() if path.suffix != ".parquet")
+    config = IngestConfig(metadata=str(snapshot))
+    ingest_corpus(str(folder / "2001.00001.tex"), str(tmp_path), config, engine="local")
+    (paper,) = read_table(f"{tmp_path}/papers", PAPERS).to_pylist()
+    assert paper["title"] == "Möbius nets for ℓ_2 & Poincaré embeddings"
+    assert paper["abstract"] == "We reach 91.2% accuracy on CIFAR-10 with Erdős–Rényi graphs."
+    assert (str(paper["published"]), paper["published_by_id"]) == ("2020-01-01", False)

@@ -420,3 +420,20 @@ def test_json_papers_as_others_write_them():
         json.dumps({**line, "published": "2020", "tables": [{"caption": "C", "rows": None}]})
     )
     assert (odd.published, odd.tables[0].cells) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "day"),
+    {
+        "2203.03605v2": "2022-03-01",
+        "1412.6575": "2014-12-01",
+        "hep-th9901001": "1999-01-01",
+        "mine": None,
+        "1499.0001": None,
+    }.items(),
+)
+def test_an_arxiv_id_dates_a_paper_to_its_month(tmp_path, name, day):
+    (tmp_path / f"{name}.txt").write_text("A title\n\nAbstract\n\nWe do it.\n")
+    ((paper,),) = [[reading.paper for reading in read_papers(str(tmp_path))]]
+    assert (str(paper.published), paper.published_by_id) == (str(day), day is not None)
+    assert Paper.from_row(paper.row()).published_by_id == paper.published_by_id

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import pyarrow as pa
 
+from tdm_ray.arxiv_ids import first_of_month
 from tdm_ray.errors import InputError, PaperError
 from tdm_ray.records import Paper, Reading
 from tdm_ray.text.clean import printable
@@ -71,10 +72,16 @@ def printable_reading(reading: Reading) -> Reading:
         categories = [printable(category) for category in paper.categories]
         paper_id = printable(paper.paper_id)
         title = printable(paper.title)
-        paper = replace(paper, paper_id=paper_id, title=title, categories=categories)
+        paper = dated(replace(paper, paper_id=paper_id, title=title, categories=categories))
     texts = {name: printable(getattr(reading, name) or "") for name in ("location", "paper_id", "source")}
     detail = None if reading.detail is None else printable(reading.detail)
     return replace(reading, paper=paper, detail=detail, **texts)
+
+
+def dated(paper: Paper) -> Paper:
+    """The paper; one without a date has the first day of the month that its arXiv id names."""
+    day = None if paper.published else first_of_month(paper.paper_id)
+    return replace(paper, published=day, published_by_id=True) if day else paper
 
 
 def location_of(path: str, item: object = None) -> str:

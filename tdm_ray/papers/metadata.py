@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tdm_ray.arxiv_ids import VERSIONED, base_ids
+from tdm_ray.arxiv_ids import VERSIONED, base_ids, first_of_month
 from tdm_ray.config import Selection
 from tdm_ray.errors import InputError
 from tdm_ray.records import READINGS, STRINGS
@@ -99,6 +99,7 @@ class Select:
             return readings
         if self._metadata:
             readings = self._joined(readings)
+        readings = _dated_by_id(readings)
         return _filtered(readings, self._selection)
 
     def _joined(self, readings: pa.Table) -> pa.Table:
@@ -112,6 +113,7 @@ class Select:
                 parsed, readings["abstract"], pc.coalesce(entries["abstract"], readings["abstract"])
             ),
             "published": pc.coalesce(entries["published"], readings["published"]),
+            "published_by_id": pc.and_(readings["published_by_id"], pc.is_null(entries["published"])),
             "categories": pc.coalesce(entries["categories"], readings["categories"]),
         }
         readings = _with(readings, columns)
@@ -129,6 +131,20 @@ class Select:
         field = pc.field("id")
         assert self._metadata is not None
         return self._metadata.to_table(filter=(field >= low) & (field <= high) & field.isin(ids))
+
+
+def _dated_by_id(readings: pa.Table) -> pa.Table:
+    """The readings; those without a date have that of their arXiv id."""
+    if not readings["published"].null_count:
+        return readings
+    days = [first_of_month(paper_id or "") for paper_id in readings["paper_id"].to_pylist()]
+    by_id = pa.array(days, pa.date32())
+    marks = pc.and_(pc.is_null(readings["published"]), pc.is_valid(by_id))
+    columns = {
+        "published": pc.coalesce(readings["published"], by_id),
+        "published_by_id": pc.or_(pc.fill_null(readings["published_by_id"], False), marks),
+    }
+    return _with(readings, columns)
 
 
 def _filtered(readings: pa.Table, selection: Selection) -> pa.Table:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pyarrow as pa
 
@@ -16,6 +16,7 @@ from tdm_ray.errors import PaperError
 from tdm_ray.papers.items import Item, location_of, refused, rejected, why
 from tdm_ray.papers.latex.dump import MAX_MEMBER
 from tdm_ray.papers.latex.eprint import read_eprint
+from tdm_ray.papers.latex.pandoc import plain_tex
 from tdm_ray.papers.latex.paper import read_tex
 from tdm_ray.papers.limits import paper_limits
 from tdm_ray.papers.plain_text import read_plain_text
@@ -146,7 +147,8 @@ def converted(reading: Reading, *, skip: Skip | None = None, begin: Begin | None
 def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begin | None = None) -> pa.Table:
     """READINGS with TeX sources -> READINGS with papers only; `skip` and `begin` as in `read_split`.
 
-    What another source already said of a paper (title, abstract, date, categories: see `metadata`) is kept.
+    What another source already said of a paper (title, abstract, date, categories: see `metadata`) is
+    kept, the title and abstract as text: the snapshot has TeX in them.
     """
     if readings["tex"].null_count == len(readings):
         return readings
@@ -154,12 +156,15 @@ def converted_table(readings: pa.Table, *, skip: Skip | None = None, begin: Begi
     return together([row if row["tex"].null_count else _converted_row(row, skip, begin) for row in rows])
 
 
-def _converted_row(given: pa.Table, skip: Skip | None, begin: Begin | None) -> pa.Table:
-    (row,) = given.to_pylist()
+def _converted_row(table: pa.Table, skip: Skip | None, begin: Begin | None) -> pa.Table:
+    (row,) = table.to_pylist()
     source = Reading(row["location"], paper_id=row["paper_id"], source=row["source"], tex=row["tex"])
     reading = converted(source, skip=skip, begin=begin)
     if reading.paper:
-        given = {name: row[name] for name in ("title", "abstract", "published", "categories") if row[name]}
+        given: dict[str, Any] = {name: row[name] for name in ("published", "categories") if row[name]}
+        if "published" in given:
+            given["published_by_id"] = bool(row["published_by_id"])
+        given |= {name: plain_tex(row[name]) for name in ("title", "abstract") if row[name]}
         reading = replace(reading, paper=replace(reading.paper, **given))
     return row_of(reading)
 

@@ -37,7 +37,7 @@ _SUFFIXES = {
 ONE_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
 _TEI_COLUMNS = {"paper_id", "tei"}
-_PAPERS_COLUMNS = set(PAPERS.names) - {"conversion"}  # what tables had from the start
+_PAPERS_COLUMNS = set(PAPERS.names) - {"conversion", "published_by_id"}  # what tables had from the start
 
 
 @dataclass(frozen=True)

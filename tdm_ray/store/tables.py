@@ -9,6 +9,7 @@ directly."""
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -29,13 +30,22 @@ from tdm_ray.store.schemas import FORMS, RUNS
 TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy", "marks")
 _FILES_A_PARTITION = 16  # beyond which small files of many nights are put together
 _GONE = "_gone"
+# delta-rs takes a path for a URL: it decodes `%20` in some places, and these characters end it with a panic.
+_NO_PATH = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]\\^|]")
 
 
 @dataclass(frozen=True)
 class Store:
-    """The tables under `root`, a folder or a URL."""
+    """The tables under `root`, a folder or a URL. Raises `InputError` where delta-rs cannot open it."""
 
     root: str
+
+    def __post_init__(self) -> None:
+        path = self.root if "://" in self.root else os.path.abspath(self.root)
+        if unfit := _NO_PATH.search(path):
+            raise InputError(
+                f"{path}: a store cannot have {unfit[0]!r} in its path; choose another folder for it"
+            )
 
     def open(self, name: str, version: int | None = None) -> DeltaTable | None:
         """The table as of a version (None: the last); None where there is no such table yet."""

@@ -294,6 +294,13 @@ _DROPPED = re.compile(
 )
 
 
+def plain_tex(text: str) -> str:
+    """A title or abstract of arXiv's metadata, text with some TeX in it, as plain text. No pandoc."""
+    if not any(mark in text for mark in "\\$~{"):
+        return text
+    return _tolerant(re.sub(r"(?<!\\)%", r"\\%", text)).text
+
+
 def _tolerant(part: str) -> Text:
     """The text of a part that pandoc cannot read."""
     tex = _DROPPED.sub(" ", part[:200_000])
