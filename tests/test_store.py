@@ -310,5 +310,5 @@ def test_a_table_on_a_disk_is_read_without_files_of_pythons(tmp_path):
 
 @pytest.mark.parametrize("name", ["a%20b", "a[1]", "a|b"])
 def test_a_path_that_a_store_cannot_have_is_refused(tmp_path, name):
-    with pytest.raises(InputError, match="cannot have .* in its path; choose another folder"):
+    with pytest.raises(InputError, match="in its path; choose another folder"):
         Store(str(tmp_path / name))

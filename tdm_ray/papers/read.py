@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.html_page import read_html
 from tdm_ray.papers.items import Item, location_of, refused, rejected, why
 from tdm_ray.papers.latex.dump import MAX_MEMBER
 from tdm_ray.papers.latex.eprint import read_eprint
@@ -29,6 +30,7 @@ from tdm_ray.papers.rows import (
     read_papers_table,
     read_tar,
     read_tei_table,
+    read_zip,
 )
 from tdm_ray.papers.splits import InputSplit, find_splits, paper_id_of_path
 from tdm_ray.papers.table import readings_table, row_of, together
@@ -203,6 +205,8 @@ def _text(read: Callable[[str, str], Paper]) -> Callable[[InputSplit, str], Iter
 
 _READERS: dict[str, Callable[[InputSplit, str], Iterator[Item]]] = {
     "tei": _read_single(read_tei),
+    "html": _read_single(read_html),
+    "zip": read_zip,
     "text": _text(read_plain_text),
     "markdown": _text(lambda paper_id, text: read_plain_text(paper_id, text, markdown=True)),
     "eprint": _read_eprint,

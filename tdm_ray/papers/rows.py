@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -15,11 +16,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.html_page import read_html
 from tdm_ray.papers.items import Item, location_of, refused
 from tdm_ray.papers.json_paper import paper_id_of, read_json_paper
 from tdm_ray.papers.latex.dump import End, Member, read_dump
-from tdm_ray.papers.latex.eprint import read_eprint
-from tdm_ray.papers.splits import InputSplit, paper_id_of_path
+from tdm_ray.papers.latex.eprint import read_eprint, unpacked
+from tdm_ray.papers.splits import InputSplit, kind_of, paper_id_of_path
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, READINGS, Paper
 from tdm_ray.storage import open_file
@@ -28,7 +30,7 @@ from tdm_ray.storage import open_file
 MAX_PAPER_BYTES = 20_000_000
 ROWS_A_BATCH = 64
 _FULL = ("paper_id", "categories", "sections", "tables", "content_hash")
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile)
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
 
 
 def read_jsonl(split: InputSplit, path: str) -> Iterator[Item]:
@@ -132,7 +134,46 @@ def _member(path: str, member: Member) -> Item:
     paper_id = paper_id_of_path(member.name)
     if member.error:
         return refused(location, paper_id, "latex", member.error)
+    if kind_of(member.name) == "html":
+        return Item(location, paper_id, "html", partial(_page, paper_id, member.data))
     return Item(location, paper_id, "latex", partial(read_eprint, member.data))
+
+
+def _page(paper_id: str, data: bytes) -> Paper:
+    data = unpacked(data)
+    if len(data) > MAX_PAPER_BYTES:
+        raise PaperError("too_large", f"a page of more than {MAX_PAPER_BYTES:,} bytes")
+    return read_html(paper_id, data)
+
+
+def read_zip(split: InputSplit, path: str) -> Iterator[Item]:
+    """One item for each HTML page of a zip; one that says so where it holds none. No more than one page is
+    held in memory."""
+    with open_file(path, packed=True) as file, _opened(file) as archive:
+        pages = [info for info in archive.infolist() if kind_of(info.filename) == "html"]
+        for info in pages:
+            paper_id = paper_id_of_path(info.filename)
+            read = partial(_page_of_zip, paper_id, archive, info)
+            yield Item(location_of(path, info.filename), paper_id, "html", read)
+    if not pages:
+        error = PaperError("not_a_paper", "a zip without HTML pages; unpack it and give the files themselves")
+        yield refused(location_of(path), paper_id_of_path(path), "html", error)
+
+
+def _opened(file: Any) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(file)
+    except zipfile.BadZipFile as error:
+        raise PaperError("truncated", f"{error}; fetch the zip again") from None
+
+
+def _page_of_zip(paper_id: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Paper:
+    try:
+        with archive.open(info) as file:
+            data = file.read(MAX_PAPER_BYTES + 1)
+    except (zipfile.BadZipFile, RuntimeError, NotImplementedError, *DAMAGED) as error:
+        raise PaperError("truncated", f"{error}; fetch the zip again") from None
+    return _page(paper_id, data)
 
 
 def _unexpected(split: InputSplit, end: End) -> PaperError | None:

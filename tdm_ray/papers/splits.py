@@ -24,6 +24,10 @@ _SUFFIXES = {
     ".jsonl": "jsonl",
     ".json": "jsonl",
     ".ndjson": "jsonl",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".zip": "zip",
     ".txt": "text",
     ".md": "markdown",
     ".markdown": "markdown",
@@ -34,7 +38,7 @@ _SUFFIXES = {
     ".ltx": "eprint",
     ".pdf": "eprint",
 }
-ONE_PAPER_A_FILE = ("tei", "text", "markdown", "eprint")
+ONE_PAPER_A_FILE = ("tei", "html", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
 _TEI_COLUMNS = {"paper_id", "tei"}
 _PAPERS_COLUMNS = set(PAPERS.names) - {"conversion", "published_by_id"}  # what tables had from the start
@@ -125,7 +129,7 @@ def _splits(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Inpu
             chunk = tuple(files[start : start + FILES_A_SPLIT])
             yield InputSplit(kind, chunk, len(chunk))
     for kind, file in known:
-        if kind == "jsonl":
+        if kind in ("jsonl", "zip"):
             yield InputSplit(kind, (file,), None)
         elif kind == "dump":
             expected = manifest.get(PurePosixPath(file).name)

@@ -11,13 +11,15 @@ from tdm_ray.arxiv_ids import base_ids
 from tdm_ray.records import READINGS
 
 COLUMNS = ["paper_id", "source", "location", "reason"]
+_VERSIONED = ("latex", "html")  # sources that are of one version of an e-print
 Reject = tuple[str, str]  # reason, detail
 
 
 def find_duplicates(batches: Iterable[pa.Table]) -> dict[str, Reject]:
     """Location of a left-out paper -> the reason; `batches` have the columns `COLUMNS`.
 
-    Of the versions of an e-print the newest is kept, of equals the first in order of file and row. An e-print
+    Of the versions of an e-print, as LaTeX or HTML, the newest is kept; of equals LaTeX before HTML, then the
+    first in order of file and row. An e-print
     that is only a PDF and whose TEI is there as well is the TEI's duplicate, not a paper that could not be
     read."""
     schema = pa.schema([READINGS.field(name) for name in COLUMNS])
@@ -39,9 +41,9 @@ def _left_out(rows: list[dict[str, str]]) -> dict[str, Reject]:
             if tei := parsed.get(row["base"]):
                 left_out[row["location"]] = _duplicate(f"a PDF; the paper was read from {tei['location']}")
             continue
-        key = row["base"] if row["source"] == "latex" else row["paper_id"]
+        key = row["base"] if row["source"] in _VERSIONED else row["paper_id"]
         first = kept.setdefault(key, row)
-        if first["source"] != "latex":
+        if first["source"] not in _VERSIONED:
             parsed.setdefault(first["base"], first)
         if first["location"] != row["location"]:
             left_out[row["location"]] = _why(first, row)
@@ -58,11 +60,11 @@ def _duplicate(detail: str) -> Reject:
     return "duplicate_id", detail
 
 
-def _newest_first(row: dict[str, str]) -> tuple[bool, int, str, int]:
+def _newest_first(row: dict[str, str]) -> tuple[bool, int, bool, str, int]:
     version = row["paper_id"].removeprefix(row["base"])
     path, _, number = row["location"].rpartition("#")
     place = (path, int(number)) if path and number.isdigit() else (row["location"], 0)
-    return (bool(row["reason"]), -int(version[1:] or 0), *place)
+    return (bool(row["reason"]), -int(version[1:] or 0), row["source"] == "html", *place)
 
 
 def with_reasons(batch: pa.Table, duplicates: Mapping[str, Reject]) -> pa.Table:

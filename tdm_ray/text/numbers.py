@@ -45,6 +45,7 @@ _COUNTED = re.compile(
 )
 # A footnote's mark after a number is none of its digits; after a 10 it is a power.
 _FOOTNOTE = re.compile(r"(?<=\d)(?<!\b10)[⁰¹²³⁴⁵⁶⁷⁸⁹]+|(?<=\d)\s?[\u2460-\u24ff\u2776-\u2793]+")
+_SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _RAISED = re.compile(r"(?<=\b10)([⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
 _CITATION = re.compile(r"\[\s?\d+(?:\s?[,-]\s?\d+)*\s?\]")
 _HUNDREDFOLD = re.compile(r"\bx ?100\b", re.IGNORECASE)
@@ -63,6 +64,11 @@ class Number:
     text: str
     decimals: int
     percent: bool = False
+
+
+def raised(digits: str) -> str:
+    """Digits as a mark or power: "12" -> "¹²"."""
+    return digits.translate(_SUPERSCRIPTS)
 
 
 def numbers(text: str) -> list[Number]:

@@ -22,7 +22,7 @@ _LONGEST_SKIP = (
     10_000_000_000  # a header that sends the reader further than this is broken: a tar of arXiv has 0.5 GB
 )
 _END = 1024
-_ITEMS = (".gz", ".pdf", ".html")
+_ITEMS = (".gz", ".pdf", ".html", ".htm", ".xhtml")
 
 
 @dataclass(frozen=True)

@@ -57,8 +57,8 @@ def read_eprint(data: bytes) -> str:
         raise PaperError("pdf_only", "the e-print is a PDF; give a GROBID TEI of it")
     if _MARKUP.match(content):
         raise PaperError("html_only", "the e-print is an HTML page")
-    if _is_tar(content):
-        return flatten(_members(content))
+    if is_tar(content):
+        return flatten(members(content))
     if content.startswith(b"%!PS"):
         raise PaperError("pdf_only", "the e-print is PostScript; give a GROBID TEI of it")
     return _single(content)
@@ -81,7 +81,8 @@ def unpacked(data: bytes, *, layers: int = 2) -> bytes:
     return content if layers <= 1 else unpacked(content, layers=layers - 1)
 
 
-def _is_tar(content: bytes) -> bool:
+def is_tar(content: bytes) -> bool:
+    """Whether the content of an e-print is an archive of a project."""
     return content[257:262] == b"ustar" or _old_tar(content)
 
 
@@ -94,8 +95,8 @@ def _old_tar(content: bytes) -> bool:
     return True
 
 
-def _members(content: bytes) -> dict[str, bytes]:
-    """The text files of a project, by name."""
+def members(content: bytes) -> dict[str, bytes]:
+    """The text files of an archive, by name. Raises `PaperError`: truncated, too_large, pdf_only, ...."""
     files: dict[str, bytes] = {}
     kinds = set()
     total = 0

@@ -21,6 +21,7 @@ from pylatexenc.latex2text import LatexNodes2Text
 from tdm_ray.papers.latex.tex import OPTION, balanced
 from tdm_ray.papers.latex.unknown import known_text, takes_arguments
 from tdm_ray.text.clean import clean
+from tdm_ray.text.numbers import raised
 
 # Pandoc takes 0.1 s for a paper, 0.6 at worst of 60; a macro that doubles for ever takes all it is given.
 _CALL_S = 10.0
@@ -36,7 +37,6 @@ _SILENT = frozenset({"Cite", "Note", "Image", "Figure", "Table", "HorizontalRule
 _RAW = frozenset({"RawInline", "RawBlock"})
 _SCRIPTS = {"Subscript": "_", "Superscript": "^"}
 _SCRIPT = re.compile(r"[_^]")
-_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _TEN = re.compile(r"(?<![\d.])10$")
 _POWER = re.compile(r"[-−+]?\d{1,2}")
 _BREAKS = frozenset({"Space", "SoftBreak", "LineBreak"})
@@ -205,7 +205,7 @@ class _Walk:
             self.pieces.append(" ")
         elif kind == "Math":
             self.bold |= bool(_BOLD_MATH.search(content[1]))
-            self.pieces.append(_beside_digits(_math(content[1]), content[1], self._before()))
+            self.pieces.append(_beside_digits(math_text(content[1]), content[1], self._before()))
         elif kind == "Code":
             self.pieces.append(content[1])
         elif kind in _RAW:
@@ -247,10 +247,10 @@ def _beside_digits(text: str, tex: str, before: str) -> str:
     script = _SCRIPT.match(tex)
     if script is None or not before[-1:].isdigit():
         return text
-    raised = script[0] == "^"
-    if raised and _TEN.search(before) and _POWER.fullmatch(text):
+    is_raised = script[0] == "^"
+    if is_raised and _TEN.search(before) and _POWER.fullmatch(text):
         return f"^{text}"
-    return text.translate(_RAISED) if raised and re.fullmatch(r"\d{1,2}", text) else f" {text}"
+    return raised(text) if is_raised and re.fullmatch(r"\d{1,2}", text) else f" {text}"
 
 
 def _inner(kind: str, content: Any) -> Any:
@@ -276,7 +276,7 @@ _SUBSCRIPT = re.compile(r"^[_^]|(?<=\w)_(?=\w)|(?<=[^\W\d])\^(?=\w)|(?<=\w)\^(?=
 
 
 @lru_cache(20_000)
-def _math(tex: str) -> str:
+def math_text(tex: str) -> str:
     """A formula as running text: `F_1` is F1, `\\pm` is ±."""
     if _NUMBER.fullmatch(tex):
         return tex
@@ -285,7 +285,7 @@ def _math(tex: str) -> str:
         text = _DECODER.latex_to_text(tex)
     except Exception:  # noqa: BLE001 - pylatexenc raises many kinds for broken formulas; they stay as they are
         text = tex
-    text = _MARK_OF_NUMBER.sub(lambda match: match[1].translate(_RAISED), text)
+    text = _MARK_OF_NUMBER.sub(lambda match: raised(match[1]), text)
     return _SUBSCRIPT.sub("", _SMALL.sub(r"\1 \2", text))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import few_enough, is_value, table_of_grid
+from tdm_ray.papers.grid import CITED, few_enough, is_value, table_of_grid
 from tdm_ray.papers.latex.conditionals import without_branches
 from tdm_ray.papers.latex.dialects import in_plain_tables
 from tdm_ray.papers.latex.macros import Macro, commands_in, expand
@@ -26,9 +26,7 @@ _INNER = re.compile(
 )
 _BREAK = re.compile(rf"\\\\\s*(?:{OPTION})?")
 _CITATION = re.compile(rf"\\[a-zA-Z]*[cC]ite[a-zA-Z]*\*?{_OPTIONS}\s*\{{[^{{}}]*\}}")
-# What stands in a table in place of a citation: a row that cites is another paper's method. While the cell is
-# converted it is one character, which TeX leaves as it is.
-CITED = "[…]"
+# While a cell is converted, a citation (`CITED`) is one character, which TeX leaves as it is.
 _MARK = "\ue000"
 _MOST_NAMED = 10
 

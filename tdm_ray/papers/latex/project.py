@@ -79,12 +79,18 @@ def decode(data: bytes) -> str:
 def flatten(files: Mapping[str, bytes]) -> str:
     """One source of all files, comments taken out. Raises `PaperError` no_source, too_large."""
     texts = {posixpath.normpath(name): without_comments(decode(data)) for name, data in files.items()}
-    readme = next((name for name in files if README.fullmatch(name)), None)
-    toplevel = _toplevel(decode(files[readme])) if readme else None
-    main = _main({name: text for name, text in texts.items() if not README.fullmatch(name)}, toplevel)
+    main = main_file(files, texts)
     project = _Project(texts, posixpath.dirname(main))
     flat = project.followed(main, (main,))
     return _macros(texts, flat) + flat
+
+
+def main_file(files: Mapping[str, bytes], texts: Mapping[str, str]) -> str:
+    """The name of the file that is the paper; `texts` are the files without comments, by normal names. Raises
+    `PaperError` no_source."""
+    readme = next((name for name in files if README.fullmatch(name)), None)
+    toplevel = _toplevel(decode(files[readme])) if readme else None
+    return _main({name: text for name, text in texts.items() if not README.fullmatch(name)}, toplevel)
 
 
 def without_inputs(flat: str) -> tuple[str, list[str]]:
