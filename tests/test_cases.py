@@ -67,6 +67,8 @@ CELLS = {
     "60m-subfloat": [("Ours", "Acc.", "96.3"), ("Ours", "Acc.", "80.1")],
     "14n-side-by-side": [("ResNet", "Acc", "93.1"), ("WRN", "Acc", "80.0"), ("Ours", "Acc", "82.3")],
     "18s-html-rowspan": [("ResNet", "Acc", "93"), ("ResNet", "Err", "6")],
+    "20d-table-in-p": [("Ours", "Acc", "95.0")],
+    "20x-listfigures-notation": [("Ours", "Acc ↑", "95.0"), ("Ours", "FID ↓", "3.2")],
     "20m-rows-role-label-rowspan": [("Base", "Acc", "93.1"), ("Ours", "Err", "5.0")],
     "60i-uncertainty-column": [("Ours", "CIFAR-10", "3.74±0.09")],
     "60j-r@.l": [("Ours", "CIFAR-10", "96.3")],
@@ -202,3 +204,38 @@ def test_titles_and_abstracts_of_the_metadata_are_no_tex(tmp_path):
     assert paper["title"] == "Möbius nets for ℓ_2 & Poincaré embeddings"
     assert paper["abstract"] == "We reach 91.2% accuracy on CIFAR-10 with Erdős–Rényi graphs."
     assert (str(paper["published"]), paper["published_by_id"]) == ("2020-01-01", False)
+
+
+@pytest.mark.parametrize(
+    ("case", "what", "text"),
+    [
+        ("18e-utf16", "abstract", "We do it."),
+        ("18i-id-key", "paper_id", "2001.00010"),
+        ("20d-table-in-p", "section", "See for this."),
+        ("20g-no-namespace", "section", "We reach 91.2% accuracy on CIFAR-10"),
+        ("20h-prefixed", "title", "Prefixed"),
+        ("20i-teiCorpus-root", "section", "We reach 91.2% accuracy on CIFAR-10"),
+        ("20j-two-abstracts", "abstract", "We do a thing."),
+        ("20k-abstract-with-p-text-direct", "abstract", "We do a thing in one line."),
+        ("20l-hyphenation", "section", "accuracy on CIFAR-10 and ImageNet using cross-attention; state-of-the-art."),
+        ("20l-hyphenation", "section", "Column and classification."),
+        ("18p-unarxive-tables", "section", "We reach Table 91.2 and x2."),
+        ("18q-s2orc-2019", "section", "We reach 91.2."),
+    ],
+)
+def test_texts_of_other_forms_are_read(case, what, text):
+    paper = paper_of(case)
+    if what == "section":
+        assert text in paper.sections[-1].text
+    else:
+        assert getattr(paper, what) == text
+
+
+def test_a_table_without_rows_keeps_its_text():
+    (table,) = paper_of("20c-table-text-only").tables
+    assert (table.caption, table.text) == ("Table 1 Accuracy on CIFAR-10.", "Model Acc Base 93.1 Ours 95.0")
+
+
+@pytest.mark.parametrize("case", ["18f-date-datetime", "18l-rows-null"])
+def test_one_odd_value_does_not_cost_the_paper(case):
+    assert paper_of(case).abstract == "We do it."

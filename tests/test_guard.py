@@ -40,7 +40,7 @@ def test_a_paper_that_kills_its_process_while_it_is_read(tiny_model, tmp_path):
     folder.mkdir()
     for name, text in (("a", "Good."), ("b", "POISON."), ("c", "Good too.")):
         (folder / f"{name}.json").write_text(f'{{"paper_id": "{name}", "title": "T", "abstract": "{text}"}}')
-    code = DIES.format(module="rows", name="read_json_paper", more="")
+    code = DIES.format(module="json_files", name="read_json_paper", more="")
     codes = []
     for _ in range(MAX_ATTEMPTS + 1):
         done = run(code, folder, tmp_path / "out", tiny_model)

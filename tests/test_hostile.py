@@ -24,7 +24,7 @@ from fsspec.spec import AbstractBufferedFile
 
 from tdm_ray import records
 from tdm_ray.errors import InputError, PaperError
-from tdm_ray.papers import read
+from tdm_ray.papers import json_files, read
 from tdm_ray.papers import rows as rows_reader
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.items import location_of
@@ -303,7 +303,7 @@ def test_a_paper_too_slow_to_read_costs_itself(tmp_path, monkeypatch):
         time.sleep(5 if b'"2"' in line else 0)
         return Paper("1", "T", "A")
 
-    monkeypatch.setattr(rows_reader, "read_json_paper", slow)
+    monkeypatch.setattr(json_files, "read_json_paper", slow)
     monkeypatch.setattr(read, "paper_limits", lambda *_: paper_limits(0.2))
     rows = tables_of(written(tmp_path, "a.jsonl", GOOD, {**GOOD, "paper_id": "2"}, GOOD))
     assert [(row["reason"], row["paper_id"]) for row in rows] == [(None, "1"), ("too_slow", "2"), (None, "1")]

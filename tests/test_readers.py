@@ -20,6 +20,7 @@ from tdm_ray.papers.splits import find_splits, paper_id_of_path
 from tdm_ray.papers.table import readings_table
 from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, Cell, Paper, PaperTable, Section
+from tdm_ray.text.hyphens import without_breaks, without_spaced_breaks, words_of
 
 TABLES = PAPERS.field("tables").type
 TEI = """<TEI xmlns="http://www.tei-c.org/ns/1.0"><teiHeader><fileDesc>
@@ -437,3 +438,79 @@ def test_an_arxiv_id_dates_a_paper_to_its_month(tmp_path, name, day):
     ((paper,),) = [[reading.paper for reading in read_papers(str(tmp_path))]]
     assert (str(paper.published), paper.published_by_id) == (str(day), day is not None)
     assert Paper.from_row(paper.row()).published_by_id == paper.published_by_id
+
+
+PAPER = {"title": "A net", "abstract": "We reach 3.2 on CIFAR-10.", "authors": ["A. B."]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps([{"paper_id": "a", **PAPER}, {"paper_id": "b", **PAPER}]),
+        json.dumps([{"paper_id": "a", **PAPER}, {"paper_id": "b", **PAPER}], indent=2),
+        "\n".join(json.dumps({"paper_id": one, **PAPER}, indent=4) for one in "ab"),
+        ",\n".join(json.dumps({"paper_id": one, **PAPER}, indent=4) for one in "ab"),
+        "\ufeff" + "\n\n".join(json.dumps({"paper_id": one, **PAPER}) for one in "ab"),
+        "\r\n".join(json.dumps({"arxiv_id": one, **PAPER}) for one in "ab"),
+    ],
+)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_json_of_every_layout(tmp_path, text, encoding):
+    (tmp_path / "p.json").write_bytes(text.encode(encoding))
+    readings = list(read_papers(str(tmp_path)))
+    assert [reading.paper and reading.paper.paper_id for reading in readings] == ["a", "b"], readings
+    assert readings[0].location.endswith("#0")
+    assert {reading.paper.conversion for reading in readings} == {None}
+
+
+def test_an_array_that_ends_early_keeps_what_came_before(tmp_path):
+    text = json.dumps([{"paper_id": "a", **PAPER}, {"paper_id": "b", **PAPER}], indent=2)
+    (tmp_path / "p.json").write_text(text[: -len(text) // 4])
+    first, second = read_papers(str(tmp_path))
+    assert first.paper.paper_id == "a"
+    assert second.reason == "malformed_json"
+    assert "the 1 objects before this one were read" in second.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"sections": "x"}, '"sections" is a string; give a list of objects'),
+        ({"sections": ["x"]}, r'"sections"\[0\] is a string; give an object'),
+        ({"sections": [{"text": ["x"]}]}, r'"sections"\[0\]: "text" is an array; give a string'),
+        ({"tables": [{"rows": {"a": 1}}]}, r'"tables"\[0\]: "rows" must be a list of lists of strings'),
+        ({"tables": [{"cells": [{}]}]}, r'"tables"\[0\]: cell 0 has no "value"'),
+        ({"title": {"en": "x"}}, '"title" is an object; give a string'),
+    ],
+)
+def test_errors_of_json_name_the_key_and_the_cure(change, message):
+    with pytest.raises(PaperError, match=message) as error:
+        read_json_paper(json.dumps({"paper_id": "p", **PAPER, **change}))
+    assert not {"object has no attribute", "NoneType", "dict", "__"} & set(str(error.value).split())
+
+
+def test_unknown_keys_are_told():
+    paper = read_json_paper(json.dumps({"paper_id": "p", **PAPER, "fulltext": "x", "doi": "y", "none": None}))
+    assert paper.conversion == "json; unknown keys: fulltext doi"
+
+
+@pytest.mark.parametrize(
+    ("text", "joined"),
+    {
+        "91.2% accu-\nracy": "91.2% accuracy",
+        "CIFAR-\n10 and CIFAR-\n100": "CIFAR-10 and CIFAR-100",
+        "cross-\nattention": "cross-attention",
+        "state-of-the-\nart": "state-of-the-art",
+        "training, pre-\ntraining": "training, pre-training",
+        "we pre-\ndict": "we predict",
+        "a Style-\nGAN": "a Style-GAN",
+        "style and style-\nbased": "style and style-based",
+        "clas- sification": "classification",
+        "pre- and post-training": "pre- and post-training",
+        "85.2- 3.1": "85.2- 3.1",
+        "a coattention and co-\nattention": "a coattention and coattention",
+    }.items(),
+)
+def test_words_broken_at_the_end_of_a_line_are_joined(text, joined):
+    words = words_of(text)
+    assert without_spaced_breaks(without_breaks(text, words), words) == joined

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -11,6 +14,10 @@ from tdm_ray.arxiv_ids import first_of_month
 from tdm_ray.errors import InputError, PaperError
 from tdm_ray.records import Paper, Reading
 from tdm_ray.text.clean import printable
+
+# One paper: the largest TEI of the 4,633 real ones has 2.8 MB; 20 MB is a book or a mistake.
+MAX_PAPER_BYTES = 20_000_000
+DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)  # what damaged files raise
 
 
 @dataclass(frozen=True)

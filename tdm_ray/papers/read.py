@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.html_page import read_html
-from tdm_ray.papers.items import Item, location_of, refused, rejected, why
+from tdm_ray.papers.items import DAMAGED, MAX_PAPER_BYTES, Item, location_of, refused, rejected, why
+from tdm_ray.papers.json_files import read_jsonl
 from tdm_ray.papers.latex.dump import MAX_MEMBER
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.pandoc import plain_tex
@@ -22,11 +23,8 @@ from tdm_ray.papers.latex.paper import read_tex
 from tdm_ray.papers.limits import paper_limits
 from tdm_ray.papers.plain_text import read_plain_text
 from tdm_ray.papers.rows import (
-    DAMAGED,
-    MAX_PAPER_BYTES,
     ROWS_A_BATCH,
     papers_tables,
-    read_jsonl,
     read_papers_table,
     read_tar,
     read_tei_table,

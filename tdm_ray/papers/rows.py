@@ -1,14 +1,11 @@
-"""Readers of files that hold many papers (JSON lines, Parquet tables, tars): one item for each paper."""
+"""Readers of files that hold many papers (Parquet tables, tars, zips): one item for each paper."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import IO, Any, cast
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +14,7 @@ import pyarrow.parquet as pq
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.html_page import read_html
-from tdm_ray.papers.items import Item, location_of, refused
-from tdm_ray.papers.json_paper import paper_id_of, read_json_paper
+from tdm_ray.papers.items import DAMAGED, MAX_PAPER_BYTES, Item, location_of, refused
 from tdm_ray.papers.latex.dump import End, Member, read_dump
 from tdm_ray.papers.latex.eprint import read_eprint, unpacked
 from tdm_ray.papers.splits import InputSplit, kind_of, paper_id_of_path
@@ -26,27 +22,8 @@ from tdm_ray.papers.tei import read_tei
 from tdm_ray.records import PAPERS, READINGS, Paper
 from tdm_ray.storage import open_file
 
-# One paper: the largest TEI of the 4,633 real ones has 2.8 MB; 20 MB is a book or a mistake.
-MAX_PAPER_BYTES = 20_000_000
 ROWS_A_BATCH = 64
 _FULL = ("paper_id", "categories", "sections", "tables", "content_hash")
-DAMAGED = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile)
-
-
-def read_jsonl(split: InputSplit, path: str) -> Iterator[Item]:
-    """One item a line that is not blank."""
-    row = -1
-    with open_file(path) as file:
-        # The files of a store have a `readline` that takes no size. A larger buffer would lose the lines
-        # before a cut.
-        for row, line in _lines(io.BufferedReader(cast(io.RawIOBase, file))):
-            location = location_of(path, row)
-            if isinstance(line, PaperError):
-                yield refused(location, "", "jsonl", line)
-            else:
-                yield Item(location, "", "jsonl", partial(read_json_paper, line), partial(paper_id_of, line))
-    if row < 0:
-        yield refused(location_of(path), "", "jsonl", PaperError("empty", "the file holds no line"))
 
 
 def read_tei_table(split: InputSplit, path: str) -> Iterator[Item]:
@@ -183,26 +160,6 @@ def _unexpected(split: InputSplit, end: End) -> PaperError | None:
         if difference
         else None
     )
-
-
-def _lines(file: IO[bytes]) -> Iterator[tuple[int, bytes | PaperError]]:
-    """The lines of a file that are not blank, numbered from 0; errors where too long or damaged."""
-    row = -1
-    try:
-        while line := file.readline(MAX_PAPER_BYTES + 1):
-            row += 1
-            if len(line) <= MAX_PAPER_BYTES:
-                if line.strip():
-                    yield row, line
-                continue
-            while line and not line.endswith(b"\n"):
-                line = file.readline(MAX_PAPER_BYTES)
-            yield row, PaperError("too_large", f"a line of more than {MAX_PAPER_BYTES:,} bytes")
-    except DAMAGED as error:
-        yield (
-            row + 1,
-            PaperError("truncated", f"{error}; the lines before this one were read; fetch the file again"),
-        )
 
 
 def _paper_of_tei_row(paper_id: str, batch: pa.RecordBatch, place: int) -> Paper:

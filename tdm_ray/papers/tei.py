@@ -4,8 +4,9 @@ Format: https://grobid.readthedocs.io/en/latest/TEI-encoding-of-results/"""
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from datetime import date
 
 from lxml import etree
@@ -16,10 +17,14 @@ from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
+from tdm_ray.text.hyphens import without_breaks, without_spaced_breaks, words_of
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
-_P, _FIGURE, _ROW = (f"{{{_TEI['t']}}}{name}" for name in ("p", "figure", "row"))
-_WITHOUT_TEXT = {f"{{{_TEI['t']}}}{name}" for name in ("figure", "note")}
+_NAMESPACE = f"{{{_TEI['t']}}}"
+_P, _FIGURE, _ROW, _TABLE = (f"{_NAMESPACE}{name}" for name in ("p", "figure", "row", "table"))
+_WITHOUT_TEXT = {f"{_NAMESPACE}{name}" for name in ("figure", "note", "table")}
+_BREAKS = ("lb", "pb", "cb")
+_LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
 def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Paper:
@@ -34,12 +39,10 @@ def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Pape
     grids = _grids(root)
     paper = Paper(
         paper_id=paper_id,
-        title=_text(root.find(".//t:titleStmt/t:title", _TEI)),
+        title=_title(root),
         abstract=_abstract(root),
         sections=sections,
-        tables=few_enough(
-            _parsed(tables, sections, grids) if tables else (table_of_grid(*grid) for grid in grids)
-        ),
+        tables=few_enough(_parsed(tables, sections, grids) if tables else _own_tables(root, grids)),
         published=_published(root),
         source="tei",
     )
@@ -59,15 +62,49 @@ def _parse(tei: str | bytes) -> etree._Element:
         )
     except etree.XMLSyntaxError as error:
         raise PaperError("malformed_xml", str(error)) from None
-    if etree.QName(root).localname != "TEI":
-        raise PaperError("not_a_paper", f"the root element is <{etree.QName(root).localname}>, not <TEI>")
+    name = etree.QName(root).localname
+    if name not in ("TEI", "TEI.2", "teiCorpus"):
+        raise PaperError("not_a_paper", f"the root element is <{name}>, not <TEI>")
+    return _only_paper(_with_namespace(root))
+
+
+def _with_namespace(root: etree._Element) -> etree._Element:
+    """The document with the namespace of TEI on the elements that have none."""
+    if root.tag.startswith("{"):
+        return root
+    for node in root.iter(etree.Element):
+        if not node.tag.startswith("{"):
+            node.tag = f"{_NAMESPACE}{node.tag}"
     return root
 
 
+def _only_paper(root: etree._Element) -> etree._Element:
+    """The paper of a corpus of one. Raises `PaperError` not_a_paper where it holds several."""
+    papers = root.findall("t:TEI", _TEI)
+    if len(papers) > 1:
+        raise PaperError(
+            "not_a_paper", f"a <teiCorpus> of {len(papers)} papers; write each into its own file"
+        )
+    return papers[0] if papers else root
+
+
+def _title(root: etree._Element) -> str:
+    """The title of the document, else that of its source."""
+    for path in (".//t:titleStmt/t:title", ".//t:sourceDesc//t:analytic/t:title", ".//t:sourceDesc//t:title"):
+        if title := _text(root.find(path, _TEI)):
+            return title
+    return ""
+
+
 def _abstract(root: etree._Element) -> str:
-    """The paragraphs of the abstract; one within another is part of that one's text."""
-    paragraphs = root.iterfind(".//t:profileDesc/t:abstract//t:p", _TEI)
-    return " ".join(filter(None, (_text(p) for p in paragraphs if next(p.iterancestors(_P), None) is None)))
+    """The paragraphs of the abstract, or its text where it has none; of abstracts in several languages the
+    English one, else the first. A paragraph within another is part of that one's text."""
+    abstracts = root.findall(".//t:profileDesc/t:abstract", _TEI)
+    if not abstracts:
+        return ""
+    abstract = next((a for a in abstracts if (a.get(_LANGUAGE) or "").startswith("en")), abstracts[0])
+    paragraphs = [p for p in abstract.iterfind(".//t:p", _TEI) if next(p.iterancestors(_P), None) is None]
+    return " ".join(filter(None, map(_text, paragraphs))) or _text(abstract)
 
 
 def _text(node: etree._Element | None) -> str:
@@ -83,7 +120,7 @@ def _running_text(node: etree._Element) -> str:
         name = etree.QName(child).localname if isinstance(child.tag, str) else "comment"
         if name not in ("head", "div", "comment"):
             parts.append(_running_text(child))
-            parts.append(" " if name in ("p", "formula", "item") else "")
+            parts.append(" " if name in ("p", "formula", "item") else "\n" if name in _BREAKS else "")
         parts.append(child.tail or "")
     return "".join(parts)
 
@@ -91,19 +128,48 @@ def _running_text(node: etree._Element) -> str:
 def _sections(root: etree._Element) -> list[Section]:
     path = ".//t:text/t:body//t:div | .//t:text/t:back/t:div[@type='annex']//t:div"
     divs = root.xpath(path, namespaces=_TEI)
-    sections = [Section(_text(div.find("t:head", _TEI)), clean(_running_text(div))) for div in divs]
-    loose = clean(" ".join(_running_text(p) for p in root.iterfind("t:text/t:body/t:p", _TEI)))
-    return [s for s in [Section("", loose), *sections] if s.heading or s.text]
+    loose = " ".join(_running_text(p) for p in root.iterfind("t:text/t:body/t:p", _TEI))
+    raw = [("", loose), *((_text(div.find("t:head", _TEI)), _running_text(div)) for div in divs)]
+    words = words_of("\n".join(text for _, text in raw))
+    sections = [Section(heading, _mended(text, words)) for heading, text in raw]
+    return [s for s in sections if s.heading or s.text]
+
+
+def _mended(text: str, words: Set[str]) -> str:
+    """Running text on one line, the words joined that its lines' ends had broken."""
+    return clean(without_spaced_breaks(without_breaks(text, words), words))
 
 
 def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
-    """The TEI's own tables: their captions, and the texts of their cells by row; of a table in a table
-    once."""
+    """The TEI's own tables, in order: their captions, and the texts of their cells by row; of a table in a
+    table once."""
     rows: dict[etree._Element, list[etree._Element]] = defaultdict(list)
     for row in root.iter(_ROW):
-        around = (figure for figure in row.iterancestors(_FIGURE) if figure.get("type") == "table")
-        rows[next(around, root)].append(row)
-    return [_grid(figure, rows[figure]) for figure in root.iterfind(".//t:figure[@type='table']", _TEI)]
+        rows[_around(row)].append(row)
+    figures = [node for node in root.iter(_FIGURE, _TABLE) if _around(node) is node]
+    return [_grid(figure, rows[figure]) for figure in figures]
+
+
+def _around(node: etree._Element) -> etree._Element:
+    """The innermost `<figure type="table">` around a node or the node itself, else the outer `<table>`."""
+    tables = [node] if node.tag == _TABLE else []
+    for outer in itertools.chain([node], node.iterancestors(_FIGURE, _TABLE)):
+        if outer.tag == _FIGURE and outer.get("type") == "table":
+            return outer
+        if outer.tag == _TABLE:
+            tables.append(outer)
+    return tables[-1] if tables else node.getroottree().getroot()
+
+
+def _own_tables(root: etree._Element, grids: Sequence[tuple[str, list[list[str]]]]) -> Iterator[PaperTable]:
+    """The tables of the TEI; one without rows keeps its text."""
+    figures = [node for node in root.iter(_FIGURE, _TABLE) if _around(node) is node]
+    for figure, (caption, grid) in zip(figures, grids, strict=True):
+        if grid:
+            yield table_of_grid(caption, grid)
+        else:
+            table = figure if figure.tag == _TABLE else figure.find("t:table", _TEI)
+            yield PaperTable(caption, (), _text(table))
 
 
 def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, list[list[str]]]:
