@@ -14,6 +14,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.flat_tables import find_tables
 from tdm_ray.papers.grid import few_enough, table_of_grid
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
@@ -41,14 +42,19 @@ def read_plain_text(paper_id: str, text: str, *, markdown: bool = False) -> Pape
     """The paper of one text file. Raises `PaperError`: empty, no_text."""
     if not text.strip():
         raise PaperError("empty", "the file holds no text")
+    lines = text.replace("\f", "\n").splitlines()
+    flat = [] if markdown else find_tables(lines)
+    taken = {number for table in flat for number in table.lines}
+    if taken:
+        text = "\n".join("" if number in taken else line for number, line in enumerate(lines))
     blocks = list(_markdown_blocks(text) if markdown else _text_blocks(text))
     title, rest = (blocks[0].text, blocks[1:]) if blocks and blocks[0].kind != "table" else ("", blocks)
     abstract, sections = _split(rest)
     if not abstract and not any(s.text for s in sections):
         raise PaperError("no_text", "only a title was found: an abstract or sections must follow it")
-    return Paper(
-        paper_id, title, abstract, sections, _tables(rest), source="markdown" if markdown else "text"
-    )
+    tables = [table_of_grid(table.caption, table.grid, head=table.head) for table in flat]
+    tables = few_enough([*_tables(rest), *tables])
+    return Paper(paper_id, title, abstract, sections, tables, source="markdown" if markdown else "text")
 
 
 def _text_blocks(text: str) -> Iterator[_Block]:

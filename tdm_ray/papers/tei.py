@@ -12,6 +12,7 @@ from datetime import date
 from lxml import etree
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.flat_tables import aligned
 from tdm_ray.papers.grid import few_enough, span_of, spread, table_of_grid
 from tdm_ray.papers.pdf_tables import read_pdf_tables
 from tdm_ray.papers.reading_order import in_reading_order, words_in
@@ -166,7 +167,8 @@ def _own_tables(root: etree._Element, grids: Sequence[tuple[str, list[list[str]]
     figures = [node for node in root.iter(_FIGURE, _TABLE) if _around(node) is node]
     for figure, (caption, grid) in zip(figures, grids, strict=True):
         if grid:
-            yield table_of_grid(caption, grid)
+            merged = all(len(row) == 1 for row in grid)  # GROBID found no columns
+            yield table_of_grid(caption, (aligned([row[0] for row in grid]) if merged else None) or grid)
         else:
             table = figure if figure.tag == _TABLE else figure.find("t:table", _TEI)
             yield PaperTable(caption, (), _text(table))

@@ -1,0 +1,119 @@
+"""The head of a flattened table whose columns no blanks keep: which words name which column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+_LABEL_WORDS = (
+    "model models method methods system systems team teams approach approaches algorithm algorithms network "
+    "networks backbone architecture name dataset data task setting settings variant author authors reference "
+    "encoder detector baseline baselines run rank no. # id"
+)
+# Words that go on with the word before them: "Final Score", "Test Acc."
+_BEFORE_WORDS = (
+    "final test val val. validation dev train top mean avg avg. average overall total macro micro weighted "
+    "pixel class word character phone exact f1 inference training error success frame input batch image "
+    "model hit detection running memory gpu inception recognition equal miss number public private human r p"
+)
+_AFTER_WORDS = (
+    "score scores rate acc acc. accuracy error err err. ratio loss time length size count index measure "
+    "match precision recall f1 iou bleu params parameters set avg 1 5 10"
+)
+_RUNNING = frozenset(
+    ("the", "is", "are", "of", "in", "on", "we", "our", "this", "and", "by", "with", "a", "for")
+)
+_LABELS = frozenset(_LABEL_WORDS.split())
+_BEFORE = frozenset(_BEFORE_WORDS.split())
+_AFTER = frozenset(_AFTER_WORDS.split())
+_HARD = re.compile(r"[(\[].*|%|↑|↓|‰|[↑↓]\)?")
+_NAME = re.compile(r"[^\W\d]|\d")
+
+
+def begins_with_label(line: str) -> bool:
+    """Whether a line begins with a word that heads names: "Model", "Method"."""
+    return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _LABELS
+
+
+def head_rows(lines: Sequence[str], width: int) -> list[list[str]] | None:
+    """The rows of a head (the name of the first column, then of `width` others), where its words can be told
+    apart; else None. A name over several columns is repeated."""
+    if not lines:
+        return None
+    last = _split(lines[-1], width)
+    if last is None:
+        return None
+    rows = [last]
+    for line in reversed(lines[:-1]):
+        over = _over(line, width)
+        if over is None:
+            return None
+        rows.insert(0, over)
+    return rows
+
+
+def _split(line: str, width: int) -> list[str] | None:
+    """The words of a line as a name and `width` others, or as these others alone."""
+    if line.rstrip().endswith((".", ";")) and len(line.split()) > width + 3:
+        return None
+    for joins in (_never, _hard, _soft):
+        units = _units(line, joins)
+        if len(units) == width + 1:
+            return units
+    for joins in (_hard, _soft):
+        units = _units(line, joins)
+        if len(units) == width and units[0].lower() not in _LABELS:
+            return ["", *units]
+    for joins in (_soft, _hard):
+        units = _units(line, joins)
+        names = units[:-width]
+        if len(names) > 1 and all(word.lower() in _LABELS for word in " ".join(names).split()):
+            return [" ".join(names), *units[-width:]]
+    return None
+
+
+def _over(line: str, width: int) -> list[str] | None:
+    """The words of an upper line, each over as many columns as another; None for a line of running text."""
+    if line.rstrip().endswith((".", ";", ",")) or len(_RUNNING.intersection(line.lower().split())) > 0:
+        return None
+    for joins in (_soft, _hard, _never):
+        units = _units(line, joins)
+        name = units.pop(0) if units and units[0].lower() in _LABELS else ""
+        if width > 1 and len(units) > 1 and width % len(units) == 0:
+            each = width // len(units)
+            return [name, *(unit for unit in units for _ in range(each))]
+    return None
+
+
+def _units(line: str, joins: Callable[[str, str], bool]) -> list[str]:
+    """The words of a line, those joined that belong to one name."""
+    units: list[str] = []
+    for word in line.split():
+        last = units[-1] if units else ""
+        is_open = last.count("(") > last.count(")")
+        if last and (is_open or joins(last, word)):
+            units[-1] = f"{last} {word}"
+        else:
+            units.append(word)
+    return units
+
+
+def _never(before: str, word: str) -> bool:
+    return False
+
+
+def _hard(before: str, word: str) -> bool:
+    """Whether a word is a unit or a remark, which no column is named by alone."""
+    return _HARD.fullmatch(word) is not None
+
+
+def goes_on(before: str, word: str) -> bool:
+    """Whether a word goes on with the name before it: "Final" and "Score", "Params" and "(M)"."""
+    return bool(before and word) and _soft(before, word.split(maxsplit=1)[0])
+
+
+def _soft(before: str, word: str) -> bool:
+    """Whether two words are often one name."""
+    if _hard(before, word):
+        return True
+    return before.rsplit(maxsplit=1)[-1].lower() in _BEFORE and word.lower().rstrip("%") in _AFTER

@@ -1,0 +1,250 @@
+"""Tables that plain text keeps as lines: pages scraped as text, `pdftotext -layout`.
+
+A caption ("Table 2: ..."), above or below it one to three lines of a head, then rows of a name and numbers:
+
+    Table 1: Results on CIFAR-10.               Table 2. Results.
+    Model Error (%) Final Score                 Model            CIFAR-10        Params
+    ResNet [4] 6.43 25.1                                       top-1  top-5
+    Ours 3.2 18.1                               ResNet [4]      93.6            1.7M
+
+Where runs of blanks keep the columns, a cell belongs to the column that it stands in. Else the numbers of a
+row are aligned from the right, as many as the head has names. What cannot be aligned stays text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tdm_ray.papers.flat_columns import columns_of, has_columns
+from tdm_ray.papers.flat_heads import begins_with_label, head_rows
+from tdm_ray.papers.flat_rows import Row, is_rule, numbered_row
+from tdm_ray.text.clean import clean
+
+_CAPTION = re.compile(
+    r"^\W{0,3}(?:table|tab\.)\s*(?:\d{1,3}|[IVX]{1,5}|[A-Z]\.?\d{1,2})\b(?P<mark>\s*[.:|)–—-]*)\s*(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+_MOST_ABOVE = 3  # lines of a head
+_MOST_BETWEEN = 9  # lines of caption and head
+_MOST_BLANK = 2
+_MOST_ROWS = 400
+_LEAST_ROWS = 2
+_GROUP_WORDS = 6
+
+
+@dataclass(frozen=True)
+class FlatTable:
+    """A table found in text: its caption, its grid with the head on top, and the lines that it took."""
+
+    caption: str
+    grid: list[list[str]]
+    head: int
+    lines: frozenset[int]
+
+
+def is_caption(line: str) -> bool:
+    """Whether a line begins a caption: "Table 2: Results", and not "Table 2 shows that"."""
+    match = _CAPTION.match(line.strip())
+    if match is None:
+        return False
+    return bool(match["mark"].strip()) or not match["rest"] or not match["rest"][0].islower()
+
+
+def find_tables(lines: Sequence[str]) -> list[FlatTable]:
+    """The tables of a text, in order. `FlatTable.lines` are the numbers of the lines of head and rows; the
+    caption stays text."""
+    captions = [number for number, line in enumerate(lines) if "ab" in line.lower()[:12] and is_caption(line)]
+    if not captions:
+        return []
+    rows = [None if number in captions else numbered_row(line) for number, line in enumerate(lines)]
+    page = _Page(lines, rows, frozenset(captions))
+    below = {caption: page.below(caption) for caption in captions}
+    above = {caption: page.above(caption) for caption in captions}
+    first, second = (
+        (above, below) if sum(map(bool, above.values())) > sum(map(bool, below.values())) else (below, above)
+    )
+    found: dict[int, FlatTable] = {}
+    taken: set[int] = set()
+    for tables in (first, second):
+        for caption, table in tables.items():
+            if table and caption not in found and taken.isdisjoint(table.lines):
+                found[caption] = table
+                taken |= table.lines
+    return [found[caption] for caption in sorted(found)]
+
+
+def aligned(lines: Sequence[str]) -> list[list[str]] | None:
+    """The grid of lines that are a table's head and rows; None where they cannot be aligned."""
+    first = next((number for number, line in enumerate(lines) if numbered_row(line)), 0)
+    if not 0 < first <= _MOST_ABOVE or len(lines) - first < _LEAST_ROWS:
+        return None
+    grid = _grid(lines[:first], lines[first:])
+    rows = [row for row in grid[1] if row is not None] if grid else []
+    return [*grid[0], *rows] if grid and len(rows) == len(grid[1]) else None
+
+
+@dataclass(frozen=True)
+class _Page:
+    lines: Sequence[str]
+    rows: Sequence[Row | None]
+    captions: frozenset[int]
+
+    def below(self, caption: int) -> FlatTable | None:
+        """The table under a caption, which may have several lines itself."""
+        between: list[int] = []
+        blanks = 0
+        gap = None  # where an empty line ends the caption
+        number = caption + 1
+        while number < len(self.lines) and len(between) <= _MOST_BETWEEN and number not in self.captions:
+            if self._is_blank(number):
+                blanks += 1
+                gap = len(between) if gap is None else gap
+                if blanks > _MOST_BLANK:
+                    return None
+            elif self._begins_run(number):
+                return self._of_run(caption, between, gap, self._run(number))
+            else:
+                blanks = 0
+                between.append(number)
+            number += 1
+        return None
+
+    def above(self, caption: int) -> FlatTable | None:
+        """The table over a caption."""
+        last = caption - 1
+        while last >= 0 and self._is_blank(last) and caption - last <= _MOST_BLANK:
+            last -= 1
+        if last < 0 or self.rows[last] is None:
+            return None
+        first = last
+        number = last
+        blanks = 0
+        while number > 0 and last - number < _MOST_ROWS:
+            number -= 1
+            if number in self.captions:
+                break
+            if self.rows[number] is not None:
+                first = number
+                blanks = 0
+            elif self._is_blank(number):
+                blanks += 1
+                if blanks > 1:
+                    break
+            elif not self._is_group(number):
+                break
+        run = [n for n in self._run(first) if n <= last]
+        heads: list[int] = []
+        number = first - 1
+        while number >= 0 and len(heads) < _MOST_ABOVE and not self._is_blank(number):
+            if number in self.captions:
+                break
+            heads.insert(0, number)
+            number -= 1
+        return self._of_run(caption, heads, 0, run) if len(run) >= _LEAST_ROWS else None
+
+    def _is_blank(self, number: int) -> bool:
+        return not self.lines[number].strip() or is_rule(self.lines[number])
+
+    def _is_group(self, number: int) -> bool:
+        """Whether a line without numbers may head the rows under it ("Supervised:")."""
+        text = self.lines[number].strip()
+        return 0 < len(text.split()) <= _GROUP_WORDS and not re.search(r"\d|[.;,]$", text)
+
+    def _begins_run(self, number: int) -> bool:
+        if self.rows[number] is None:
+            return False
+        run = self._run(number)
+        return sum(self.rows[n] is not None for n in run) >= _LEAST_ROWS
+
+    def _run(self, first: int) -> list[int]:
+        """The lines of rows and groups from the first on; it ends with a row."""
+        run: list[int] = []
+        pending: list[int] = []
+        blanks = 0
+        for number in range(first, min(first + _MOST_ROWS, len(self.lines))):
+            if number in self.captions:
+                break
+            if self.rows[number] is not None:
+                run += [*pending, number]
+                pending = []
+                blanks = 0
+            elif self._is_blank(number):
+                blanks += not is_rule(self.lines[number])
+                if blanks > 1:
+                    break
+            elif self._is_group(number) and len(pending) < 2:
+                pending.append(number)
+                blanks = 0
+            else:
+                break
+        return run
+
+    def _of_run(
+        self, caption: int, between: Sequence[int], gap: int | None, run: Sequence[int]
+    ) -> FlatTable | None:
+        """The table of the rows of a run; of the lines before them the last few are its head."""
+        between, run = self._without_group(between, run)
+        body = [self.lines[number] for number in run]
+        for heads in _heads(between, gap):
+            grid = _grid([self.lines[number] for number in heads], body)
+            if grid:
+                kept = [number for number, row in zip(run, grid[1], strict=True) if row is not None]
+                said = [caption, *(n for n in between if n < min(heads, default=run[0]))]
+                return FlatTable(
+                    clean(" ".join(self.lines[number] for number in said)),
+                    [*grid[0], *(row for row in grid[1] if row is not None)],
+                    len(grid[0]),
+                    frozenset((*heads, *kept)),
+                )
+        return None
+
+    def _without_group(
+        self, between: Sequence[int], run: Sequence[int]
+    ) -> tuple[Sequence[int], Sequence[int]]:
+        """The lines before the rows, and the rows. A group's name between the head and them ("Supervised:")
+        is one of these."""
+        labelled = [n for n in between[-_MOST_ABOVE:] if begins_with_label(self.lines[n])]
+        if labelled and between[-2:-1] == labelled[-1:] and self._is_group(between[-1]):
+            return between[:-1], [between[-1], *run]
+        return between, run
+
+
+def _heads(between: Sequence[int], gap: int | None) -> Iterator[Sequence[int]]:
+    """What may be the head among the lines between a caption and the rows, the likeliest first."""
+    if gap is not None and gap < len(between) <= gap + _MOST_ABOVE:
+        yield between[gap:]
+    for count in range(min(_MOST_ABOVE, len(between)), 0, -1):
+        yield between[-count:]
+
+
+def _grid(heads: Sequence[str], body: Sequence[str]) -> tuple[list[list[str]], list[list[str] | None]] | None:
+    """The head's rows and the body's (None for a line that is no row); None where they cannot be aligned."""
+    if all("\t" in line.strip() for line in (*heads, *body)):
+        return _of_tabs(heads, body)
+    heads = [line.expandtabs() for line in heads]
+    body = [line.expandtabs() for line in body]
+    if has_columns(body):
+        return columns_of(heads, body)
+    rows = [numbered_row(line) for line in body]
+    counts = sorted((len(row.values) for row in rows if row), reverse=True)
+    for width in dict.fromkeys(sorted(counts, key=lambda n: (-counts.count(n), n))):
+        head = head_rows(heads, width)
+        if head is None:
+            continue
+        aligned = [
+            row.aligned(width) if row else [clean(line), *[""] * width]
+            for row, line in zip(rows, body, strict=True)
+        ]
+        numbered = [row for row, one in zip(aligned, rows, strict=True) if one]
+        if sum(row is not None for row in numbered) >= max(_LEAST_ROWS, 0.7 * len(numbered)):
+            return head, aligned
+    return None
+
+
+def _of_tabs(
+    heads: Sequence[str], body: Sequence[str]
+) -> tuple[list[list[str]], list[list[str] | None]] | None:
+    """The rows of lines whose cells are separated by tabs; None where they are not all of one width."""
+    head, rows = ([[clean(cell) for cell in line.split("\t")] for line in lines] for lines in (heads, body))
+    return (head, list(rows)) if head and len({len(row) for row in (*head, *rows)}) == 1 else None
