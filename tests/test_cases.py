@@ -67,6 +67,13 @@ CELLS = {
     "60m-subfloat": [("Ours", "Acc.", "96.3"), ("Ours", "Acc.", "80.1")],
     "14n-side-by-side": [("ResNet", "Acc", "93.1"), ("WRN", "Acc", "80.0"), ("Ours", "Acc", "82.3")],
     "18s-html-rowspan": [("ResNet", "Acc", "93"), ("ResNet", "Err", "6")],
+    "70a-html-table-mineru": [("Ours", "Acc", "96.3"), ("Ours", "Err", "3.7")],
+    "70b-latex-table-nougat": [("Ours", "Acc", "96.3")],
+    "70c-bold-caption": [("Ours", "Acc", "96.3")],
+    "70e-no-leading-pipes": [("Ours", "Acc", "96.3")],
+    "70f-br-in-cells": [("Ours (large)", "CIFAR-10 Acc", "96.3 ±0.1")],
+    "70i-caption-after-fig": [("Ours", "Acc", "96.3")],
+    "70j-empty-header-row": [("Ours", "CIFAR-10", "96.3"), ("Ours", "CIFAR-100", "80.1")],
     "20w-merged-cells": [("Base", "CIFAR-10", "93.1"), ("Ours", "CIFAR-100", "75.1")],
     "20d-table-in-p": [("Ours", "Acc", "95.0")],
     "20x-listfigures-notation": [("Ours", "Acc ↑", "95.0"), ("Ours", "FID ↓", "3.2")],
@@ -210,6 +217,7 @@ def test_titles_and_abstracts_of_the_metadata_are_no_tex(tmp_path):
 @pytest.mark.parametrize(
     ("case", "what", "text"),
     [
+        ("70h-front-matter", "title", "A Method that Works"),
         ("18e-utf16", "abstract", "We do it."),
         ("18i-id-key", "paper_id", "2001.00010"),
         ("20d-table-in-p", "section", "See for this."),
@@ -244,3 +252,16 @@ def test_a_table_without_rows_keeps_its_text():
 @pytest.mark.parametrize("case", ["18f-date-datetime", "18l-rows-null"])
 def test_one_odd_value_does_not_cost_the_paper(case):
     assert paper_of(case).abstract == "We do it."
+
+
+@pytest.mark.parametrize(
+    ("case", "caption"),
+    {
+        "70a-html-table-mineru": "Table 1: Accuracy on CIFAR-10.",
+        "70b-latex-table-nougat": "Table 1: Accuracy on CIFAR-10.",
+        "70c-bold-caption": "Table 1: Accuracy on CIFAR-10.",
+        "70i-caption-after-fig": "Tab. 2. Accuracy on CIFAR-10.",
+    }.items(),
+)
+def test_tables_of_markdown_have_their_captions(case, caption):
+    assert [table.caption for table in paper_of(case).tables] == [caption]

@@ -3,6 +3,7 @@
 import dataclasses
 import gzip
 import json
+import time
 from datetime import date
 
 import pyarrow as pa
@@ -514,3 +515,69 @@ def test_unknown_keys_are_told():
 def test_words_broken_at_the_end_of_a_line_are_joined(text, joined):
     words = words_of(text)
     assert without_spaced_breaks(without_breaks(text, words), words) == joined
+
+
+MARKDOWN = """---
+title: "A Small Net"
+date: 2020-01-02
+---
+**Abstract**
+
+We reach $96.3_{0.1}$ and \\(F_1\\), for $5 a day.
+
+# Results
+
+<table><thead><tr><th></th><th colspan="2">CIFAR</th></tr><tr><th>Net</th><th>10</th><th>100</th></tr></thead>
+
+<tbody><tr><td>Ours</td><td><b>96.3</b><sup>1</sup></td><td>80.1</td></tr></tbody></table>
+
+Table 1. HTML with an empty line in it.
+
+| Net | Acc |
+|---|---|
+| Ours | 95.0<sup>2</sup> |
+
+\\begin{table}
+\\begin{tabular}{lc} Net & BLEU \\\\ \\hline Ours & **28.4** $\\pm$ 0.2 \\end{tabular}
+\\caption{LaTeX with a caption.}
+\\end{table}
+
+A word bro-
+ken, bro- ken again; broken.
+"""
+
+
+def test_markdown_of_converters_of_pdf(tmp_path):
+    (tmp_path / "2401.00001.md").write_text(MARKDOWN)
+    ((paper,),) = [[reading.paper for reading in read_papers(str(tmp_path))]]
+    assert (paper.title, str(paper.published)) == ("A Small Net", "2020-01-02")
+    assert paper.abstract == "We reach 96.3 0.1 and F1, for $5 a day."
+    tables = [
+        (t.caption, [(*c.row_headers, *c.column_headers, c.value, c.bold) for c in t.cells])
+        for t in paper.tables
+    ]
+    assert tables == [
+        (
+            "Table 1. HTML with an empty line in it.",
+            [("Ours", "CIFAR", "10", "96.3¹", True), ("Ours", "CIFAR", "100", "80.1", False)],
+        ),
+        ("", [("Ours", "Acc", "95.0²", False)]),
+        ("LaTeX with a caption.", [("Ours", "BLEU", "28.4 ± 0.2", True)]),
+    ]
+    assert paper.sections[-1].text.endswith("A word broken, bro- ken again; broken.")
+
+
+@pytest.mark.parametrize(
+    "text", ["---\n- a\n---\n# T\n\nWe do it.", "---\n: :\n---\n# T\n\nWe do it.", "---\n\n# T\n\nWe do it."]
+)
+def test_front_matter_that_says_nothing_is_passed_over(text):
+    paper = read_plain_text("p", text, markdown=True)
+    assert (paper.title, paper.published) == ("T", None)
+    assert "We do it." in paper.abstract
+
+
+@pytest.mark.parametrize("text", ["<table>", "\\begin{table}", "$", "\\(", "---\n", "**", "a-\nb"])
+def test_markdown_takes_linear_time(text):
+    began = time.process_time()
+    read_plain_text("p", f"# T\n\nWe do it.\n\n{text * 20_000}", markdown=True)
+    assert time.process_time() - began < 20  # quadratic patterns took minutes
