@@ -114,12 +114,14 @@ class IngestConfig:
     manifest: arXiv's manifest of its dump, to check tars against; None takes one that lies beside them.
     selection: which papers are wanted.
     shard_mb: the size of a Parquet file, in MB, beyond which the next one is begun.
+    strict: whether a snapshot or manifest with a broken entry is refused; else that is passed over, and told.
     """
 
     metadata: str | None = None
     manifest: str | None = None
     selection: Selection = Selection()
     shard_mb: int = 256
+    strict: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

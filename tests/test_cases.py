@@ -5,7 +5,10 @@ from pathlib import Path
 import pytest
 
 from tdm_ray.config import IngestConfig
+from tdm_ray.errors import InputError
 from tdm_ray.gold.annotations import read_gold
+from tdm_ray.papers.latex.manifest import read_manifest
+from tdm_ray.papers.metadata import write_metadata
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import PAPERS
 from tdm_ray.run.ingest import ingest_corpus
@@ -265,3 +268,25 @@ def test_one_odd_value_does_not_cost_the_paper(case):
 )
 def test_tables_of_markdown_have_their_captions(case, caption):
     assert [table.caption for table in paper_of(case).tables] == [caption]
+
+
+@pytest.mark.parametrize(
+    ("case", "papers", "broken"),
+    [("50c-empty-versions", 1, 1), ("50h-null-title-categories", 1, 2), ("50l-truncated-last-line", 1, 1)],
+)
+def test_a_broken_line_of_a_snapshot_is_told_and_refused_only_if_asked(case, papers, broken, tmp_path):
+    snapshot = file_of(case)
+    count, told = write_metadata(snapshot, str(tmp_path / "m.parquet"))
+    assert count >= papers
+    assert len(told) >= 1
+    with pytest.raises(InputError, match="lines are no entries"):
+        write_metadata(snapshot, str(tmp_path / "m.parquet"), strict=True)
+
+
+def test_a_broken_entry_of_a_manifest_is_told_and_refused_only_if_asked():
+    manifest = file_of("51d-one-bad-of-two")
+    told = []
+    assert len(read_manifest(manifest, tell=told.append)) == 1
+    assert "1 of 2 entries lack a name, a size, a number of items or an MD5" in told[0]
+    with pytest.raises(InputError, match="1 of 2 entries"):
+        read_manifest(manifest, strict=True)

@@ -345,3 +345,14 @@ def _commands(path):
     block = [line.removeprefix("    ") for line in lines if line.startswith("    ")]
     starts = [n for n, line in enumerate(block) if not line.startswith(" ")]
     return ["\n".join(block[a:b]) for a, b in zip(starts, [*starts[1:], len(block)], strict=True)]
+
+
+def test_broken_lines_are_passed_over_and_named_unless_strict(tmp_path, capsys):
+    path = tmp_path / "t.tsv"
+    path.write_text("A#B#C\t5\nA#B\t5\nA#B#D\t6\nA#B#E\t7\n")
+    taxonomy = read_taxonomy(str(path))
+    assert [label.tdm.metric for label in taxonomy.labels] == ["C", "D", "E"]
+    (broken,) = taxonomy.broken
+    assert "t.tsv, line 2: expected task#dataset#metric" in broken
+    with pytest.raises(TaxonomyError, match="line 2"):
+        read_taxonomy(str(path), strict=True)

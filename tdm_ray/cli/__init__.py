@@ -36,6 +36,7 @@ for command in (
     show.show,
     show.site,
     show.runs,
+    show.rejects,
     commands.inspect,
     commands.plan,
     commands.demo,

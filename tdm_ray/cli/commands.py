@@ -23,6 +23,7 @@ from tdm_ray.cli.options import (
     Out,
     Papers,
     Precision,
+    Strict,
     TaxonomyFile,
     Threshold,
     ray_config,
@@ -55,6 +56,7 @@ def ingest(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Only papers up to this day.")] = None,
     shard_mb: Annotated[int, typer.Option("--shard-mb", min=1, help="The size of an output file.")] = 256,
+    strict: Strict = False,
     papers_a_block: Block = None,
     engine: Engine = AUTO,
     json: Json = False,
@@ -72,7 +74,9 @@ def ingest(
     layout = ray_config(locals())
     wanted = tuple(name for given in categories or () for name in given.replace(",", " ").split())
     selection = Selection(categories=wanted, since=since, until=until)
-    config = IngestConfig(metadata=metadata, manifest=manifest, selection=selection, shard_mb=shard_mb)
+    config = IngestConfig(
+        metadata=metadata, manifest=manifest, selection=selection, shard_mb=shard_mb, strict=strict
+    )
     summary = ingest_corpus(papers, out, config, layout, engine=engine)
     show_facts(dataclasses.asdict(summary)) if json else typer.echo(str(summary))
 
@@ -261,6 +265,7 @@ def taxonomy(
     path: Annotated[str, typer.Argument(metavar="[FILE]", help="A taxonomy file, or `default`.")] = "default",
     min_count: MinCount = 0,
     find: Annotated[str | None, typer.Option("--find", help="Only labels that contain these words.")] = None,
+    strict: Strict = False,
     json: Json = False,
 ) -> None:
     """Check a taxonomy and print its labels with direction and aliases.
@@ -270,7 +275,10 @@ def taxonomy(
     from tdm_ray.taxonomy.show import as_lines, as_table, matching
     from tdm_ray.taxonomy.sources import read_taxonomy
 
-    labels = matching(read_taxonomy(path, min_count=min_count), find)
+    read = read_taxonomy(path, min_count=min_count, strict=strict)
+    if read.broken:
+        typer.echo(f"{len(read.broken):,} lines were passed over; the first: {read.broken[0]}", err=True)
+    labels = matching(read, find)
     if json:
         typer.echo(as_lines(labels), nl=False)
     else:

@@ -89,6 +89,9 @@ Block = Annotated[
         "--papers-a-block", min=1, help="The unit of work and retry (default: 64, fewer of a small corpus)."
     ),
 ]
+Strict = Annotated[
+    bool, typer.Option("--strict", help="Refuse a file with a broken line, instead of passing over it.")
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of every random choice.")]
 LogJson = Annotated[bool, typer.Option("--log-json", help="Log events as lines of JSON, for machines.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]

@@ -1,4 +1,4 @@
-"""Commands that show what a store holds (leaderboard, show, site, runs)."""
+"""Commands that show what a store holds (leaderboard, show, site, runs, rejects)."""
 
 from __future__ import annotations
 
@@ -69,6 +69,27 @@ def runs(
         typer.echo("".join(json_module.dumps(run, default=str) + "\n" for run in history), nl=False)
     else:
         Console().print(as_table(history))
+
+
+def rejects(
+    folder: Annotated[
+        str, typer.Argument(metavar="DIR", help="A store, or an ingested folder.", show_default=False)
+    ],
+    reason: Annotated[str | None, typer.Option("--reason", help="Only those of this reason.")] = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many to print.")] = 50,
+    json: Json = False,
+) -> None:
+    """Print what could not be used of an input: where it stands, the reason, and the cure.
+
+    Example: `tdm-ray rejects corpus --reason pdf_only`
+    """
+    from tdm_ray.run.rejects import as_lines, as_table, read_rejects
+
+    found = read_rejects(folder, reason)
+    if json:
+        typer.echo(as_lines(found), nl=False)
+    else:
+        Console().print(as_table(found, most))
 
 
 def show(

@@ -40,17 +40,19 @@ _ROWS_A_GROUP = 5000
 _LONGEST_FAULT = 200
 
 
-def write_metadata(snapshot: str, path: str) -> tuple[int, list[str]]:
+def write_metadata(snapshot: str, path: str, *, strict: bool = False) -> tuple[int, list[str]]:
     """Write the snapshot as a Parquet file of schema `METADATA`.
 
     Returns the number of papers, and of the lines that are no entry the number and what is wrong with each.
-    Raises `InputError`, naming the first of them, where no line is one."""
+    Raises `InputError`, naming the first of them, where no line is one, or `strict` and one is none."""
     count = 0
     broken: list[str] = []
     with open_file(path, "wb") as file, pq.ParquetWriter(file, METADATA, compression="zstd") as writer:
         for table in _tables(snapshot, broken):
             writer.write_table(table)
             count += len(table)
+    if broken and strict:
+        raise InputError(f"{snapshot}: {len(broken):,} lines are no entries ({broken[0]}); mend them")
     if not count:
         why = broken[0] if broken else "it is empty"
         raise InputError(f"{snapshot}: holds no entry of arXiv's metadata snapshot ({why})")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import PurePosixPath
 
 import pyarrow as pa
@@ -40,6 +41,11 @@ _SUFFIXES = {
 }
 ONE_PAPER_A_FILE = ("tei", "html", "text", "markdown", "eprint")
 _MANIFEST = re.compile(r"arXiv_src_manifest[\w.-]*\.xml(\.gz)?$")
+_IS_PDF = re.compile(r"\.pdf(?:\.gz)?$", re.IGNORECASE)
+_CURE_OF_PDF = (
+    "make TEI of them with GROBID (https://grobid.readthedocs.io), or Markdown with docling, Marker or "
+    "MinerU, and give that"
+)
 _TEI_COLUMNS = {"paper_id", "tei"}
 _PAPERS_COLUMNS = set(PAPERS.names) - {"conversion", "published_by_id"}  # what tables had from the start
 
@@ -67,13 +73,25 @@ class InputSplit:
         return replace(self, paths=kept, papers=len(kept)) if kept else None
 
 
-def find_splits(paths: Iterable[str], *, manifest: str | None = None) -> list[InputSplit]:
-    """The splits of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows.
+def find_splits(
+    paths: Iterable[str],
+    *,
+    manifest: str | None = None,
+    strict: bool = False,
+    tell: Callable[[str], None] | None = None,
+) -> list[InputSplit]:
+    """The splits of all inputs, in order. Raises `InputError` where a path has nothing that a reader knows,
+    and where there are only PDFs.
 
     manifest: arXiv's `arXiv_src_manifest.xml`, against which tars are checked; without it one beside the tars
-    is used."""
-    given = read_manifest(manifest) if manifest else None
-    return [split for path in paths for split in _splits(path, given)]
+    is used. strict, tell: of a broken entry in it, see `read_manifest`."""
+    read = partial(read_manifest, strict=strict, tell=tell)
+    given = read(manifest) if manifest else None
+    every = list(paths)
+    splits = [split for path in every for split in _splits(path, given, read)]
+    if all(_IS_PDF.search(path) for split in splits for path in split.paths):
+        raise InputError(f"{', '.join(every)}: nothing but PDFs; {_CURE_OF_PDF}")
+    return splits
 
 
 def count_papers(splits: Iterable[InputSplit]) -> int | None:
@@ -110,7 +128,9 @@ def kind_of(path: str) -> str | None:
     return kind
 
 
-def _splits(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[InputSplit]:
+def _splits(
+    path: str, manifest: Mapping[str, Expected] | None, read: Callable[[str], Mapping[str, Expected]]
+) -> Iterator[InputSplit]:
     ingested = join(path, "papers")
     root = ingested if exists(join(path, "ingest.json")) and exists(ingested) else path
     files = list_files(root)
@@ -122,7 +142,7 @@ def _splits(path: str, manifest: Mapping[str, Expected] | None) -> Iterator[Inpu
         )
     single = [(kind, f) for kind, f in known if kind in ONE_PAPER_A_FILE]
     if manifest is None:
-        manifest = next((read_manifest(f) for f in _manifests(root, files) if exists(f)), {})
+        manifest = next((read(f) for f in _manifests(root, files) if exists(f)), {})
     for kind in dict.fromkeys(kind for kind, _ in single):
         files = [f for k, f in single if k == kind]
         for start in range(0, len(files), FILES_A_SPLIT):

@@ -90,7 +90,8 @@ def ingest_corpus(
     selection."""
     started = time.monotonic()
     config = config or IngestConfig()
-    splits = find_splits([papers] if isinstance(papers, str) else papers, manifest=config.manifest)
+    paths = [papers] if isinstance(papers, str) else papers
+    splits = find_splits(paths, manifest=config.manifest, strict=config.strict, tell=tell)
     _check(out, config)
     finish_replacing(out)
     states = {path: file_state(path) for path in dict.fromkeys(p for split in splits for p in split.paths)}
@@ -186,7 +187,7 @@ def _selection(out: str, config: IngestConfig, tell: Tell) -> Select | None:
         return Select(config.selection) if config.selection != Selection() else None
     table = join(out, "_metadata", f"{digest([file_state(config.metadata).encode()])}.parquet")
     if not exists(table):
-        count, broken = write_metadata(config.metadata, table)
+        count, broken = write_metadata(config.metadata, table, strict=config.strict)
         tell(f"metadata of {count:,} papers")
         if broken:
             tell(

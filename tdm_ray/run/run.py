@@ -121,6 +121,8 @@ class _Run:
         store = Store(root)
         _check_folder(root)
         log = log or Log(new_run_id())
+        if broken := resources.taxonomy.broken:
+            log("taxonomy", lines_passed_over=len(broken), first=broken[0])
         last = store.last()
         precision, reason = choose_precision(resources, last["model_id"] if last else None)
         if reason:

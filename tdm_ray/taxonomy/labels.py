@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import pyarrow as pa
@@ -34,9 +34,10 @@ class Label:
 
 @dataclass(frozen=True)
 class Taxonomy:
-    """Labels, sorted by TDM, each once."""
+    """Labels, sorted by TDM, each once; `broken` says of each line of its file that is none what is wrong."""
 
     labels: tuple[Label, ...]
+    broken: tuple[str, ...] = field(default=(), compare=False)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -59,7 +60,8 @@ class Taxonomy:
                 if label.direction != "unknown"
                 else replace(label, direction=learnt.get(position, "unknown"))
                 for position, label in enumerate(self.labels)
-            )
+            ),
+            self.broken,
         )
 
     def table(self) -> pa.Table:

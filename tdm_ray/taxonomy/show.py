@@ -15,7 +15,7 @@ def matching(taxonomy: Taxonomy, words: str | None) -> Taxonomy:
     """The labels whose names or aliases hold all of `words`, in any case; all labels without words."""
     wanted = (words or "").lower().split()
     kept = [x for x in taxonomy.labels if all(w in f"{x.tdm} {' '.join(x.aliases)}".lower() for w in wanted)]
-    return Taxonomy(tuple(kept))
+    return Taxonomy(tuple(kept), taxonomy.broken)
 
 
 def as_table(taxonomy: Taxonomy) -> Table:

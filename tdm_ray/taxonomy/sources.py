@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from importlib import resources
 from typing import Any
@@ -36,44 +36,49 @@ _LONGEST = 131_072
 _JSON = (".json", ".jsonl", ".ndjson")
 
 
-def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0) -> Taxonomy:
+def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0, strict: bool = False) -> Taxonomy:
     """The taxonomy at `path`, or the one that ships with tdm_ray ("default").
 
     `min_count` drops labels that fewer result rows or papers report; our default has no counts, so it keeps
-    all. A label whose direction the file does not say gets it from its metric's name. Raises `TaxonomyError`
-    naming the file, the line and the cure."""
+    all. A label whose direction the file does not say gets it from its metric's name. Lines that are no
+    label are passed over, and named in `Taxonomy.broken`. Raises `TaxonomyError`, naming the file, the line
+    and the cure, where they are as many as the labels, or `strict` and there is one."""
+    broken: list[str] = []
     try:
-        labels = [_with_direction(label) for label in _labels(path)]
+        labels = [_with_direction(label) for label in _labels(path, broken)]
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, pa.ArrowException) as error:
         raise TaxonomyError(f"{path}: cannot be read as a taxonomy ({error})") from None
+    if broken and (strict or len(broken) >= len(labels)):
+        raise TaxonomyError(broken[0])
     if not labels:
         raise TaxonomyError(f"{path}: no label in it; see docs/inputs.md, Taxonomies")
     kept = [label for label in Taxonomy.of(labels).labels if not min_count or label.papers >= min_count]
     if not kept:
         least = f"{len(labels)} with a count of at least {min_count}"
         raise TaxonomyError(f"{path}: no label left of {least}; lower --min-count")
-    return Taxonomy(tuple(kept))
+    return Taxonomy(tuple(kept), tuple(broken))
 
 
 def _with_direction(label: Label) -> Label:
     return label if label.direction != "unknown" else replace(label, direction=direction_of(label.tdm.metric))
 
 
-def _labels(path: str) -> Iterator[Label]:
+def _labels(path: str, broken: list[str]) -> Iterator[Label]:
+    """The labels of a file; rows that are none are added to `broken`, in words."""
     if path == DEFAULT:
         text = resources.files("tdm_ray.taxonomy").joinpath("default.tsv").read_text(encoding="utf-8")
-        yield from _tsv("default.tsv", text)
+        yield from _tsv("default.tsv", text, broken)
     elif path.endswith(".parquet"):
-        yield from _parquet(path)
+        yield from _parquet(path, broken)
     else:
         with open_file(path) as file:
             text = file.read().decode("utf-8-sig")
         if not text.strip():
             raise TaxonomyError(f"{path}: the file is empty; see docs/inputs.md, Taxonomies")
-        yield from (_json if path.removesuffix(".gz").endswith(_JSON) else _tsv)(path, text)
+        yield from _json(path, text) if path.removesuffix(".gz").endswith(_JSON) else _tsv(path, text, broken)
 
 
-def _parquet(path: str) -> Iterator[Label]:
+def _parquet(path: str, broken: list[str]) -> Iterator[Label]:
     with open_file(path) as file:
         table = pq.read_table(file)
     if is_tasks(table.column_names):
@@ -85,12 +90,18 @@ def _parquet(path: str) -> Iterator[Label]:
         )
     columns = {n: table[n] if n in table.column_names else pa.nulls(len(table)) for n in TAXONOMY.names}
     rows = pa.table(columns).cast(TAXONOMY)
+    good = []
     for number, row in enumerate(rows.to_pylist(), start=1):
         where = f"{path}, row {number}"
-        _check(where, [row[part] for part in TDM_COLUMNS], row["direction"] or "unknown")
-        if None in (row["aliases"] or ()):
-            raise TaxonomyError(f"{where}: an alias is null; mend or delete it")
-    yield from Taxonomy.from_table(rows).labels
+        try:
+            _check(where, [row[part] for part in TDM_COLUMNS], row["direction"] or "unknown")
+            if None in (row["aliases"] or ()):
+                raise TaxonomyError(f"{where}: an alias is null; mend or delete it")
+        except TaxonomyError as error:
+            broken.append(str(error))
+        else:
+            good.append(number - 1)
+    yield from Taxonomy.from_table(rows.take(pa.array(good, pa.int64()))).labels
 
 
 def _check(where: str, names: Sequence[str | None], direction: str) -> None:
@@ -107,27 +118,28 @@ def _check(where: str, names: Sequence[str | None], direction: str) -> None:
         )
 
 
-def _tsv(path: str, text: str) -> Iterator[Label]:
+def _tsv(path: str, text: str, broken: list[str]) -> Iterator[Label]:
     lines = [line.rstrip("\r") for line in text.split("\n")]
-    own = set(lines[0].split("\t")) >= _OWN
-    yield from _own_tsv(path, lines) if own else _field_tsv(path, lines)
-
-
-def _own_tsv(path: str, lines: Sequence[str]) -> Iterator[Label]:
     columns = lines[0].split("\t")
-    for number, line in enumerate(lines[1:], start=2):
+    own = set(columns) >= _OWN
+    for number, line in enumerate(lines[own:], start=1 + own):
         where = f"{path}, line {number}"
-        fields = line.split("\t")
-        if (longest := max(map(len, fields))) > _LONGEST:
-            raise TaxonomyError(
-                f"{where}: a field of {longest:,} characters, more than {_LONGEST:,}; "
-                "put each label on a line of its own, its fields separated by tabs"
-            )
-        if line:
-            yield _own_label(where, dict(zip(columns, fields, strict=False)))
+        if not line.strip() or (not own and line.strip().split("\t")[0] == "unknown"):
+            continue
+        try:
+            yield _own_label(where, columns, line) if own else _field_label(where, line)
+        except TaxonomyError as error:
+            broken.append(str(error))
 
 
-def _own_label(where: str, row: Mapping[str, str]) -> Label:
+def _own_label(where: str, columns: Sequence[str], line: str) -> Label:
+    fields = line.split("\t")
+    if (longest := max(map(len, fields))) > _LONGEST:
+        raise TaxonomyError(
+            f"{where}: a field of {longest:,} characters, more than {_LONGEST:,}; "
+            "put each label on a line of its own, its fields separated by tabs"
+        )
+    row = dict(zip(columns, fields, strict=False))
     tdm = TDM(*(clean(row.get(part)) for part in TDM_COLUMNS))
     direction = clean(row.get("direction")) or "unknown"
     _check(where, (tdm.task, tdm.dataset, tdm.metric), direction)
@@ -148,18 +160,14 @@ def _is_count(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 9
 
 
-def _field_tsv(path: str, lines: Iterable[str]) -> Iterator[Label]:
-    for number, line in enumerate(lines, start=1):
-        if not line.strip() or line.strip() == "unknown" or line.startswith("unknown\t"):
-            continue
-        name, _, count = line.partition("\t")
-        tdm = split_tdm(name)
-        if tdm is None or not _is_count(count.strip()):
-            raise TaxonomyError(
-                f"{path}, line {number}: expected task#dataset#metric<TAB>count, found {line[:120]!r}; "
-                "mend or delete the line"
-            )
-        yield Label(tdm, int(count))
+def _field_label(where: str, line: str) -> Label:
+    name, _, count = line.partition("\t")
+    tdm = split_tdm(name)
+    if tdm is None or not _is_count(count.strip()):
+        raise TaxonomyError(
+            f"{where}: expected task#dataset#metric<TAB>count, found {line[:120]!r}; mend or delete the line"
+        )
+    return Label(tdm, int(count))
 
 
 def split_tdm(name: str) -> TDM | None:

@@ -4,7 +4,7 @@ See https://info.arxiv.org/help/bulk_data_s3.html"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -32,19 +32,33 @@ class Expected:
         )
 
 
-def read_manifest(path: str) -> dict[str, Expected]:
+def read_manifest(
+    path: str, *, strict: bool = False, tell: Callable[[str], None] | None = None
+) -> dict[str, Expected]:
     """The entries of a manifest by the name of the tar; one that lacks a size, a number of items or an MD5
-    is passed over, so its tar is read unchecked. Raises `InputError` where it is no manifest."""
+    is passed over, so its tar is read unchecked. Raises `InputError` where it is no manifest, or `strict` and
+    an entry lacks something.
+
+    tell: is told how many entries were passed over."""
     try:
         with open_file(path) as file:
             root = etree.parse(file, etree.XMLParser(resolve_entities=False, no_network=True)).getroot()
-        entries = {name: one for f in root.iterfind("file") for name, one in _entry(f)}
+        files = root.findall("file")
+        entries = {name: one for f in files for name, one in _entry(f)}
     except FileNotFoundError:
         raise InputError(f"{path}: no such manifest") from None
     except (etree.XMLSyntaxError, ValueError, EOFError, OSError) as error:
         raise InputError(f"{path}: not a manifest of arXiv's dump ({error}); fetch it again") from None
     if root.tag != "arXivSRC" or not entries:
         raise InputError(f"{path}: not a manifest of arXiv's dump (no <file> in <arXivSRC>)")
+    if missing := len(files) - len(entries):
+        said = (
+            f"{path}: {missing:,} of {len(files):,} entries lack a name, a size, a number of items or an MD5"
+        )
+        if strict:
+            raise InputError(f"{said}; mend them or fetch it again")
+        if tell:
+            tell(f"{said}; their tars are not checked")
     return entries
 
 
