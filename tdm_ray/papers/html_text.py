@@ -34,6 +34,7 @@ NO_TEXT = frozenset(_NO_TEXT.split())
 NO_TEXT_TAGS = frozenset(_NO_TEXT_TAGS.split())
 _BLOCKS = frozenset(_BLOCK_TAGS.split())
 _BLOCK_CLASSES = frozenset(("ltx_td", "ltx_tr", "ltx_p", "ltx_tabular"))
+_CITES = frozenset(("ltx_cite", "ltx_missing_citation"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _BOLD_TEX = re.compile(r"\\(?:mathbf|boldsymbol|bm|textbf|bf)(?![a-zA-Z])")
 _RULE = re.compile(r"\bltx_border_(?:t|tt|T|TT)\b")
@@ -80,8 +81,8 @@ class Grid:
 @dataclass
 class _Row:
     cells: list[tuple[CellText, int, int]] = field(default_factory=list)
-    above: list[bool] = field(default_factory=list)  # of each cell, whether a rule stands above it
-    below: list[bool] = field(default_factory=list)
+    above: int = 0  # how many columns have a rule above
+    below: int = 0
     in_head: bool = False
 
 
@@ -111,7 +112,7 @@ def cell_text(node: etree._Element) -> CellText:
         elif inner.tag == "sup" and (mark := clean("".join(inner.itertext()))).isdigit() and len(mark) < 3:
             parts.append(_mark(mark, parts))
             walk.skip_subtree()
-        elif inner.tag == "cite" or "ltx_cite" in classes(inner):
+        elif inner.tag == "cite" or not _CITES.isdisjoint(classes(inner)):
             parts.append(f" {CITED} ")
             walk.skip_subtree()
         else:
@@ -185,24 +186,30 @@ def grid_of(table: etree._Element) -> Grid:
             walk.skip_subtree()
     texts = spread([(c.text, wide, high) for c, wide, high in row.cells] for row in rows)
     weights = spread([("b" if c.bold else "", wide, high) for c, wide, high in row.cells] for row in rows)
-    return Grid(texts, [[bool(mark) for mark in row] for row in weights], _head(rows), caption)
+    width = max(map(len, texts), default=0)
+    return Grid(texts, [[bool(mark) for mark in row] for row in weights], _head(rows, width), caption)
 
 
 def _add(row: _Row, node: etree._Element) -> None:
     names = node.get("class") or ""
-    row.cells.append((cell_text(node), span_of(node.get("colspan")), span_of(node.get("rowspan"))))
+    wide = _span(node, "colspan")
+    row.cells.append((cell_text(node), wide, _span(node, "rowspan")))
     if not row.cells[-1][0].bold and _is_bold(node):
         row.cells[-1][0].bold = True
-    row.above.append(bool(_RULE.search(names)))
-    row.below.append(bool(_RULE_BELOW.search(names)))
+    row.above += wide if _RULE.search(names) else 0
+    row.below += wide if _RULE_BELOW.search(names) else 0
 
 
-def _head(rows: list[_Row]) -> int:
-    """How many rows stand above the first rule that goes through the whole table."""
+def _span(node: etree._Element, name: str) -> int:
+    """How many columns or rows a cell spans; a `<span>` says it in a class, as `ltx_colspan_2`."""
+    named = re.search(rf"\bltx_{name}_(\d+)", node.get("class") or "")
+    return span_of(node.get(name) or (named[1] if named else None))
+
+
+def _head(rows: list[_Row], width: int) -> int:
+    """How many rows stand above the first rule that goes through the whole width of the table."""
     for number in range(1, len(rows)):
-        above = rows[number].above
-        below = rows[number - 1].below
-        if (above and all(above)) or (below and all(below)):
+        if rows[number].above >= width or rows[number - 1].below >= width:
             return number
     inside = [row.in_head for row in rows]
     return inside.index(False) if inside[:1] == [True] and False in inside else 0

@@ -28,6 +28,11 @@ _BREAK = re.compile(rf"\\\\\s*(?:{OPTION})?")
 _CITATION = re.compile(rf"\\[a-zA-Z]*[cC]ite[a-zA-Z]*\*?{_OPTIONS}\s*\{{[^{{}}]*\}}")
 # While a cell is converted, a citation (`CITED`) is one character, which TeX leaves as it is.
 _MARK = "\ue000"
+# Registers of boxes and lengths, by number: `\raise\dimexpr(\ht0-\ht2)/2\relax\box2` prints none of it.
+_BOXES = re.compile(
+    r"\\dimexpr[^{}]{0,200}?\\relax(?![a-zA-Z])"
+    r"|\\(?:sbox|setbox|usebox|box|copy|unhbox|unhcopy|unvbox|unvcopy|ht|wd|dp)\s*\d{1,3}(?!\d)\s*=?"
+)
 _MOST_NAMED = 10
 
 
@@ -60,7 +65,7 @@ def converted_cells(tex: str) -> list[tuple[str, Text]]:
 
 def _converted(tex: str) -> tuple[TexPaper, list[Text]]:
     """A source split, and the texts of its parts (see `_parts`)."""
-    text, macros = expand(without_branches(without_comments(tex)))
+    text, macros = expand(_BOXES.sub(" ", without_branches(without_comments(tex))))
     source = split(in_plain_tables(text))
     parts = _parts(source)
     return source, convert(parts, _definitions("".join(parts), macros))

@@ -167,6 +167,10 @@ def _rows(body: str) -> list[list[str]]:
     return rows
 
 
+# What prints nothing: it leaves the text of a span from above.
+_BLANK = re.compile(r"(?:[~\s{}]|\\[ ,;:!]|\\(?:quad|qquad|hfill|null|phantom\s*\{[^{}]*\})(?![a-zA-Z]))*")
+
+
 @dataclass(frozen=True)
 class _Span:
     text: str
@@ -176,7 +180,8 @@ class _Span:
 
 def _spread(rows: list[list[str]], *, steps: bool = False) -> list[list[str]]:
     """Every cell at its column, what spans several repeated over all of them, rows filled up to one
-    length. `steps`: a spanned column has a cell of its own, as in a tblr."""
+    length. A cell with a text of its own keeps it under a span from above. `steps`: a spanned column has a
+    cell of its own, as in a tblr."""
     placed: list[dict[int, str]] = [{} for _ in rows]
     for i, row in enumerate(rows):
         column = 0
@@ -184,7 +189,7 @@ def _spread(rows: list[list[str]], *, steps: bool = False) -> list[list[str]]:
             span = _span(cell)
             for j in _reach(i, span.rows, len(rows)):
                 for k in range(column, min(column + span.columns, _MOST_COLUMNS)):
-                    if span.text and not placed[j].get(k):
+                    if span.text and (not placed[j].get(k) or (j == i and not _BLANK.fullmatch(span.text))):
                         placed[j][k] = span.text
             column += 1 if steps else span.columns
     width = max((max(p, default=-1) + 1 for p in placed), default=0)

@@ -77,7 +77,16 @@ _SYMBOLS = {"checkmark": "✓", "cmark": "✓", "xmark": "✗", "textuparrow": "
 # Marks of the font Zapf Dingbats, by number: a feature that a method has, or has not.
 _DINGBATS = {"51": "✓", "52": "✓", "53": "✗", "54": "✗", "55": "✗", "56": "✗"}
 # How many groups after `\\begin{...}` are no text.
-_NOT_TEXT_IN = {"CJK": 2, "CJK*": 2, "minipage": 1, "adjustbox": 1, "multicols": 1, "adjustwidth": 2}
+_NOT_TEXT_IN = {
+    "CJK": 2,
+    "CJK*": 2,
+    "minipage": 1,
+    "turn": 1,
+    "rotate": 1,
+    "adjustbox": 1,
+    "multicols": 1,
+    "adjustwidth": 2,
+}
 _DINGBAT = re.compile(r"\\ding\s*\{\s*(\d+)\s*\}")
 
 
