@@ -3,12 +3,11 @@
 import json
 
 import pytest
-from rich.console import Console
 
 from tdm_ray.errors import InputError
 from tdm_ray.papers.splits import find_splits
 from tdm_ray.run.ingest import ingest_corpus
-from tdm_ray.run.rejects import as_lines, as_table, read_rejects
+from tdm_ray.run.rejects import as_lines, as_text, read_rejects
 
 GOOD = {"paper_id": "p", "abstract": "We do it."}
 
@@ -27,11 +26,12 @@ def corpus(tmp_path):
 def test_the_rejects_of_a_corpus_are_printed(corpus):
     rejects = read_rejects(corpus)
     assert rejects["reason"].to_pylist() == ["no_text", "not_a_paper", "not_a_paper", "pdf_only"]
-    console = Console(width=200, record=True)
-    console.print(as_table(rejects, 2))
-    text = console.export_text()
-    assert "papers.jsonl#1" in text
-    assert "1 no_text, 2 not_a_paper, 1 pdf_only; the first 2 are shown" in text
+    first, second, counted = as_text(rejects, 2).splitlines()
+    assert first.endswith("papers.jsonl#1: no_text: neither an abstract nor a section with text")
+    assert "papers.jsonl#2: not_a_paper: no paper_id" in second
+    assert counted == (
+        "rejected 4 (1 no_text, 2 not_a_paper, 1 pdf_only); the first 2 are shown, --most shows more"
+    )
     (only,) = map(json.loads, as_lines(read_rejects(corpus, "pdf_only")).splitlines())
     assert only["location"].endswith("one.pdf")
 

@@ -83,13 +83,10 @@ def rejects(
 
     Example: `tdm-ray rejects corpus --reason pdf_only`
     """
-    from tdm_ray.run.rejects import as_lines, as_table, read_rejects
+    from tdm_ray.run.rejects import as_lines, as_text, read_rejects
 
     found = read_rejects(folder, reason)
-    if json:
-        typer.echo(as_lines(found), nl=False)
-    else:
-        Console().print(as_table(found, most))
+    typer.echo(as_lines(found) if json else as_text(found, most), nl=False)
 
 
 def show(

@@ -4,7 +4,7 @@ from importlib import resources
 
 
 def demo_papers() -> str:
-    """The folder of the demo papers: TEI, Markdown and JSON lines."""
+    """The folder of the demo papers: TEI, Markdown, HTML, plain text and JSON lines."""
     return str(resources.files("tdm_ray.demo").joinpath("papers"))
 
 

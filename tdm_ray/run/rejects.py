@@ -7,10 +7,6 @@ from collections import Counter
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from rich.console import Group
-from rich.markup import escape
-from rich.table import Table
-from rich.text import Text
 
 from tdm_ray.errors import REASONS, InputError
 from tdm_ray.records import REJECTS
@@ -41,15 +37,13 @@ def as_lines(rejects: pa.Table) -> str:
     return "".join(json.dumps(row, default=str, ensure_ascii=False) + "\n" for row in rejects.to_pylist())
 
 
-def as_table(rejects: pa.Table, most: int) -> Group:
-    """The first rejects as a table, and how many there are of each reason."""
-    shown = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    for name in ("reason", "where", "detail"):
-        shown.add_column(name, overflow="fold")
-    for row in rejects.slice(0, most).to_pylist():
-        detail = row["detail"] or REASONS[row["reason"]]
-        shown.add_row(row["reason"], escape(row["location"] or row["paper_id"]), escape(detail))
+def as_text(rejects: pa.Table, most: int) -> str:
+    """The first rejects, one a line, and how many there are of each reason."""
+    lines = [
+        f"{row['location'] or row['paper_id']}: {row['reason']}: {row['detail'] or REASONS[row['reason']]}"
+        for row in rejects.slice(0, most).to_pylist()
+    ]
     counts = Counter(rejects["reason"].to_pylist())
-    counted = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items())) or "no rejects"
+    counted = ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items())) or "none"
     more = f"; the first {most:,} are shown, --most shows more" if len(rejects) > most else ""
-    return Group(shown, Text(f"{counted}{more}", "dim")) if len(rejects) else Group(Text(counted))
+    return "\n".join([*lines, f"rejected {len(rejects):,} ({counted}){more}"]) + "\n"
