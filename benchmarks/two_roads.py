@@ -157,18 +157,20 @@ def _plain(headers: Sequence[str]) -> list[str]:
 
 def _matched(ours: list[Any], theirs: list[Any]) -> Iterator[tuple[list[Any], list[Any]]]:
     """The tables of both roads in pairs that share most numbers; one of one road alone with an empty one."""
-    left = list(range(len(theirs)))
-    for table in ours:
-        numbers = Counter(digits for digits, _, _ in table)
-        shared = {j: sum((numbers & Counter(d for d, _, _ in theirs[j])).values()) for j in left}
-        best = max(shared, key=lambda j: (shared[j], -j), default=None)
-        if best is None or not shared[best]:
-            yield table, []
-            continue
-        left.remove(best)
-        yield table, theirs[best]
-    for j in left:
-        yield [], theirs[j]
+    numbers = [[Counter(digits for digits, *_ in table) for table in tables] for tables in (ours, theirs)]
+    shared = {
+        (i, j): (one & other).total()
+        for i, one in enumerate(numbers[0])
+        for j, other in enumerate(numbers[1])
+    }
+    left = (set(range(len(ours))), set(range(len(theirs))))
+    for (i, j), count in sorted(shared.items(), key=lambda item: (-item[1], item[0])):
+        if count and i in left[0] and j in left[1]:
+            left[0].remove(i)
+            left[1].remove(j)
+            yield ours[i], theirs[j]
+    yield from ((ours[i], []) for i in sorted(left[0]))
+    yield from (([], theirs[j]) for j in sorted(left[1]))
 
 
 def _classes(name: str, ours: list[Any], theirs: list[Any], examples: list[str]) -> Iterator[str]:

@@ -1,160 +1,233 @@
-"""Flattened tables whose columns are kept by runs of blanks, as `pdftotext -layout` prints them."""
+"""The columns of a flattened table: by the order of the cells of a row, and by their place in the line.
+
+A line is a row of cells: each value is one, and so is each run of other words. Rows of as many cells as the
+head has names are read in order. Where runs of blanks keep the columns (`pdftotext -layout`), a row with
+fewer cells is read by their places, and so is a head's upper line."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from tdm_ray.papers.flat_heads import goes_on
-from tdm_ray.papers.flat_rows import is_value_word
+from tdm_ray.papers.flat_heads import goes_on, named, over_columns, units_of
+from tdm_ray.papers.flat_rows import Cell, cells_of, is_whole
+from tdm_ray.text.clean import clean
 
+Extent = tuple[int, int]
+Grids = tuple[list[list[str]], list[list[str] | None]]
 _CHUNK = re.compile(r"\S+(?: \S+)*")
 _GAP = re.compile(r"\S {2,}\S")
 _NEAR = 3  # characters that a cell may stand beside its column
 _LEAST_ROWS = 2
-Grids = tuple[list[list[str]], list[list[str] | None]]
+_LEAST_SHARE = 0.7  # of the rows must be aligned
+_MOST_WIDTHS = 3
 
 
-@dataclass(frozen=True)
-class _Cell:
-    start: int
-    end: int
-    text: str
-
-    @property
-    def is_value(self) -> bool:
-        return is_value_word(self.text.split()[0]) and any(map(is_value_word, self.text.split()))
-
-
-def has_columns(lines: Sequence[str]) -> bool:
-    """Whether runs of blanks stand in most of the lines."""
-    return sum(bool(_GAP.search(line.strip())) for line in lines) > 0.6 * len(lines)
-
-
-def columns_of(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
-    """The head's rows and the body's, every cell in the column that it stands in; None where two cells of a
-    row stand in one column, or where the head says nothing of a column of values."""
-    rows = [_cells(line) for line in body]
-    columns = _columns(rows)
-    if len(columns) < 2:
-        return None
-    placed = [_placed(row, columns) for row in rows]
-    if sum(row is not None for row in placed) < max(_LEAST_ROWS, 0.7 * len(placed)):
-        return None
-    head: list[list[str]] = []
-    for line in reversed(heads):
-        head.insert(0, _head(line, columns, below=head[0] if head else None))
-    values = [
-        j for j in range(len(columns)) if any(row and is_value_word(row[j].split(" ")[0]) for row in placed)
-    ]
-    if not head or any(not any(row[j] for row in head) for j in values[-1:] + values[:1]):
-        return None
-    named = sum(any(row[j] for row in head) for j in values)
-    return (head, placed) if named == len(values) else None
+def grid_of(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
+    """The head's rows and the body's (None for a line that is no row); None where they cannot be aligned."""
+    rows = [cells_of(line) for line in body]
+    numbered = [row for row in rows if any(cell.is_value for cell in row)]
+    has_layout = sum(bool(_GAP.search(line.strip())) for line in body) > len(body) / 2
+    for width, _ in Counter(map(len, numbered)).most_common(_MOST_WIDTHS):
+        columns = _Columns(numbered, width, has_layout)
+        head = columns.head(heads) if width > 1 else None
+        if head is None:
+            continue
+        placed = [columns.placed(row) for row in rows]
+        aligned = sum(
+            place is not None and any(c.is_value for c in row)
+            for place, row in zip(placed, rows, strict=True)
+        )
+        if aligned >= max(_LEAST_ROWS, _LEAST_SHARE * len(numbered)):
+            return head, placed
+    return None
 
 
-def _cells(line: str) -> list[_Cell]:
-    """The cells of a line; values that one blank keeps apart are cells of their own."""
-    cells = []
-    for match in _CHUNK.finditer(line):
-        words = match[0].split(" ")
-        if len(words) > 1 and all(map(is_value_word, words)) and not any(w[0] in "(±[" for w in words):
-            place = match.start()
-            for word in words:
-                cells.append(_Cell(place, place + len(word), word))
-                place += len(word) + 1
-        else:
-            cells.append(_Cell(match.start(), match.end(), match[0]))
-    return cells
+class _Columns:
+    """The columns of rows of one width: what they hold, and where they stand."""
 
+    def __init__(self, rows: Sequence[Sequence[Cell]], width: int, has_layout: bool) -> None:
+        self.width = width
+        whole = [row for row in rows if len(row) == width]
+        kinds = Counter(tuple(cell.is_value for cell in row) for row in whole)
+        self.kinds = kinds.most_common(1)[0][0]
+        alike = [row for row in whole if tuple(cell.is_value for cell in row) == self.kinds]
+        self.extents: list[Extent] = []
+        if has_layout:
+            self.extents = [
+                (min(row[j].start for row in alike), max(row[j].end for row in alike)) for j in range(width)
+            ]
 
-def _columns(rows: Sequence[Sequence[_Cell]]) -> list[tuple[int, int]]:
-    """The extents of the columns: what cells of several rows cover without a gap."""
-    extents: list[list[int]] = []
-    for cell in sorted((cell for row in rows for cell in row if len(row) > 1), key=lambda c: c.start):
-        if extents and cell.start <= extents[-1][1]:
-            extents[-1][1] = max(extents[-1][1], cell.end)
-        else:
-            extents.append([cell.start, cell.end])
-    return [(start, end) for start, end in extents]
-
-
-def _placed(row: Sequence[_Cell], columns: Sequence[tuple[int, int]]) -> list[str] | None:
-    texts = [""] * len(columns)
-    for cell in row:
-        inside = [j for j, (start, end) in enumerate(columns) if cell.start < end and cell.end > start]
-        if len(row) == 1 and not cell.is_value:
-            return [cell.text, *texts[1:]]
-        if len(inside) != 1 or texts[inside[0]]:
+    def head(self, lines: Sequence[str]) -> list[list[str]] | None:
+        """The rows of the head; None where its names cannot be told apart."""
+        if not lines or not any(self.kinds[1:]) or (self.kinds[0] and not self.extents):
             return None
-        texts[inside[0]] = cell.text
+        last = self._named(lines[-1])
+        if last is None:
+            return None
+        rows = [[cell.text for cell in last]]
+        for line in reversed(lines[:-1]):
+            over = self._over(line, rows[0], [(cell.start, cell.end) for cell in last])
+            if over is None:
+                return None
+            rows.insert(0, over)
+        return rows
+
+    def _named(self, line: str) -> list[Cell] | None:
+        """The names of the columns in a head's last line, with their places."""
+        if not self.extents:
+            names = named(line, self.width - 1)
+            return [Cell(0, 0, name) for name in names] if names else None
+        if units := units_of(line, self.width):
+            return units
+        if self._stands_over_values(line) and (units := units_of(line, self.width - 1)):
+            return [Cell(*self.extents[0], ""), *units]
+        texts = _words_over(line, self.extents)
+        if texts is None:
+            return None
+        return [Cell(*place, text) for place, text in zip(self.extents, texts, strict=True)]
+
+    def _stands_over_values(self, line: str) -> bool:
+        """Whether a line's first word stands right of the first column's middle: it names no first column."""
+        first = len(line) - len(line.lstrip())
+        return first > (self.extents[0][0] + self.extents[0][1]) / 2 or first >= self.extents[1][0] - _NEAR
+
+    def _over(self, line: str, below: Sequence[str], places: Sequence[Extent]) -> list[str] | None:
+        """The names of an upper line over the columns; `below` and `places` are those of the last line."""
+        if not self.extents:
+            return over_columns(line, self.width - 1)
+        if line.rstrip().endswith((".", ";")):
+            return None
+        texts = evenly_over(line, places) or over_places(line, places, below=below)
+        return texts if any(texts) else None
+
+    def placed(self, row: Sequence[Cell]) -> list[str] | None:
+        """The texts of a row by column; a text alone in the first. None where it does not fit."""
+        if not any(cell.is_value for cell in row):
+            return [clean(" ".join(cell.text for cell in row)), *[""] * (self.width - 1)]
+        cells = list(row)
+        while len(cells) > self.width and not cells[0].is_value and is_whole(cells[1].text):
+            cells[:2] = [cells[0].joined(cells[1])]
+        if len(cells) == self.width - 1 and cells[0].is_value and all(self.kinds[1:]) and not self.kinds[0]:
+            return ["", *(cell.text for cell in cells)]
+        if len(cells) == self.width:
+            fits = [
+                cell.is_value == kind or cell.is_gap for cell, kind in zip(cells, self.kinds, strict=True)
+            ]
+            return [cell.text for cell in cells] if all(fits) else None
+        return self._by_place(cells) if self.extents and len(cells) < self.width else None
+
+    def _by_place(self, cells: Sequence[Cell]) -> list[str] | None:
+        texts = [""] * self.width
+        last = -1
+        for cell in cells:
+            distances = [_off((cell.start + cell.end) / 2, [j], self.extents) for j in range(self.width)]
+            best = min(range(self.width), key=distances.__getitem__)
+            best = 0 if not cell.is_value and last < 0 else best
+            if best <= last or cell.is_value != self.kinds[best] or not _touches(cell, self.extents[best]):
+                return None
+            texts[best] = cell.text
+            last = best
+        return texts
+
+
+def evenly_over(line: str, places: Sequence[Extent]) -> list[str] | None:
+    """The names of an upper line, each over as many columns as another, where each stands over its own; the
+    first column may have a name too."""
+    cells = [Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
+    first = ""
+    if cells and cells[0].start < places[0][1]:
+        first = cells.pop(0).text
+    columns = len(places) - 1
+    if len(cells) < 2 or columns % len(cells):
+        return None
+    each = columns // len(cells)
+    texts = [first]
+    for number, cell in enumerate(cells):
+        group = places[1 + number * each : 1 + (number + 1) * each]
+        if not group[0][0] - _NEAR <= (cell.start + cell.end) / 2 <= group[-1][1] + _NEAR:
+            return None
+        texts += [cell.text] * each
     return texts
 
 
-def _head(line: str, columns: Sequence[tuple[int, int]], *, below: Sequence[str] | None) -> list[str]:
+def over_places(line: str, extents: Sequence[Extent], *, below: Sequence[str] | None) -> list[str]:
     """The words of a head over the columns that they stand over; a name over several is repeated. `below` is
     the head's next line."""
-    texts = [""] * len(columns)
-    cells = [_Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
-    places = [_over(cell, columns) for cell in cells]
+    texts = [""] * len(extents)
+    cells = [Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
+    places = [_over(cell, extents) for cell in cells]
     for number, (cell, place) in enumerate(zip(cells, places, strict=True)):
         if not place:
             continue
         over = place
         if below and place[0] > 0 and not goes_on(cell.text, below[place[0]]):
             left = max((p[-1] for p in places[:number] if p), default=0)
-            right = min((p[0] for p in places[number + 1 :] if p), default=len(columns))
-            over = _centred(cell, place, columns, left, right)
-        for j, text in zip(over, _shared(cell, over, columns), strict=True):
+            right = min((p[0] for p in places[number + 1 :] if p), default=len(extents))
+            over = _centred(cell, place, extents, left, right)
+        for j, text in zip(over, _shared(cell, over, extents), strict=True):
             texts[j] = f"{texts[j]} {text}".strip()
     return texts
 
 
-def _over(cell: _Cell, columns: Sequence[tuple[int, int]]) -> list[int]:
-    over = [j for j, (start, end) in enumerate(columns) if cell.start < end and cell.end > start]
+def _words_over(line: str, extents: Sequence[Extent]) -> list[str] | None:
+    """The words of a head's last line, each at the column that it stands nearest to; None where a column has
+    none."""
+    texts = [""] * len(extents)
+    for match in re.finditer(r"\S+", line):
+        middle = (match.start() + match.end()) / 2
+        nearest = min(range(len(extents)), key=lambda j: _off(middle, [j], extents))
+        texts[nearest] = f"{texts[nearest]} {match[0]}".strip()
+    return texts if all(texts[1:]) else None
+
+
+def _over(cell: Cell, extents: Sequence[Extent]) -> list[int]:
+    over = [j for j, (start, end) in enumerate(extents) if cell.start < end and cell.end > start]
     if over:
         return over
-    nearest = min(range(len(columns)), key=lambda j: _distance(cell, columns[j]))
-    return [nearest] if _distance(cell, columns[nearest]) <= _NEAR else []
+    nearest = min(range(len(extents)), key=lambda j: _distance(cell, extents[j]))
+    return [nearest] if _distance(cell, extents[nearest]) <= _NEAR else []
 
 
-def _centred(
-    cell: _Cell, over: Sequence[int], columns: Sequence[tuple[int, int]], left: int, right: int
-) -> list[int]:
+def _centred(cell: Cell, over: Sequence[int], extents: Sequence[Extent], left: int, right: int) -> list[int]:
     """The columns that a name of an upper line is centred over: between those of its neighbours `left` and
     `right`, the most of those whose middle is nearest to its own."""
     middle = (cell.start + cell.end) / 2
     best = list(over)
-    least = _off(middle, over, columns)
+    least = _off(middle, over, extents)
     for first in range(over[0], left, -1):
         for last in range(over[-1], right):
             wide = list(range(first, last + 1))
-            off = _off(middle, wide, columns)
+            off = _off(middle, wide, extents)
             if off < least - 1 or (off <= least + 1 and off <= _NEAR and len(wide) > len(best)):
                 best = wide
                 least = min(off, least)
     return best
 
 
-def _off(middle: float, wide: Sequence[int], columns: Sequence[tuple[int, int]]) -> float:
-    return abs(middle - (columns[wide[0]][0] + columns[wide[-1]][1]) / 2)
+def _off(middle: float, wide: Sequence[int], extents: Sequence[Extent]) -> float:
+    return abs(middle - (extents[wide[0]][0] + extents[wide[-1]][1]) / 2)
 
 
-def _distance(cell: _Cell, column: tuple[int, int]) -> int:
-    return max(column[0] - cell.end, cell.start - column[1], 0)
+def _distance(cell: Cell, extent: Extent) -> int:
+    return max(extent[0] - cell.end, cell.start - extent[1], 0)
 
 
-def _shared(cell: _Cell, over: Sequence[int], columns: Sequence[tuple[int, int]]) -> list[str]:
+def _touches(cell: Cell, extent: Extent) -> bool:
+    return _distance(cell, extent) <= _NEAR
+
+
+def _shared(cell: Cell, over: Sequence[int], extents: Sequence[Extent]) -> list[str]:
     """A cell's text for each column that it stands over; its words, where each stands over one."""
-    words = [
-        _Cell(cell.start + m.start(), cell.start + m.end(), m[0]) for m in re.finditer(r"\S+", cell.text)
-    ]
+    words = [Cell(cell.start + m.start(), cell.start + m.end(), m[0]) for m in re.finditer(r"\S+", cell.text)]
     if len(words) == len(over) > 1:
         apart = [
-            word.start < columns[j][1] and word.end > columns[j][0]
+            word.start < extents[j][1] and word.end > extents[j][0]
             for word, j in zip(words, over, strict=True)
         ]
         if all(apart):
             return [word.text for word in words]
+    if len(over) > 1 and (units := units_of(cell.text, len(over))):
+        return [unit.text for unit in units]
     return [cell.text] * len(over)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+
+from tdm_ray.papers.flat_rows import Cell
 
 _LABEL_WORDS = (
     "model models method methods system systems team teams approach approaches algorithm algorithms network "
@@ -14,7 +16,7 @@ _LABEL_WORDS = (
 _BEFORE_WORDS = (
     "final test val val. validation dev train top mean avg avg. average overall total macro micro weighted "
     "pixel class word character phone exact f1 inference training error success frame input batch image "
-    "model hit detection running memory gpu inception recognition equal miss number public private human r p"
+    "hit detection running memory gpu inception recognition equal miss number public private human r p"
 )
 _AFTER_WORDS = (
     "score scores rate acc acc. accuracy error err err. ratio loss time length size count index measure "
@@ -30,29 +32,34 @@ _HARD = re.compile(r"[(\[].*|%|↑|↓|‰|[↑↓]\)?")
 _NAME = re.compile(r"[^\W\d]|\d")
 
 
+def units_of(line: str, count: int) -> list[Cell] | None:
+    """The names of a line where they are `count`, its words joined as far as they must be; else None. Words
+    that more than one blank keeps apart are never joined."""
+    for joins in (_whole, _soft, _hard, _never):
+        units: list[Cell] = []
+        for match in re.finditer(r"\S+", line):
+            word = Cell(match.start(), match.end(), match[0])
+            last = units[-1] if units else None
+            near = last is not None and word.start - last.end == 1
+            if last is not None and near and (_is_open(last.text) or joins(last.text, word.text)):
+                units[-1] = last.joined(word)
+            else:
+                units.append(word)
+        if len(units) == count:
+            return units
+    return None
+
+
+def _is_open(text: str) -> bool:
+    return text.count("(") > text.count(")")
+
+
 def begins_with_label(line: str) -> bool:
     """Whether a line begins with a word that heads names: "Model", "Method"."""
     return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _LABELS
 
 
-def head_rows(lines: Sequence[str], width: int) -> list[list[str]] | None:
-    """The rows of a head (the name of the first column, then of `width` others), where its words can be told
-    apart; else None. A name over several columns is repeated."""
-    if not lines:
-        return None
-    last = _split(lines[-1], width)
-    if last is None:
-        return None
-    rows = [last]
-    for line in reversed(lines[:-1]):
-        over = _over(line, width)
-        if over is None:
-            return None
-        rows.insert(0, over)
-    return rows
-
-
-def _split(line: str, width: int) -> list[str] | None:
+def named(line: str, width: int) -> list[str] | None:
     """The words of a line as a name and `width` others, or as these others alone."""
     if line.rstrip().endswith((".", ";")) and len(line.split()) > width + 3:
         return None
@@ -72,7 +79,7 @@ def _split(line: str, width: int) -> list[str] | None:
     return None
 
 
-def _over(line: str, width: int) -> list[str] | None:
+def over_columns(line: str, width: int) -> list[str] | None:
     """The words of an upper line, each over as many columns as another; None for a line of running text."""
     if line.rstrip().endswith((".", ";", ",")) or len(_RUNNING.intersection(line.lower().split())) > 0:
         return None
@@ -90,12 +97,15 @@ def _units(line: str, joins: Callable[[str, str], bool]) -> list[str]:
     units: list[str] = []
     for word in line.split():
         last = units[-1] if units else ""
-        is_open = last.count("(") > last.count(")")
-        if last and (is_open or joins(last, word)):
+        if last and (_is_open(last) or joins(last, word)):
             units[-1] = f"{last} {word}"
         else:
             units.append(word)
     return units
+
+
+def _whole(before: str, word: str) -> bool:
+    return True
 
 
 def _never(before: str, word: str) -> bool:

@@ -1,11 +1,9 @@
-"""One line of a flattened table: a name and the values after it."""
+"""One line of a flattened table: its cells, which are values and runs of other words."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-
-from tdm_ray.text.clean import clean
 
 _DIGITS = r"(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+"
 _PLAIN = rf"[~<>≈+\-−–±]?\$?(?:{_DIGITS})(?:[eE][-+−]?\d+)?"
@@ -14,7 +12,7 @@ _MARKS = r"[*†‡§¶^a-d]{0,3}"
 # A value as one word: 93.1, 93.1%, 12.3M, 93.1±0.2, 84.1/90.8, (0.2), **93.1**, a dash for none.
 _VALUE = re.compile(
     rf"[*_]{{0,2}}[(\[]?{_PLAIN}{_UNIT}(?:(?:±|\+/-|/|\\pm){_PLAIN}{_UNIT})*[)\]]?{_MARKS}[*_]{{0,2}}[,;]?"
-    r"|[-–—−]{1,3}|[nN]\.?/?[aA]\.?|OOM|\?"
+    r"|[-–—−]{1,3}|[✓✗✔✘√]|[nN]\.?/?[aA]\.?|OOM|\?"
 )
 _JOINS = frozenset(("±", "+/-", "\\pm", "/", "|", "+-"))
 _AFTER = frozenset(("%", "‰", "k", "K", "M", "B", "G", "ms", "s", "x", "×", "↑", "↓", "*", "†", "‡"))
@@ -23,6 +21,7 @@ _CITATION = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
 _SPACED = re.compile(r"\[\d{1,3}(?:, ?\d{1,3})+\]")
 _BLANK = "\ue000"  # a blank within a citation
 _YEAR = re.compile(r"[(\[](?:19|20)\d\d[a-z]?[)\]][,;]?")
+_MARKED = re.compile(r"\([a-zA-Z×%]\)")  # a unit or mark in brackets: "9.2 (x)"
 _RULE = re.compile(r"[\s\-=_─━═+|~.]*")
 _MOST_WORDS = 14
 _FUNCTION_WORDS = frozenset(
@@ -31,26 +30,27 @@ _FUNCTION_WORDS = frozenset(
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row: the words of its name, and its values from left to right."""
+class Cell:
+    """A cell of a line: where it stands, its text, and whether that is a value (or a dash for none)."""
 
-    name: tuple[str, ...]
-    values: tuple[str, ...]
+    start: int
+    end: int
+    text: str
+    is_value: bool = False
 
-    def aligned(self, width: int) -> list[str] | None:
-        """The name and as many values, taken from the right. None where there are fewer, or where what is
-        left is no number in a name ("ResNet 50")."""
-        surplus = self.values[: len(self.values) - width]
-        if len(self.values) < width or len(surplus) > 2 or any(not is_whole(v) for v in surplus):
-            return None
-        if surplus and not self.name:
-            return None
-        return [clean(" ".join((*self.name, *surplus))), *self.values[len(self.values) - width :]]
+    @property
+    def is_gap(self) -> bool:
+        """Whether the cell is a dash, or says that there is no value."""
+        return self.is_value and not any(map(str.isdigit, self.text))
+
+    def joined(self, other: Cell) -> Cell:
+        """The cell with another after it."""
+        return Cell(self.start, other.end, f"{self.text} {other.text}", self.is_value)
 
 
 def is_whole(value: str) -> bool:
-    """Whether a value is a whole number, as a name may end with."""
-    return value.isdigit() and len(value) < 5
+    """Whether a value is a whole number, as a name may end with, a citation after it set aside."""
+    return re.fullmatch(r"\d{1,4}(?: \[.*\])?", value) is not None
 
 
 def is_value_word(word: str) -> bool:
@@ -63,39 +63,57 @@ def is_rule(line: str) -> bool:
     return len(line.strip()) > 2 and _RULE.fullmatch(line) is not None
 
 
-def numbered_row(line: str) -> Row | None:
-    """The row of a line that ends with values after a name; None for any other line."""
-    last = line.rstrip()
-    if not last or not (last[-1].isdigit() or last[-1] in "%)]*†‡§¶-–—−kKMBGxAas?_|↑↓"):
-        return None
-    words = _SPACED.sub(lambda match: match[0].replace(" ", _BLANK), last.strip(" |")).split()
-    values: list[str] = []
-    while words:
-        word = words[-1]
-        if _CITATION.fullmatch(word) and not values:
-            words.pop()
-        elif word in _AFTER and len(words) > 1 and is_value_word(words[-2]) and words[-2][0] not in "-–—":
-            values.insert(0, f"{words[-2]} {word}" if word.isalpha() else f"{words[-2]}{word}")
-            del words[-2:]
-        elif is_value_word(word) and not _CITATION.fullmatch(word):
-            words.pop()
-            _put(values, word, words)
+def is_row(line: str) -> bool:
+    """Whether a line may be a row: it ends with a value, and is no sentence."""
+    last = line.rstrip(" |")
+    if not last or not (last[-1].isdigit() or last[-1] in "%)]*†‡§¶-–—−kKMBGxAas?_↑↓✓✗✔✘√"):
+        return False
+    cells = cells_of(line)
+    if not cells or not cells[-1].is_value or all(cell.is_gap or not cell.is_value for cell in cells):
+        return False
+    words = [word.lower() for cell in cells if not cell.is_value for word in cell.text.split()]
+    return len(words) <= _MOST_WORDS * len(cells) and len(_FUNCTION_WORDS.intersection(words)) <= 1
+
+
+def cells_of(line: str) -> list[Cell]:
+    """The cells of a line: each value is one ("93.1 ± 0.2", "93.1 (0.2)", "12 M"), and so is each run of
+    other words that single blanks keep apart; a citation belongs to what is before it."""
+    line = _SPACED.sub(lambda match: match[0].replace(" ", _BLANK), line.strip("\n"))
+    cells: list[Cell] = []
+    words = [(match.start(), match.end(), match[0]) for match in re.finditer(r"[^\s|]+", line)]
+    place = 0
+    while place < len(words):
+        start, end, word = words[place]
+        place += 1
+        last = cells[-1] if cells else None
+        near = last is not None and start - last.end == 1
+        if last is not None and not last.is_value and last.text.count("(") > last.text.count(")"):
+            cells[-1] = last.joined(Cell(start, end, word))  # "BoW (K = 4800)"
+        elif _CITATION.fullmatch(word.replace(_BLANK, " ")):
+            cited = Cell(start, end, word.replace(_BLANK, " "))
+            cells[-1:] = [last.joined(cited)] if last is not None else [cited]
+        elif last is not None and last.is_value and not last.is_gap and _belongs(word, words[place:]):
+            if word in _JOINS:
+                word = f"{word} {words[place][2]}"
+                end = words[place][1]
+                place += 1
+            glue = "" if word == "%" else " "
+            cells[-1] = Cell(last.start, end, f"{last.text}{glue}{word}", True)
+        elif is_value_word(word):
+            cells.append(Cell(start, end, word, True))
+        elif last is not None and not last.is_value and near:
+            cells[-1] = last.joined(Cell(start, end, word))
         else:
-            break
-    if not any(any(map(str.isdigit, value)) for value in values) or not words:
-        return None
-    sentence = len(words) > _MOST_WORDS or len(_FUNCTION_WORDS.intersection(w.lower() for w in words)) > 1
-    name = tuple(word.replace(_BLANK, " ") for word in words)
-    return None if sentence else Row(name, tuple(values))
+            cells.append(Cell(start, end, word))
+    return cells
 
 
-def _put(values: list[str], word: str, words: list[str]) -> None:
-    """Add a value on the left, with what belongs to it: "93.1 ± 0.2", "93.1 (0.2)"."""
-    if len(words) > 1 and words[-1] in _JOINS and is_value_word(words[-2]):
-        values.insert(0, f"{words[-2]} {words[-1]} {word}")
-        del words[-2:]
-    elif _ASIDE.fullmatch(word) and words and is_value_word(words[-1]) and not _ASIDE.fullmatch(words[-1]):
-        values.insert(0, f"{words[-1]} {word}")
-        words.pop()
-    else:
-        values.insert(0, word)
+def _belongs(word: str, after: list[tuple[int, int, str]]) -> bool:
+    """Whether a word belongs to the value before it: a unit, a deviation, what joins it with the next."""
+    if word in _JOINS:
+        return bool(after) and is_value_word(after[0][2])
+    return (
+        word in _AFTER
+        or _MARKED.fullmatch(word) is not None
+        or (_ASIDE.fullmatch(word) is not None and not _YEAR.fullmatch(word))
+    )

@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tdm_ray.papers.flat_columns import columns_of, has_columns
-from tdm_ray.papers.flat_heads import begins_with_label, head_rows
-from tdm_ray.papers.flat_rows import Row, is_rule, numbered_row
+from tdm_ray.papers.flat_columns import Grids, grid_of
+from tdm_ray.papers.flat_heads import begins_with_label
+from tdm_ray.papers.flat_rows import is_row, is_rule
 from tdm_ray.text.clean import clean
 
 _CAPTION = re.compile(
@@ -57,7 +57,7 @@ def find_tables(lines: Sequence[str]) -> list[FlatTable]:
     captions = [number for number, line in enumerate(lines) if "ab" in line.lower()[:12] and is_caption(line)]
     if not captions:
         return []
-    rows = [None if number in captions else numbered_row(line) for number, line in enumerate(lines)]
+    rows = [number not in captions and is_row(line) for number, line in enumerate(lines)]
     page = _Page(lines, rows, frozenset(captions))
     below = {caption: page.below(caption) for caption in captions}
     above = {caption: page.above(caption) for caption in captions}
@@ -76,7 +76,7 @@ def find_tables(lines: Sequence[str]) -> list[FlatTable]:
 
 def aligned(lines: Sequence[str]) -> list[list[str]] | None:
     """The grid of lines that are a table's head and rows; None where they cannot be aligned."""
-    first = next((number for number, line in enumerate(lines) if numbered_row(line)), 0)
+    first = next((number for number, line in enumerate(lines) if is_row(line)), 0)
     if not 0 < first <= _MOST_ABOVE or len(lines) - first < _LEAST_ROWS:
         return None
     grid = _grid(lines[:first], lines[first:])
@@ -87,7 +87,7 @@ def aligned(lines: Sequence[str]) -> list[list[str]] | None:
 @dataclass(frozen=True)
 class _Page:
     lines: Sequence[str]
-    rows: Sequence[Row | None]
+    rows: Sequence[bool]
     captions: frozenset[int]
 
     def below(self, caption: int) -> FlatTable | None:
@@ -115,7 +115,7 @@ class _Page:
         last = caption - 1
         while last >= 0 and self._is_blank(last) and caption - last <= _MOST_BLANK:
             last -= 1
-        if last < 0 or self.rows[last] is None:
+        if last < 0 or not self.rows[last]:
             return None
         first = last
         number = last
@@ -124,18 +124,20 @@ class _Page:
             number -= 1
             if number in self.captions:
                 break
-            if self.rows[number] is not None:
+            if self.rows[number]:
                 first = number
                 blanks = 0
             elif self._is_blank(number):
                 blanks += 1
-                if blanks > 1:
+                if blanks > _MOST_BLANK:
                     break
             elif not self._is_group(number):
                 break
         run = [n for n in self._run(first) if n <= last]
         heads: list[int] = []
         number = first - 1
+        while number >= 0 and first - number <= _MOST_BLANK and self._is_blank(number):
+            number -= 1
         while number >= 0 and len(heads) < _MOST_ABOVE and not self._is_blank(number):
             if number in self.captions:
                 break
@@ -152,10 +154,10 @@ class _Page:
         return 0 < len(text.split()) <= _GROUP_WORDS and not re.search(r"\d|[.;,]$", text)
 
     def _begins_run(self, number: int) -> bool:
-        if self.rows[number] is None:
+        if not self.rows[number]:
             return False
         run = self._run(number)
-        return sum(self.rows[n] is not None for n in run) >= _LEAST_ROWS
+        return sum(self.rows[n] for n in run) >= _LEAST_ROWS
 
     def _run(self, first: int) -> list[int]:
         """The lines of rows and groups from the first on; it ends with a row."""
@@ -165,13 +167,13 @@ class _Page:
         for number in range(first, min(first + _MOST_ROWS, len(self.lines))):
             if number in self.captions:
                 break
-            if self.rows[number] is not None:
+            if self.rows[number]:
                 run += [*pending, number]
                 pending = []
                 blanks = 0
             elif self._is_blank(number):
                 blanks += not is_rule(self.lines[number])
-                if blanks > 1:
+                if blanks > _MOST_BLANK:
                     break
             elif self._is_group(number) and len(pending) < 2:
                 pending.append(number)
@@ -218,33 +220,14 @@ def _heads(between: Sequence[int], gap: int | None) -> Iterator[Sequence[int]]:
         yield between[-count:]
 
 
-def _grid(heads: Sequence[str], body: Sequence[str]) -> tuple[list[list[str]], list[list[str] | None]] | None:
+def _grid(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
     """The head's rows and the body's (None for a line that is no row); None where they cannot be aligned."""
     if all("\t" in line.strip() for line in (*heads, *body)):
         return _of_tabs(heads, body)
-    heads = [line.expandtabs() for line in heads]
-    body = [line.expandtabs() for line in body]
-    if has_columns(body):
-        return columns_of(heads, body)
-    rows = [numbered_row(line) for line in body]
-    counts = sorted((len(row.values) for row in rows if row), reverse=True)
-    for width in dict.fromkeys(sorted(counts, key=lambda n: (-counts.count(n), n))):
-        head = head_rows(heads, width)
-        if head is None:
-            continue
-        aligned = [
-            row.aligned(width) if row else [clean(line), *[""] * width]
-            for row, line in zip(rows, body, strict=True)
-        ]
-        numbered = [row for row, one in zip(aligned, rows, strict=True) if one]
-        if sum(row is not None for row in numbered) >= max(_LEAST_ROWS, 0.7 * len(numbered)):
-            return head, aligned
-    return None
+    return grid_of([line.expandtabs() for line in heads], [line.expandtabs() for line in body])
 
 
-def _of_tabs(
-    heads: Sequence[str], body: Sequence[str]
-) -> tuple[list[list[str]], list[list[str] | None]] | None:
+def _of_tabs(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
     """The rows of lines whose cells are separated by tabs; None where they are not all of one width."""
     head, rows = ([[clean(cell) for cell in line.split("\t")] for line in lines] for lines in (heads, body))
     return (head, list(rows)) if head and len({len(row) for row in (*head, *rows)}) == 1 else None
