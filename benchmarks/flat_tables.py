@@ -104,9 +104,10 @@ def compared(page: Path) -> tuple[str, Counter[str], list[str]] | None:
 
 def _kind(cell: tuple[str, ...], read: tuple[str, ...]) -> str:
     """How a number that was read stands to the page's: a name of an upper level may be missing."""
-    if cell == read:
+    same_row = read[1].endswith(cell[1]) and (read[1] == cell[1] or cell[1])  # names of two columns are one
+    if same_row and cell[2] == read[2]:
         return "right"
-    upper = read[1] == cell[1] and read[2] and cell[2].endswith(read[2])
+    upper = same_row and read[2] and cell[2].endswith(read[2])
     return "right, an upper header missing" if upper else "wrong"
 
 

@@ -6,6 +6,7 @@ fewer cells is read by their places, and so is a head's upper line."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -22,6 +23,10 @@ _NEAR = 3  # characters that a cell may stand beside its column
 _LEAST_ROWS = 2
 _LEAST_SHARE = 0.7  # of the rows must be aligned
 _MOST_WIDTHS = 3
+_SPANNING = 0.75  # of its columns' width a name over several of them takes at most
+_MOST_MORE = 4  # words of a head than columns
+_MOST_SHIFT = 10  # characters that a whole head may stand beside its columns
+_MOST_OFF = 1.5  # characters, on average, that its names may stand beside that
 
 
 def grid_of(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
@@ -63,7 +68,7 @@ class _Columns:
         """The rows of the head; None where its names cannot be told apart."""
         if not lines or not any(self.kinds[1:]) or (self.kinds[0] and not self.extents):
             return None
-        last = self._named(lines[-1])
+        last = self._named(lines[-1]) or (self._named_right(lines[-1]) if len(lines) > 1 else None)
         if last is None:
             return None
         rows = [[cell.text for cell in last]]
@@ -72,7 +77,8 @@ class _Columns:
             if over is None:
                 return None
             rows.insert(0, over)
-        return rows
+        named_all = all(any(row[j] for row in rows) for j in range(1, self.width) if self.kinds[j])
+        return rows if named_all else None
 
     def _named(self, line: str) -> list[Cell] | None:
         """The names of the columns in a head's last line, with their places."""
@@ -88,6 +94,15 @@ class _Columns:
             return None
         return [Cell(*place, text) for place, text in zip(self.extents, texts, strict=True)]
 
+    def _named_right(self, line: str) -> list[Cell] | None:
+        """The names of the last columns, where the line begins over the first of them: an upper line names
+        the others."""
+        for count in range(self.width - 2, 1, -1) if self.extents else ():
+            units = units_of(line, count)
+            if units and abs(units[0].start - self.extents[-count][0]) <= 2 * _NEAR:
+                return [*(Cell(*place, "") for place in self.extents[:-count]), *units]
+        return None
+
     def _stands_over_values(self, line: str) -> bool:
         """Whether a line's first word stands right of the first column's middle: it names no first column."""
         first = len(line) - len(line.lstrip())
@@ -100,14 +115,14 @@ class _Columns:
         if line.rstrip().endswith((".", ";")):
             return None
         texts = evenly_over(line, places) or over_places(line, places, below=below)
-        return texts if any(texts) else None
+        return texts if texts and any(texts) else None
 
     def placed(self, row: Sequence[Cell]) -> list[str] | None:
         """The texts of a row by column; a text alone in the first. None where it does not fit."""
         if not any(cell.is_value for cell in row):
             return [clean(" ".join(cell.text for cell in row)), *[""] * (self.width - 1)]
         cells = list(row)
-        while len(cells) > self.width and not cells[0].is_value and is_whole(cells[1].text):
+        while len(cells) > self.width and not cells[0].is_value and _may_be_named(cells[1], self.kinds[1]):
             cells[:2] = [cells[0].joined(cells[1])]
         if len(cells) == self.width - 1 and cells[0].is_value and all(self.kinds[1:]) and not self.kinds[0]:
             return ["", *(cell.text for cell in cells)]
@@ -132,6 +147,12 @@ class _Columns:
         return texts
 
 
+def _may_be_named(cell: Cell, is_value: bool) -> bool:
+    """Whether a row's second cell may belong to its name: a number ("ResNet 50"), or words where the second
+    column holds values."""
+    return is_whole(cell.text) if cell.is_value else is_value
+
+
 def evenly_over(line: str, places: Sequence[Extent]) -> list[str] | None:
     """The names of an upper line, each over as many columns as another, where each stands over its own; the
     first column may have a name too."""
@@ -152,9 +173,9 @@ def evenly_over(line: str, places: Sequence[Extent]) -> list[str] | None:
     return texts
 
 
-def over_places(line: str, extents: Sequence[Extent], *, below: Sequence[str] | None) -> list[str]:
-    """The words of a head over the columns that they stand over; a name over several is repeated. `below` is
-    the head's next line."""
+def over_places(line: str, extents: Sequence[Extent], *, below: Sequence[str]) -> list[str] | None:
+    """The words of a head's upper line over the columns that they stand over; one over several is repeated.
+    None where it is not clear whether it is one name. `below` is the head's next line."""
     texts = [""] * len(extents)
     cells = [Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
     places = [_over(cell, extents) for cell in cells]
@@ -162,24 +183,44 @@ def over_places(line: str, extents: Sequence[Extent], *, below: Sequence[str] | 
         if not place:
             continue
         over = place
-        if below and place[0] > 0 and not goes_on(cell.text, below[place[0]]):
+        if place[0] > 0 and not goes_on(cell.text, below[place[0]]):
             left = max((p[-1] for p in places[:number] if p), default=0)
             right = min((p[0] for p in places[number + 1 :] if p), default=len(extents))
             over = _centred(cell, place, extents, left, right)
-        for j, text in zip(over, _shared(cell, over, extents), strict=True):
+        shared = _shared(cell, over, extents)
+        if shared is None:
+            return None
+        for j, text in zip(over, shared, strict=True):
             texts[j] = f"{texts[j]} {text}".strip()
     return texts
 
 
 def _words_over(line: str, extents: Sequence[Extent]) -> list[str] | None:
-    """The words of a head's last line, each at the column that it stands nearest to; None where a column has
-    none."""
-    texts = [""] * len(extents)
-    for match in re.finditer(r"\S+", line):
-        middle = (match.start() + match.end()) / 2
-        nearest = min(range(len(extents)), key=lambda j: _off(middle, [j], extents))
-        texts[nearest] = f"{texts[nearest]} {match[0]}".strip()
-    return texts if all(texts[1:]) else None
+    """The words of a head's last line, shared out in order so that they stand nearest to the columns, all of
+    them a little to one side. None where there are fewer words than columns, or far more, or they stand
+    elsewhere."""
+    words = [Cell(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+", line)]
+    if not len(extents) <= len(words) <= len(extents) + _MOST_MORE:
+        return None
+    shared = (_shared_out(words, extents, shift) for shift in range(-_MOST_SHIFT, _MOST_SHIFT + 1))
+    cost, texts = min((one for one in shared if one), default=(math.inf, []))
+    return texts if cost <= _MOST_OFF * len(extents) else None
+
+
+def _shared_out(
+    words: Sequence[Cell], extents: Sequence[Extent], shift: int
+) -> tuple[float, list[str]] | None:
+    """The words in as many groups as there are columns, and how far off these their middles stand."""
+    best: dict[int, tuple[float, list[str]]] = {0: (0.0, [])}  # by the number of words that are shared out
+    for start, end in extents:
+        new: dict[int, tuple[float, list[str]]] = {}
+        for taken, (cost, texts) in best.items():
+            for upto in range(taken + 1, len(words) + 1):
+                off = abs((words[taken].start + words[upto - 1].end - start - end) / 2 - shift)
+                if upto not in new or cost + off < new[upto][0]:
+                    new[upto] = (cost + off, [*texts, " ".join(word.text for word in words[taken:upto])])
+        best = new
+    return best.get(len(words))
 
 
 def _over(cell: Cell, extents: Sequence[Extent]) -> list[int]:
@@ -218,8 +259,9 @@ def _touches(cell: Cell, extent: Extent) -> bool:
     return _distance(cell, extent) <= _NEAR
 
 
-def _shared(cell: Cell, over: Sequence[int], extents: Sequence[Extent]) -> list[str]:
-    """A cell's text for each column that it stands over; its words, where each stands over one."""
+def _shared(cell: Cell, over: Sequence[int], extents: Sequence[Extent]) -> list[str] | None:
+    """A cell's text for each column that it stands over; its words, where each stands over one. None where it
+    is about as wide as these columns: then it may be several names."""
     words = [Cell(cell.start + m.start(), cell.start + m.end(), m[0]) for m in re.finditer(r"\S+", cell.text)]
     if len(words) == len(over) > 1:
         apart = [
@@ -230,4 +272,7 @@ def _shared(cell: Cell, over: Sequence[int], extents: Sequence[Extent]) -> list[
             return [word.text for word in words]
     if len(over) > 1 and (units := units_of(cell.text, len(over))):
         return [unit.text for unit in units]
+    wide = extents[over[-1]][1] - extents[over[0]][0]
+    if len(words) >= len(over) > 1 and cell.end - cell.start > _SPANNING * wide:
+        return None
     return [cell.text] * len(over)

@@ -25,6 +25,11 @@ _AFTER_WORDS = (
 _RUNNING = frozenset(
     ("the", "is", "are", "of", "in", "on", "we", "our", "this", "and", "by", "with", "a", "for")
 )
+_NO_ROWS = frozenset(("model", "models", "method", "methods", "system", "approach", "algorithm"))
+_POSSESSIVE = frozenset(("our", "proposed", "no"))
+_COUNTED = frozenset(
+    ("run", "fold", "top", "step", "layer", "level", "split", "session", "round", "task", "part")
+)
 _LABELS = frozenset(_LABEL_WORDS.split())
 _BEFORE = frozenset(_BEFORE_WORDS.split())
 _AFTER = frozenset(_AFTER_WORDS.split())
@@ -57,6 +62,11 @@ def _is_open(text: str) -> bool:
 def begins_with_label(line: str) -> bool:
     """Whether a line begins with a word that heads names: "Model", "Method"."""
     return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _LABELS
+
+
+def heads_models(line: str) -> bool:
+    """Whether a line begins with a word that no row is named by: "Model", "Method"."""
+    return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _NO_ROWS
 
 
 def named(line: str, width: int) -> list[str] | None:
@@ -123,7 +133,11 @@ def goes_on(before: str, word: str) -> bool:
 
 
 def _soft(before: str, word: str) -> bool:
-    """Whether two words are often one name."""
+    """Whether two words are often one name: "Final Score", "5 Epochs", "Our method", "Run 1"."""
     if _hard(before, word):
         return True
-    return before.rsplit(maxsplit=1)[-1].lower() in _BEFORE and word.lower().rstrip("%") in _AFTER
+    last = before.rsplit(maxsplit=1)[-1].lower()
+    next_word = word.lower().rstrip("%")
+    if word.isalpha() and (last.isdigit() or last in _POSSESSIVE):
+        return True
+    return (last in _BEFORE and next_word in _AFTER) or (last in _COUNTED and next_word.isdigit())

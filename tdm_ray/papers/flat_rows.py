@@ -24,6 +24,9 @@ _YEAR = re.compile(r"[(\[](?:19|20)\d\d[a-z]?[)\]][,;]?")
 _MARKED = re.compile(r"\([a-zA-Z×%]\)")  # a unit or mark in brackets: "9.2 (x)"
 _RULE = re.compile(r"[\s\-=_─━═+|~.]*")
 _MOST_WORDS = 14
+_SHORT_NAME = 5  # words of a name that may be "in the vehicle"
+_CHECKS = frozenset("✓✗✔✘√")
+_LEAST_CHECKS = 2
 _FUNCTION_WORDS = frozenset(
     ("the", "is", "are", "was", "were", "that", "which", "of", "in", "on", "we", "our", "this", "these", "by")
 )
@@ -69,10 +72,15 @@ def is_row(line: str) -> bool:
     if not last or not (last[-1].isdigit() or last[-1] in "%)]*†‡§¶-–—−kKMBGxAas?_↑↓✓✗✔✘√"):
         return False
     cells = cells_of(line)
-    if not cells or not cells[-1].is_value or all(cell.is_gap or not cell.is_value for cell in cells):
+    marks = sum(cell.text in _CHECKS for cell in cells)
+    if not cells or not cells[-1].is_value:
+        return False
+    if marks < _LEAST_CHECKS and all(cell.is_gap or not cell.is_value for cell in cells):
         return False
     words = [word.lower() for cell in cells if not cell.is_value for word in cell.text.split()]
-    return len(words) <= _MOST_WORDS * len(cells) and len(_FUNCTION_WORDS.intersection(words)) <= 1
+    return len(words) <= _MOST_WORDS * len(cells) and (
+        len(words) <= _SHORT_NAME or len(_FUNCTION_WORDS.intersection(words)) <= 1
+    )
 
 
 def cells_of(line: str) -> list[Cell]:
@@ -92,7 +100,7 @@ def cells_of(line: str) -> list[Cell]:
         elif _CITATION.fullmatch(word.replace(_BLANK, " ")):
             cited = Cell(start, end, word.replace(_BLANK, " "))
             cells[-1:] = [last.joined(cited)] if last is not None else [cited]
-        elif last is not None and last.is_value and not last.is_gap and _belongs(word, words[place:]):
+        elif last is not None and last.is_value and _belongs(last, word, words[place:]):
             if word in _JOINS:
                 word = f"{word} {words[place][2]}"
                 end = words[place][1]
@@ -108,12 +116,11 @@ def cells_of(line: str) -> list[Cell]:
     return cells
 
 
-def _belongs(word: str, after: list[tuple[int, int, str]]) -> bool:
+def _belongs(last: Cell, word: str, after: list[tuple[int, int, str]]) -> bool:
     """Whether a word belongs to the value before it: a unit, a deviation, what joins it with the next."""
     if word in _JOINS:
         return bool(after) and is_value_word(after[0][2])
-    return (
-        word in _AFTER
-        or _MARKED.fullmatch(word) is not None
-        or (_ASIDE.fullmatch(word) is not None and not _YEAR.fullmatch(word))
-    )
+    if last.is_gap:
+        return False
+    is_aside = _ASIDE.fullmatch(word) is not None and not _YEAR.fullmatch(word)
+    return is_aside or word in _AFTER or _MARKED.fullmatch(word) is not None

@@ -13,12 +13,13 @@ row are aligned from the right, as many as the head has names. What cannot be al
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tdm_ray.papers.flat_columns import Grids, grid_of
-from tdm_ray.papers.flat_heads import begins_with_label
-from tdm_ray.papers.flat_rows import is_row, is_rule
+from tdm_ray.papers.flat_heads import begins_with_label, heads_models
+from tdm_ray.papers.flat_rows import cells_of, is_row, is_rule
 from tdm_ray.text.clean import clean
 
 _CAPTION = re.compile(
@@ -187,6 +188,11 @@ class _Page:
     ) -> FlatTable | None:
         """The table of the rows of a run; of the lines before them the last few are its head."""
         between, run = self._without_group(between, run)
+        count = self._heads_of_numbers(run)
+        if count:
+            between = [*between, *run[:count]][-_MOST_BETWEEN:]
+            run = run[count:]
+            gap = None if gap is None else min(gap, len(between) - count)
         body = [self.lines[number] for number in run]
         for heads in _heads(between, gap):
             grid = _grid([self.lines[number] for number in heads], body)
@@ -200,6 +206,19 @@ class _Page:
                     frozenset((*heads, *kept)),
                 )
         return None
+
+    def _heads_of_numbers(self, run: Sequence[int]) -> int:
+        """How many lines at the start of the rows are a head with numbers in it: they begin with a word that
+        no row does ("Model 1K 2K 4K"), or with words where the rows begin with a value ("Run 1 Run 2")."""
+        kinds = [tuple(cell.is_value for cell in cells_of(self.lines[number])) for number in run]
+        usual = Counter(kinds).most_common(1)[0][0] if kinds else ()
+        count = 0
+        while count < _MOST_ABOVE - 1 and len(run) - count > _LEAST_ROWS:
+            begins_with_words = usual[:1] == (True,) and kinds[count][:1] == (False,)
+            if not begins_with_words and not heads_models(self.lines[run[count]]):
+                break
+            count += 1
+        return count
 
     def _without_group(
         self, between: Sequence[int], run: Sequence[int]
