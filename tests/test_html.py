@@ -191,3 +191,10 @@ def test_hostile_pages_end_as_paper_or_reject(tmp_path, name):
 def test_a_page_without_text_is_rejected(page):
     with pytest.raises(PaperError, match=r"empty|no_text"):
         read_html("p", page)
+
+
+def test_a_cell_that_spans_rows_upwards():
+    page = b"""<h1>T</h1><p>We do it.</p><table><tr><th>Set<th>Net<th>Acc</tr><tr><td><td>A<td>1.5</tr>
+    <tr><td><td>B<td>2.5</tr><tr><td rowspan="-2">CIFAR<td>C<td>3.5</tr></table>"""
+    rows = [(*headers, value) for headers, _, value, _ in cells(read_html("p", page))[0]]
+    assert rows == [("A", "1.5"), ("CIFAR", "B", "2.5"), ("CIFAR", "C", "3.5")]

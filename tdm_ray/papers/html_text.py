@@ -37,6 +37,7 @@ _BLOCK_CLASSES = frozenset(("ltx_td", "ltx_tr", "ltx_p", "ltx_tabular"))
 _CITES = frozenset(("ltx_cite", "ltx_missing_citation"))
 _BOLD_TAGS = frozenset(("b", "strong"))
 _BOLD_TEX = re.compile(r"\\(?:mathbf|boldsymbol|bm|textbf|bf)(?![a-zA-Z])")
+_UPWARDS = re.compile(r"-(\d{1,3})")
 _RULE = re.compile(r"\bltx_border_(?:t|tt|T|TT)\b")
 _RULE_BELOW = re.compile(r"\bltx_border_(?:b|bb|B|BB)\b")
 
@@ -65,6 +66,7 @@ class CellText:
 
     text: str = ""
     bold: bool = False
+    upwards: str = ""  # how many rows it spans upwards, its own among them: `\\multirow{-8}`
 
 
 @dataclass
@@ -186,6 +188,7 @@ def grid_of(table: etree._Element) -> Grid:
             walk.skip_subtree()
     texts = spread([(c.text, wide, high) for c, wide, high in row.cells] for row in rows)
     weights = spread([("b" if c.bold else "", wide, high) for c, wide, high in row.cells] for row in rows)
+    _fill_upwards(texts, spread([(c.upwards, wide, high) for c, wide, high in row.cells] for row in rows))
     width = max(map(len, texts), default=0)
     return Grid(texts, [[bool(mark) for mark in row] for row in weights], _head(rows, width), caption)
 
@@ -194,10 +197,20 @@ def _add(row: _Row, node: etree._Element) -> None:
     names = node.get("class") or ""
     wide = _span(node, "colspan")
     row.cells.append((cell_text(node), wide, _span(node, "rowspan")))
+    upwards = _UPWARDS.fullmatch(node.get("rowspan") or "")
+    row.cells[-1][0].upwards = upwards[1] if upwards else ""
     if not row.cells[-1][0].bold and _is_bold(node):
         row.cells[-1][0].bold = True
     row.above += wide if _RULE.search(names) else 0
     row.below += wide if _RULE_BELOW.search(names) else 0
+
+
+def _fill_upwards(texts: list[list[str]], marks: list[list[str]]) -> None:
+    """Write what spans rows upwards (LaTeXML: `rowspan="-8"`) into the empty cells above it."""
+    for row, column in [(i, j) for i, line in enumerate(marks) for j, mark in enumerate(line) if mark]:
+        for above in range(row - 1, max(row - int(marks[row][column]), -1), -1):
+            if column < len(texts[above]) and not texts[above][column]:
+                texts[above][column] = texts[row][column]
 
 
 def _span(node: etree._Element, name: str) -> int:
