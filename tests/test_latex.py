@@ -396,3 +396,37 @@ def test_tables_over_several_pages_have_one_head_and_their_captions():
     cells = [(cell.value, cell.row_headers, cell.column_headers) for t in paper.tables for cell in t.cells]
     assert cells == [("93.1", ["A"], ["Acc"]), ("6.4", ["B"], ["Err"])]
     assert [table.caption.rpartition(" ")[2] for table in paper.tables] == ["Long.", "Tall."]
+
+
+@pytest.mark.parametrize(
+    "command", ["subject", "title", "subtitle", "date", "author", "address", "publishers"]
+)
+def test_a_command_that_pandoc_takes_for_metadata_keeps_its_argument_in_a_cell(command):
+    """Authors name their own commands so; `\\subject{1}` of KOMA-Script's name lost the rows' labels."""
+    rows = (
+        rf"\begin{{tabular}}{{lc}} Net & Acc \\ \hline \{command}{{1}} & \{command}{{84.2}} \end{{tabular}}"
+    )
+    ((cell,),) = [t.cells for t in read_tex("p", rf"\begin{{document}}{rows}\end{{document}}").tables]
+    assert (cell.value, list(cell.row_headers)) == ("84.2", ["1"])
+
+
+def test_a_cell_under_a_span_from_above_keeps_its_own_text():
+    heads = r"\multirow{2}{*}{Net} & \multirow{2}{*}{Params} \\ & (M) \\ \hline"
+    rows = rf"{heads} A & 1.5 \\ \multirow{{2}}*{{B}} & 2.5 \\ ~ & 3.5"
+    tex = rf"\begin{{document}}\begin{{tabular}}{{lc}} {rows} \end{{tabular}}\end{{document}}"
+    (table,) = read_tex("p", tex).tables
+    found = [(*c.row_headers, *c.column_headers, c.value) for c in table.cells]
+    assert found == [
+        ("A", "Params", "(M)", "1.5"),
+        ("B", "Params", "(M)", "2.5"),
+        ("B", "Params", "(M)", "3.5"),
+    ]
+
+
+def test_registers_and_angles_are_no_text():
+    box = r"\newcommand{\rpm}{\sbox0{}\raise\dimexpr(\ht0-\ht2)/2\relax\box2 }"
+    cell = r"\begin{turn}{90}Net\end{turn} & 51.7 {\footnotesize \rpm 0.4}"
+    table = rf"\begin{{tabular}}{{lc}} & mIoU \\ \hline {cell} \end{{tabular}}"
+    tex = rf"{box}\begin{{document}}{table}\end{{document}}"
+    (table,) = read_tex("p", tex).tables
+    assert [(*c.row_headers, c.value) for c in table.cells] == [("Net", "51.7 0.4")]

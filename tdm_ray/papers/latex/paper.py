@@ -30,8 +30,12 @@ _CITATION = re.compile(rf"\\[a-zA-Z]*[cC]ite[a-zA-Z]*\*?{_OPTIONS}\s*\{{[^{{}}]*
 _MARK = "\ue000"
 # Registers of boxes and lengths, by number: `\raise\dimexpr(\ht0-\ht2)/2\relax\box2` prints none of it.
 _BOXES = re.compile(
-    r"\\dimexpr[^{}]{0,200}?\\relax(?![a-zA-Z])"
+    r"(?:\\(?:raise|lower|moveleft|moveright|kern|hskip|vskip)\s*)?\\dimexpr[^{}]{0,200}?\\relax(?![a-zA-Z])"
     r"|\\(?:sbox|setbox|usebox|box|copy|unhbox|unhcopy|unvbox|unvcopy|ht|wd|dp)\s*\d{1,3}(?!\d)\s*=?"
+)
+# Commands that pandoc takes for a document's metadata, and drops; in a cell they are the author's.
+_METADATA = re.compile(
+    r"\\(?:subject|(?:sub|extra)?title|date|author|address|signature|publishers)(?![a-zA-Z@])"
 )
 _MOST_NAMED = 10
 
@@ -118,6 +122,7 @@ def _cell(tex: str) -> str:
     for pattern, new in (
         (_INNER, " "),
         (_BREAK, " "),
+        (_METADATA, "{}"),
     ):
         tex = pattern.sub(new, tex)
     return re.sub(r"(?<!\\)&", " ", tex).strip()
