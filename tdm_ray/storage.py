@@ -76,7 +76,7 @@ def list_files(path: str) -> list[str]:
     with _reaching(path):
         if fs.isfile(inner):
             return [inner if "file" in fs.protocol else path]
-        paths = fs.find(inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
+        paths = _files_in(fs, inner) if fs.isdir(inner) else fs.glob(inner) if glob.has_magic(inner) else []
     base = (
         len(PurePosixPath(inner).parts) if fs.isdir(inner) else -1
     )  # of a glob's finds only the name counts
@@ -86,6 +86,22 @@ def list_files(path: str) -> list[str]:
     if not visible and not fs.exists(inner):
         raise InputError(f"{path}: no such file or folder; give a file, a folder or a quoted glob")
     return [cast(str, f) if "file" in fs.protocol else fs.unstrip_protocol(f) for f in visible]
+
+
+def _files_in(fs: Any, folder: str) -> list[str]:
+    """All files of a folder; on a disk also those in folders that are links, each folder once."""
+    if "file" not in fs.protocol:
+        return list(fs.find(folder))
+    found: list[str] = []
+    seen: set[str] = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(root)
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        found += [os.path.join(root, name) for name in files]
+    return found
 
 
 def parquet_files(path: str) -> list[str]:

@@ -290,3 +290,15 @@ def test_a_broken_entry_of_a_manifest_is_told_and_refused_only_if_asked():
     assert "1 of 2 entries lack a name, a size, a number of items or an MD5" in told[0]
     with pytest.raises(InputError, match="1 of 2 entries"):
         read_manifest(manifest, strict=True)
+
+
+def test_a_paper_that_the_snapshot_calls_withdrawn_is_rejected(tmp_path):
+    snapshot = next(p for p in Path(file_of("50d-withdrawn")).parent.iterdir() if p.suffix == ".json")
+    (tmp_path / "1512.03385.txt").write_text("Deep\n\nAbstract\n\nWe do it.\n")
+    summary = ingest_corpus(
+        str(tmp_path / "1512.03385.txt"),
+        str(tmp_path / "out"),
+        IngestConfig(metadata=str(snapshot)),
+        engine="local",
+    )
+    assert (summary.read, summary.rejected) == (0, {"withdrawn": 1})

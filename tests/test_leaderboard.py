@@ -13,7 +13,7 @@ from rich.console import Console
 
 from tdm_ray.config import CONFIRMED
 from tdm_ray.errors import InputError
-from tdm_ray.leaderboard.export import FORMATS, as_csv, as_json, export
+from tdm_ray.leaderboard.export import FORMATS, as_csv, as_json, csv_of, export
 from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards
 from tdm_ray.leaderboard.read import read_leaderboards
@@ -204,3 +204,13 @@ def test_exports_name_the_method():
     )
     assert "name: Net" in model_index(table, "a")
     assert next(csv.DictReader(io.StringIO(as_csv(table))))["method"] == "Net"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    {"=1+1": "'=1+1", "@x": "'@x", "-0.4": "-0.4", "-Net": "'-Net", "+1.5": "+1.5", "Net": "Net"}.items(),
+)
+def test_a_csv_holds_no_formula(text, shown):
+    row = dict.fromkeys(LEADERBOARDS.names) | {"title": text}
+    (line,) = csv.DictReader(io.StringIO(csv_of([row])))
+    assert line["title"] == shown

@@ -2,7 +2,9 @@
 
 import dataclasses
 import gzip
+import io
 import json
+import tarfile
 import time
 from datetime import date
 
@@ -581,3 +583,22 @@ def test_markdown_takes_linear_time(text):
     began = time.process_time()
     read_plain_text("p", f"# T\n\nWe do it.\n\n{text * 20_000}", markdown=True)
     assert time.process_time() - began < 20  # quadratic patterns took minutes
+
+
+def test_folders_that_are_links_are_read_once(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.txt").write_text("T\n\nAbstract\n\nWe do it.\n")
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "link").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "loop").symlink_to(tmp_path / "papers")
+    assert [reading.paper.paper_id for reading in read_papers(str(tmp_path / "papers"))] == ["a"]
+
+
+def test_an_encrypted_source_is_named(tmp_path):
+    with tarfile.open(tmp_path / "2401.00001.tar.gz", "w:gz") as archive:
+        info = tarfile.TarInfo("2401.00001.cry")
+        info.size = 3
+        archive.addfile(info, io.BytesIO(b"xyz"))
+    (reading,) = read_papers(str(tmp_path))
+    assert reading.reason == "no_source"
+    assert "encrypted (.cry)" in reading.detail

@@ -77,6 +77,13 @@ def as_csv(table: pa.Table) -> str:
     return csv_of(table.to_pylist())
 
 
+def _no_formula(text: str) -> str:
+    """The text as spreadsheets show it: one that begins like a formula ("=1+1", "@x") they would compute.
+    See https://owasp.org/www-community/attacks/CSV_Injection"""
+    is_signed = text[:1] in ("+", "-") and not text[1:2].isdigit() and text[1:2] != "."
+    return f"'{text}" if len(text) > 1 and (is_signed or text[0] in "=@\t\r") else text
+
+
 def csv_of(rows: list[dict[str, Any]]) -> str:
     """The same for rows as dictionaries."""
     buffer = io.StringIO()
@@ -86,7 +93,8 @@ def csv_of(rows: list[dict[str, Any]]) -> str:
         evidence = row["evidence"] or {}
         rounded = {n: None if row[n] is None else f"{row[n]:.4f}" for n in ("probability", "confidence")}
         values = {**row, **rounded}
-        writer.writerow([*(values[c] for c in _FLAT), evidence.get("kind"), evidence.get("text")])
+        cells = [*(values[c] for c in _FLAT), evidence.get("kind"), evidence.get("text")]
+        writer.writerow([_no_formula(cell) if isinstance(cell, str) else cell for cell in cells])
     return buffer.getvalue()
 
 

@@ -34,10 +34,17 @@ METADATA = pa.schema(
         ("categories", STRINGS),
         ("published", pa.date32()),
         ("versions", pa.int32()),
+        ("withdrawn", pa.bool_()),
     ]
 )
 _ROWS_A_GROUP = 5000
 _LONGEST_FAULT = 200
+# What the abstract or comment of a withdrawn paper begins with.
+_WITHDRAWN = re.compile(
+    r"(?:\W*(?:this|the) (?:paper|article|submission|manuscript|work|preprint)[\w ,]{0,40}?"
+    r"(?:has been|is|was) (?:temporarily )?withdrawn\b|withdrawn\b)",
+    re.IGNORECASE,
+)
 
 
 def write_metadata(snapshot: str, path: str, *, strict: bool = False) -> tuple[int, list[str]]:
@@ -84,6 +91,7 @@ def _row(entry: dict[str, Any]) -> dict[str, Any]:
         "categories": categories.split() if isinstance(categories, str) else [str(c) for c in categories],
         "published": parsedate_to_datetime(entry["versions"][0]["created"]).date(),
         "versions": len(entry["versions"]),
+        "withdrawn": any(_WITHDRAWN.match(clean(entry.get(name))) for name in ("abstract", "comments")),
     }
 
 
@@ -122,6 +130,7 @@ class Select:
         version = pc.cast(
             pc.struct_field(pc.extract_regex(readings["paper_id"], VERSIONED), "version"), pa.int32()
         )
+        readings = _rejected(readings, entries["withdrawn"], "withdrawn", "the snapshot says so")
         return _rejected(
             readings, pc.less(version, entries["versions"]), "older_version", "the snapshot has a newer one"
         )

@@ -121,6 +121,10 @@ def members(content: bytes) -> dict[str, bytes]:
             raise PaperError(
                 "pdf_only", "the e-print has a PDF or PostScript and no TeX; give a GROBID TEI of it"
             )
+        if ".cry" in kinds:
+            raise PaperError(
+                "no_source", "the source is encrypted (.cry): arXiv withholds it; give a TEI of the PDF"
+            )
         raise PaperError(
             "no_source", f"no TeX among the files of the e-print ({', '.join(sorted(kinds)) or 'none'})"
         )
