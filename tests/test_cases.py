@@ -79,6 +79,11 @@ CELLS = {
     "70j-empty-header-row": [("Ours", "CIFAR-10", "96.3"), ("Ours", "CIFAR-100", "80.1")],
     "20w-merged-cells": [("Base", "CIFAR-10", "93.1"), ("Ours", "CIFAR-100", "75.1")],
     "20d-table-in-p": [("Ours", "Acc", "95.0")],
+    "20o-formula-in-cells-sup": [
+        ("Ours", "Acc", "95.0¹"),
+        ("X", "Acc", "1 234.5"),
+        ("Y", "Acc", "90 .2 ± 0 .3"),
+    ],
     "20x-listfigures-notation": [("Ours", "Acc ↑", "95.0"), ("Ours", "FID ↓", "3.2")],
     "20m-rows-role-label-rowspan": [("Base", "Acc", "93.1"), ("Ours", "Err", "5.0")],
     "60i-uncertainty-column": [("Ours", "CIFAR-10", "3.74±0.09")],

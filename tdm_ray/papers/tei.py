@@ -19,6 +19,7 @@ from tdm_ray.papers.reading_order import in_reading_order, words_in
 from tdm_ray.records import Paper, PaperTable, Section
 from tdm_ray.text.clean import clean
 from tdm_ray.text.hyphens import without_breaks, without_spaced_breaks, words_of
+from tdm_ray.text.numbers import raised
 
 _TEI = {"t": "http://www.tei-c.org/ns/1.0"}
 _NAMESPACE = f"{{{_TEI['t']}}}"
@@ -177,9 +178,24 @@ def _own_tables(root: etree._Element, grids: Sequence[tuple[str, list[list[str]]
 def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, list[list[str]]]:
     caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
     return caption, spread(
-        [(_text(c), span_of(c.get("cols")), span_of(c.get("rows"))) for c in row.iterfind("t:cell", _TEI)]
+        [(_cell(c), span_of(c.get("cols")), span_of(c.get("rows"))) for c in row.iterfind("t:cell", _TEI)]
         for row in rows
     )
+
+
+def _cell(cell: etree._Element) -> str:
+    """The text of a cell; a raised mark after a number is no digit of it: "95.0¹"."""
+    parts: list[str] = [cell.text or ""]
+    for event, inner in etree.iterwalk(cell, events=("start", "end")):
+        if inner is cell:
+            continue
+        text = (inner.text if event == "start" else inner.tail) or ""
+        is_mark = event == "start" and inner.get("rend") in ("superscript", "sup") and len(inner) == 0
+        if is_mark and text.strip().isdigit() and len(text.strip()) < 3 and parts[-1].strip()[-1:].isdigit():
+            parts[-1] = f"{parts[-1].rstrip()}{raised(text.strip())}"
+        else:
+            parts.append(text)
+    return clean(" ".join(parts))
 
 
 def _parsed(
