@@ -24,7 +24,7 @@ from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_gold, demo_papers
 from tdm_ray.errors import InputError
 from tdm_ray.papers.splits import find_splits
-from tdm_ray.run.estimate import GPU_TFLOPS, Pace, _sample, estimate, measure_pace
+from tdm_ray.run.estimate import GPU_TFLOPS, Pace, _sample, _shares, estimate, measure_pace
 
 
 @pytest.fixture(scope="module")
@@ -199,3 +199,9 @@ def test_the_whole_benchmark(tiny_model, tmp_path):
     assert all((text in printed) == (part in found) for part, text, _ in RATIOS.values())
     save_plot(found, str(tmp_path / "figures.png"))
     assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_sample_takes_more_of_large_splits_where_others_are_small():
+    assert _shares([11, 2, 1, 12, 10], 16) == [4, 2, 1, 4, 5]
+    assert sum(_shares([1, 1, 100], 50)) == 50
+    assert _shares([3, 3], 50) == [3, 3]

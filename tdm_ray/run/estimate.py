@@ -174,9 +174,22 @@ def _drawn(splits: Sequence[InputSplit], split_count: int, count: int) -> tuple[
     read = [table for split in chosen for table in islice(split_tables(split), 1)]
     read_s = (time.perf_counter() - started) / max(sum(map(len, read)), 1)
     started = time.perf_counter()
-    papers = pa.concat_tables([converted_table(table.slice(0, -(-count // split_count))) for table in read])
+    shares = _shares([len(table) for table in read], count)
+    taken = [table.slice(0, share) for table, share in zip(read, shares, strict=True)]
+    papers = pa.concat_tables(map(converted_table, taken))
     read_s += (time.perf_counter() - started) / max(len(papers), 1)
     return papers.filter(pc.is_null(papers["reason"])).slice(0, count), read_s
+
+
+def _shares(sizes: Sequence[int], count: int) -> list[int]:
+    """How many of each split to take for `count` in all: as many of each, more of the larger where some are
+    too small."""
+    shares = [0] * len(sizes)
+    left = count
+    for rank, place in enumerate(sorted(range(len(sizes)), key=sizes.__getitem__)):
+        shares[place] = min(sizes[place], -(-left // (len(sizes) - rank)))
+        left -= shares[place]
+    return shares
 
 
 def _words(readings: pa.Table) -> int:
