@@ -198,3 +198,11 @@ def test_a_cell_that_spans_rows_upwards():
     <tr><td><td>B<td>2.5</tr><tr><td rowspan="-2">CIFAR<td>C<td>3.5</tr></table>"""
     rows = [(*headers, value) for headers, _, value, _ in cells(read_html("p", page))[0]]
     assert rows == [("A", "1.5"), ("CIFAR", "B", "2.5"), ("CIFAR", "C", "3.5")]
+
+
+def test_a_rule_may_stand_within_a_head_of_numbers():
+    heads = "<tr><th><th class='ltx_border_tt'>10<th class='ltx_border_tt'>50</tr>"
+    names = "<tr><th class='ltx_border_t'><th class='ltx_border_t'>Acc<th class='ltx_border_t'>Acc</tr>"
+    page = f"<h1>T</h1><p>We do it.</p><table>{heads}{names}<tr><td>A<td>1.5<td>2.5</tr></table>".encode()
+    rows = [(above, value) for _, above, value, _ in cells(read_html("p", page))[0]]
+    assert rows == [(("10", "Acc"), "1.5"), (("50", "Acc"), "2.5")]

@@ -412,7 +412,7 @@ def test_a_command_that_pandoc_takes_for_metadata_keeps_its_argument_in_a_cell(c
 
 def test_a_cell_under_a_span_from_above_keeps_its_own_text():
     heads = r"\multirow{2}{*}{Net} & \multirow{2}{*}{Params} \\ & (M) \\ \hline"
-    rows = rf"{heads} A & 1.5 \\ \multirow{{2}}*{{B}} & 2.5 \\ ~ & 3.5"
+    rows = rf"{heads} A & 1.5 \\ \multirow{{3}}*{{B}} & 2.5 \\ ~ & 3.5 \\ \cellcolor{{gray!20}} & 4.5"
     tex = rf"\begin{{document}}\begin{{tabular}}{{lc}} {rows} \end{{tabular}}\end{{document}}"
     (table,) = read_tex("p", tex).tables
     found = [(*c.row_headers, *c.column_headers, c.value) for c in table.cells]
@@ -420,6 +420,7 @@ def test_a_cell_under_a_span_from_above_keeps_its_own_text():
         ("A", "Params", "(M)", "1.5"),
         ("B", "Params", "(M)", "2.5"),
         ("B", "Params", "(M)", "3.5"),
+        ("B", "Params", "(M)", "4.5"),
     ]
 
 

@@ -141,7 +141,13 @@ def _first_body_row(grid: Sequence[Sequence[str]], head: int) -> int:
         first -= 1
     # Whole numbers above the rule and fractions below: years, or numbers of shots, and not results.
     whole = first < head <= 3 and not any("." in text for row in grid[:head] for text in row[1:])
-    return head if whole and any("." in text for row in grid[head:] for text in row[1:]) else first
+    if not whole or not any("." in text for row in grid[head:] for text in row[1:]):
+        return first
+    # A rule may stand within the head: under "10 | 50" before "Acc | Err".
+    names = (
+        i for i, row in enumerate(grid[head:], start=head) if any(map(is_value, row[1:])) or _is_group(row)
+    )
+    return next(names, head)
 
 
 def _is_group(row: Sequence[str]) -> bool:

@@ -168,7 +168,10 @@ def _rows(body: str) -> list[list[str]]:
 
 
 # What prints nothing: it leaves the text of a span from above.
-_BLANK = re.compile(r"(?:[~\s{}]|\\[ ,;:!]|\\(?:quad|qquad|hfill|null|phantom\s*\{[^{}]*\})(?![a-zA-Z]))*")
+_BLANK = re.compile(
+    r"(?:[~\s{}]|\\[ ,;:!]|\\(?:quad|qquad|hfill|null|centering|phantom\s*\{[^{}]*\})(?![a-zA-Z])"
+    r"|\\(?:cell|row|column)?color\s*(?:\[[^\[\]]*\]\s*)?\{[^{}]*\})*+"
+)
 
 
 @dataclass(frozen=True)
