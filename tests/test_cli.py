@@ -275,3 +275,19 @@ def test_the_embedded_checkpoint_fits_its_limits():
     assert sum(p.stat().st_size for p in files) <= 50_000_000
     assert not [p for p in files if p.suffix in (".bin", ".pt", ".pkl")]  # nothing that unpickles
     assert (Path(embedded_folder()) / "README.md").is_file()  # the model card
+
+
+def test_a_command_that_worked_in_processes_ends_at_once(tmp_path):
+    """Idle workers of joblib were waited for at the end: five minutes after the last line of `evaluate`."""
+    script = tmp_path / "work.py"
+    script.write_text(
+        "from joblib import Parallel, delayed\n"
+        "from tdm_ray.cli import _leave\n"
+        "if __name__ == '__main__':\n"
+        "    print(sum(Parallel(n_jobs=2)(delayed(abs)(i) for i in range(100))), flush=True)\n"
+        "    _leave(3)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], check=False, capture_output=True, text=True, timeout=120
+    )
+    assert (done.returncode, done.stdout.strip()) == (3, "4950"), done.stderr

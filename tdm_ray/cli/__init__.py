@@ -95,6 +95,9 @@ def _leave(code: int) -> NoReturn:
 
     A thread of Arrow that still holds a Python object then aborts the process now and then, and with it the
     exit code is lost (apache/arrow issue 34314)."""
+    if loky := sys.modules.get("joblib.externals.loky"):
+        # Its own end is not among those run here, and its idle workers would be waited for, five minutes.
+        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
     atexit._run_exitfuncs()  # Ray's own end is one of them
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError):  # the reader of a pipe has gone
