@@ -307,3 +307,22 @@ def test_a_paper_that_the_snapshot_calls_withdrawn_is_rejected(tmp_path):
         engine="local",
     )
     assert (summary.read, summary.rejected) == (0, {"withdrawn": 1})
+
+
+ALL = sorted(folder.name for folder in CASES.iterdir() if folder.is_dir()) if CASES.is_dir() else []
+REJECTED = {
+    "18j-abstract-only-table": {"no_text"},
+    "20s-control-chars": {"malformed_xml"},
+    "20u-amp": {"malformed_xml"},
+}
+# Taxonomies, annotations, snapshots, manifests: files of other kinds, with tests of their own above.
+OTHERS = ("40", "41", "50", "51", "52")
+
+
+@pytest.mark.parametrize("case", [name for name in ALL if not name.startswith(OTHERS)])
+def test_every_case_is_a_paper_or_rejected_by_its_name(case):
+    readings = list(read_papers(str(CASES / case)))
+    assert readings
+    wanted = REJECTED.get(case, {None})
+    found = {reading.reason for reading in readings}
+    assert found == wanted, [(reading.location, reading.reason, reading.detail) for reading in readings]
