@@ -30,6 +30,8 @@ from tdm_ray.papers.latex.tex import without_comments
 
 _COMMAND = re.compile(
     r"\\[a-zA-Z]*(?:cite|ref|label|footnote|color|tnote|includegraphics|rotatebox|scalebox|multirow|ding)[a-zA-Z]*\*?(?:\s*\[[^\]]*\])*\s*\{[^{}]*\}"
+    # Lengths and ranges of columns, not what stands after them.
+    r"|\\(?:parbox|resizebox\*?\s*\{[^{}]*\}|[cC]line|Xcline|cmidrule)\s*(?:\[[^\]]*\]|\([^)]*\))?\s*\{[^{}]*\}"
     r"|\\(?:vspace|hspace|rule|raisebox|fontsize)\*?(?:\s*\{[^{}]*\})+|\\[a-zA-Z@]+\*?(?:\[[^\]]*\])?|[-\d.]+(?:pt|em|ex|cm|mm)\b"
 )
 _FILE = re.compile(
