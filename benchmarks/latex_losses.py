@@ -17,13 +17,14 @@ import re
 import tarfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from multiprocessing import Pool
 from typing import Any
 
 from tdm_ray.errors import PaperError
 from tdm_ray.papers.latex.eprint import read_eprint
-from tdm_ray.papers.latex.macros import expand, expand_once
+from tdm_ray.papers.latex.macros import Macro, expand, expand_once
 from tdm_ray.papers.latex.paper import converted_cells, read_tex
 from tdm_ray.papers.latex.tabular import tabulars
 from tdm_ray.papers.latex.tex import without_comments
@@ -38,6 +39,7 @@ _FILE = re.compile(
     r"\{[^{}]*\.(?:png|jpe?g|pdf|eps)\}|\\(?:includegraphics|parbox)\s*\[[^\]]*\]\s*\{(?:[^{}]|\{[^{}]*\})*\}"
 )
 _LETTERS = 6
+_ROUNDS = 3  # macros within macros that are followed
 
 
 def losses(member: tuple[str, bytes]) -> dict[str, Any]:
@@ -53,17 +55,26 @@ def losses(member: tuple[str, bytes]) -> dict[str, Any]:
     found["seconds"] = time.perf_counter() - started
     found["tabulars"] = len(tabulars(without_comments(tex)))
     found["tables"] = sum(bool(table.cells) for table in paper.tables)
-    silent = {
-        macro.name: macro
-        for macro in expand(without_comments(tex))[1].values()
-        if macro.parameters and not re.search(r"#\d", macro.body)
-    }
+    silent = _silent(expand(without_comments(tex))[1])
     for source, text in converted_cells(tex):
         found["unknown"] += text.unknown
         if reads_as_number(expand_once(source, silent) if silent else source):
             found["cells"] += 1
             if not any(map(str.isdigit, text.text)):
                 found["lost"].append(source)
+    return found
+
+
+def _silent(macros: Mapping[str, Macro]) -> dict[str, Macro]:
+    """The macros that print none of their arguments: they leave them out, or name a file or a size by them."""
+    found = {}
+    for name, macro in macros.items():
+        body = macro.body
+        for _ in range(_ROUNDS):
+            body = expand_once(body, macros)
+        printed = _COMMAND.sub(" ", _FILE.sub(" ", body))
+        if macro.parameters and not re.search(r"#\d", printed):
+            found[name] = replace(macro, body="")
     return found
 
 
