@@ -66,7 +66,7 @@ def losses(member: tuple[str, bytes]) -> dict[str, Any]:
 
 
 def _silent(macros: Mapping[str, Macro]) -> dict[str, Macro]:
-    """The macros that print none of their arguments: they leave them out, or name a file or a size by them."""
+    """The macros that print no argument: they leave them out, or name a file or a size by them."""
     found = {}
     for name, macro in macros.items():
         body = macro.body
