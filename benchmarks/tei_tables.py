@@ -19,7 +19,7 @@ def widths(document: str) -> Counter[bool]:
     root = tei._parse(document)
     figures = root.iterfind(f".//{tei._NAMESPACE}figure[@type='table']")
     spanning = (f for f in figures if any(cell.get("cols") for cell in f.iter(f"{tei._NAMESPACE}cell")))
-    grids = (tei._grid(figure, list(figure.iter(tei._ROW)))[1] for figure in spanning)
+    grids = (tei._grid(figure, list(figure.iter(tei._ROW))).rows for figure in spanning)
     return Counter(len({len(row) for row in grid}) == 1 for grid in grids)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 
@@ -34,39 +35,44 @@ _LABELS = frozenset(_LABEL_WORDS.split())
 _BEFORE = frozenset(_BEFORE_WORDS.split())
 _AFTER = frozenset(_AFTER_WORDS.split())
 _HARD = re.compile(r"[(\[].*|%|↑|↓|‰|[↑↓]\)?")
-_NAME = re.compile(r"[^\W\d]|\d")
 
 
 def units_of(line: str, count: int) -> list[Cell] | None:
     """The names of a line where they are `count`, its words joined as far as they must be; else None. Words
     that more than one blank keeps apart are never joined."""
     for joins in (_whole, _soft, _hard, _never):
-        units: list[Cell] = []
-        for match in re.finditer(r"\S+", line):
-            word = Cell(match.start(), match.end(), match[0])
-            last = units[-1] if units else None
-            near = last is not None and word.start - last.end == 1
-            if last is not None and near and (_is_open(last.text) or joins(last.text, word.text)):
-                units[-1] = last.joined(word)
-            else:
-                units.append(word)
+        units = _cells(line, joins, across=1)
         if len(units) == count:
             return units
     return None
 
 
-def _is_open(text: str) -> bool:
-    return text.count("(") > text.count(")")
+def _cells(line: str, joins: Callable[[str, str], bool], *, across: float) -> list[Cell]:
+    """The words of a line, those joined that belong to one name and have at most so many blanks between."""
+    units: list[Cell] = []
+    for match in re.finditer(r"\S+", line):
+        word = Cell(match.start(), match.end(), match[0])
+        last = units[-1] if units else None
+        near = last is not None and word.start - last.end <= across
+        if last is not None and near and (last.is_open or joins(last.text, word.text)):
+            units[-1] = last.joined(word)
+        else:
+            units.append(word)
+    return units
 
 
 def begins_with_label(line: str) -> bool:
     """Whether a line begins with a word that heads names: "Model", "Method"."""
-    return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _LABELS
+    return _first_word(line) in _LABELS
 
 
 def heads_models(line: str) -> bool:
     """Whether a line begins with a word that no row is named by: "Model", "Method"."""
-    return bool(line.strip()) and line.split(maxsplit=1)[0].lower() in _NO_ROWS
+    return _first_word(line) in _NO_ROWS
+
+
+def _first_word(line: str) -> str:
+    return next(iter(line.lower().split(maxsplit=1)), "")
 
 
 def named(line: str, width: int) -> list[str] | None:
@@ -103,15 +109,8 @@ def over_columns(line: str, width: int) -> list[str] | None:
 
 
 def _units(line: str, joins: Callable[[str, str], bool]) -> list[str]:
-    """The words of a line, those joined that belong to one name."""
-    units: list[str] = []
-    for word in line.split():
-        last = units[-1] if units else ""
-        if last and (_is_open(last) or joins(last, word)):
-            units[-1] = f"{last} {word}"
-        else:
-            units.append(word)
-    return units
+    """The words of a line, those joined that belong to one name, whatever blanks are between."""
+    return [unit.text for unit in _cells(line, joins, across=math.inf)]
 
 
 def _whole(before: str, word: str) -> bool:

@@ -46,6 +46,11 @@ class Cell:
         """Whether the cell is a dash, or says that there is no value."""
         return self.is_value and not any(map(str.isdigit, self.text))
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a bracket in the cell is not closed yet: "BoW (K = 4800)"."""
+        return self.text.count("(") > self.text.count(")")
+
     def joined(self, other: Cell) -> Cell:
         """The cell with another after it."""
         return Cell(self.start, other.end, f"{self.text} {other.text}", self.is_value)
@@ -95,8 +100,8 @@ def cells_of(line: str) -> list[Cell]:
         place += 1
         last = cells[-1] if cells else None
         near = last is not None and start - last.end == 1
-        if last is not None and not last.is_value and last.text.count("(") > last.text.count(")"):
-            cells[-1] = last.joined(Cell(start, end, word))  # "BoW (K = 4800)"
+        if last is not None and not last.is_value and last.is_open:
+            cells[-1] = last.joined(Cell(start, end, word))
         elif _CITATION.fullmatch(word.replace(_BLANK, " ")):
             cited = Cell(start, end, word.replace(_BLANK, " "))
             cells[-1:] = [last.joined(cited)] if last is not None else [cited]

@@ -16,14 +16,12 @@ from lxml import etree
 
 from tdm_ray.arxiv_ids import id_of_url, page_of
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import few_enough, table_of_grid
-from tdm_ray.papers.html_text import Grid, cell_text, classes, grid_of, is_skipped, is_table, text_of
-from tdm_ray.records import Paper, PaperTable, Section
+from tdm_ray.papers.grid import few_enough
+from tdm_ray.papers.html_text import Grid, classes, grid_of, is_skipped, is_table, text_of
+from tdm_ray.records import Paper, Section
 from tdm_ray.text.clean import clean
 
 _HEADINGS = frozenset(("h1", "h2", "h3", "h4", "h5", "h6"))
-_FIGURES = frozenset(("figure",))
-_CAPTIONS = frozenset(("figcaption",))
 _ABSTRACT = re.compile(r"^abstract\b[.:]?", re.IGNORECASE)
 _END = re.compile(r"^(?:references|bibliography|acknowledge?ments?)\W*$", re.IGNORECASE)
 _CAPTION = re.compile(r"^tab(?:le|\.)\s*\W?(?:\d|[IVX]+\b)", re.IGNORECASE)
@@ -74,8 +72,10 @@ def read_html(paper_id: str, data: bytes) -> Paper:
         paper_id=paper_id if page_of(paper_id) else _own_id(root, stamp) or paper_id,
         title=page.title or clean(root.findtext(".//head/title") or ""),
         abstract=clean(" ".join(page.abstract)),
-        sections=[Section(heading, text) for heading, text in _texts(page) if heading or text],
-        tables=few_enough(_table(grid) for grid in page.grids),
+        sections=[
+            Section(heading, " ".join(pieces)) for heading, pieces in page.sections if heading or pieces
+        ],
+        tables=few_enough(grid.table() for grid in page.grids),
         published=_day(stamp),
         categories=[stamp["category"]] if stamp else [],
         source="html",
@@ -155,30 +155,20 @@ def _taken(page: _Page, node: etree._Element) -> bool:
         _begin_section(page, _NUMBER.sub("", text_of(node)), is_title=_is_title(page, node))
     elif is_table(node):
         _add_table(page, node)
-    elif node.tag in _CAPTIONS or "ltx_caption" in names:
+    elif node.tag == "figcaption" or "ltx_caption" in names:
         if page.figures:
             page.figures[-1].caption = _caption(node)
     elif node.tag == "math":
-        page.take(cell_text(_alone(node)).text)
+        page.take(text_of(node))
     elif node.tag in ("cite", "sup") or "ltx_cite" in names:
         pass
     else:
-        if node.tag in _FIGURES:
+        if node.tag == "figure":
             page.figures.append(_Figure())
         if node.tag in ("p", "div", "li", "br", "section"):
             _close_paragraph(page)
         return False
     return True
-
-
-def _alone(node: etree._Element) -> etree._Element:
-    """A formula in an element of its own, without what follows it."""
-    around = etree.Element("span")
-    copy = etree.SubElement(around, "math")
-    copy.set("alttext", node.get("alttext") or "")
-    if not node.get("alttext"):
-        copy.text = "".join(node.itertext())
-    return around
 
 
 def _is_title(page: _Page, node: etree._Element) -> bool:
@@ -217,7 +207,7 @@ def _add_table(page: _Page, node: etree._Element) -> None:
 
 
 def _ended(page: _Page, node: etree._Element) -> None:
-    if node.tag in _FIGURES and page.figures:
+    if node.tag == "figure" and page.figures:
         _end_figure(page)
     if node.tag in ("p", "div", "li", "section") or "ltx_abstract" in classes(node):
         _close_paragraph(page)
@@ -247,12 +237,3 @@ def _close_paragraph(page: _Page) -> None:
         page.abstract.append(text)
     elif not page.ended:
         page.sections[-1][1].append(text)
-
-
-def _texts(page: _Page) -> list[tuple[str, str]]:
-    """The sections; where no abstract was headed as one, what stands before the first heading is none."""
-    return [(heading, " ".join(pieces)) for heading, pieces in page.sections]
-
-
-def _table(grid: Grid) -> PaperTable:
-    return table_of_grid(grid.caption, grid.rows, bold=grid.bold, head=grid.head)

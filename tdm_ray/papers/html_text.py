@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from tdm_ray.papers.grid import CITED, is_value, span_of, spread
+from tdm_ray.papers.grid import CITED, is_value, span_of, spread, table_of_grid
 from tdm_ray.papers.latex.pandoc import math_text
+from tdm_ray.records import PaperTable
 from tdm_ray.text.clean import clean
 from tdm_ray.text.numbers import raised
 
@@ -78,6 +79,10 @@ class Grid:
     bold: list[list[bool]]
     head: int = 0
     caption: str = ""
+
+    def table(self) -> PaperTable:
+        """The table of the grid. Raises `PaperError` too_large."""
+        return table_of_grid(self.caption, self.rows, bold=self.bold, head=self.head)
 
 
 @dataclass

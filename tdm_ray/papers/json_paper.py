@@ -26,6 +26,7 @@ from tdm_ray.text.clean import clean
 _IDS = ("paper_id", "arxiv_id", "id")
 _KNOWN = frozenset((*_IDS, *PAPERS.names, "authors", "versions"))
 _MOST_NAMED = 10
+_OBJECTS = ("sections", "tables", "body_text")
 _FORM = (
     'a paper is an object with "paper_id", "title", "abstract", "sections" '
     '(objects with "heading" and "text") and '
@@ -41,9 +42,10 @@ def read_json_paper(line: str | bytes) -> Paper:
         raise PaperError("malformed_json", "nested too deep; write flat objects") from None
     except ValueError as error:
         raise PaperError("malformed_json", f"{error}; write one object a line, or an array of them") from None
-    if not isinstance(data, dict) or not any(data.get(key) for key in _IDS):
+    paper_id = _id_in(data)
+    if not paper_id:
         raise PaperError("not_a_paper", f"no paper_id; {_FORM}")
-    data = {**data, "paper_id": next(data[key] for key in _IDS if data.get(key))}
+    data = {**data, "paper_id": paper_id}
     if wrong := _wrong_key(data):
         raise PaperError("not_a_paper", f"{wrong}; {_FORM}")
     try:
@@ -58,19 +60,20 @@ def read_json_paper(line: str | bytes) -> Paper:
 def paper_id_of(line: str | bytes) -> str:
     """The `paper_id` of a line that is no paper, where it can be told; else empty."""
     try:
-        data = json.loads(line)
-        return str(next((data[key] for key in _IDS if data.get(key)), ""))
-    except (ValueError, AttributeError, TypeError, RecursionError):
+        return str(_id_in(json.loads(line)) or "")
+    except (ValueError, RecursionError):
         return ""
+
+
+def _id_in(data: Any) -> Any:
+    """The id of an object, under the first of its names that has one; None of other values."""
+    return next((data[key] for key in _IDS if data.get(key)), None) if isinstance(data, dict) else None
 
 
 def _kind(value: Any) -> str:
     """What a JSON value is, in JSON's own words."""
     kinds = {dict: "an object", list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
     return kinds.get(type(value), "a number")
-
-
-_OBJECTS = ("sections", "tables", "body_text")
 
 
 def _wrong_key(data: dict[str, Any]) -> str | None:

@@ -15,7 +15,6 @@ import yaml
 from lxml import etree, html
 
 from tdm_ray.errors import PaperError
-from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.html_text import grid_of, tables_in
 from tdm_ray.papers.latex.pandoc import math_text
 from tdm_ray.papers.latex.paper import read_tex
@@ -123,8 +122,7 @@ def _html_tables(markup: str) -> list[PaperTable]:
         root = html.fragment_fromstring(markup, create_parent="div")
     except (etree.ParserError, etree.XMLSyntaxError):
         return []
-    grids = [grid_of(table) for table in tables_in(root)]
-    return [table_of_grid(grid.caption, grid.rows, bold=grid.bold, head=grid.head) for grid in grids]
+    return [grid_of(table).table() for table in tables_in(root)]
 
 
 def _latex_tables(source: str) -> list[PaperTable]:

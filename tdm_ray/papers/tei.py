@@ -8,6 +8,7 @@ import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence, Set
 from datetime import date
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -29,6 +30,14 @@ _BREAKS = ("lb", "pb", "cb")
 _LANGUAGE = "{http://www.w3.org/XML/1998/namespace}lang"
 
 
+class _Grid(NamedTuple):
+    """A table of the TEI: its caption, the texts of its cells by row, its whole text where it has no rows."""
+
+    caption: str
+    rows: list[list[str]]
+    text: str
+
+
 def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Paper:
     """The paper of one TEI document.
 
@@ -44,7 +53,7 @@ def read_tei(paper_id: str, tei: str | bytes, tables: str | None = None) -> Pape
         title=_title(root),
         abstract=_abstract(root),
         sections=sections,
-        tables=few_enough(_parsed(tables, sections, grids) if tables else _own_tables(root, grids)),
+        tables=few_enough(_parsed(tables, sections, grids) if tables else _own_tables(grids)),
         published=_published(root),
         source="tei",
     )
@@ -142,9 +151,8 @@ def _mended(text: str, words: Set[str]) -> str:
     return clean(without_spaced_breaks(without_breaks(text, words), words))
 
 
-def _grids(root: etree._Element) -> list[tuple[str, list[list[str]]]]:
-    """The TEI's own tables, in order: their captions, and the texts of their cells by row; of a table in a
-    table once."""
+def _grids(root: etree._Element) -> list[_Grid]:
+    """The TEI's own tables, in order; a table in a table is part of it."""
     rows: dict[etree._Element, list[etree._Element]] = defaultdict(list)
     for row in root.iter(_ROW):
         rows[_around(row)].append(row)
@@ -163,24 +171,25 @@ def _around(node: etree._Element) -> etree._Element:
     return tables[-1] if tables else node.getroottree().getroot()
 
 
-def _own_tables(root: etree._Element, grids: Sequence[tuple[str, list[list[str]]]]) -> Iterator[PaperTable]:
+def _own_tables(grids: Sequence[_Grid]) -> Iterator[PaperTable]:
     """The tables of the TEI; one without rows keeps its text."""
-    figures = [node for node in root.iter(_FIGURE, _TABLE) if _around(node) is node]
-    for figure, (caption, grid) in zip(figures, grids, strict=True):
-        if grid:
-            merged = all(len(row) == 1 for row in grid)  # GROBID found no columns
-            yield table_of_grid(caption, (aligned([row[0] for row in grid]) if merged else None) or grid)
-        else:
-            table = figure if figure.tag == _TABLE else figure.find("t:table", _TEI)
-            yield PaperTable(caption, (), _text(table))
+    for grid in grids:
+        if not grid.rows:
+            yield PaperTable(grid.caption, (), grid.text)
+            continue
+        merged = all(len(row) == 1 for row in grid.rows)  # GROBID found no columns
+        apart = aligned([row[0] for row in grid.rows]) if merged else None
+        yield table_of_grid(grid.caption, apart or grid.rows)
 
 
-def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> tuple[str, list[list[str]]]:
+def _grid(figure: etree._Element, rows: Sequence[etree._Element]) -> _Grid:
     caption = clean(" ".join(_text(figure.find(f"t:{part}", _TEI)) for part in ("head", "figDesc")))
-    return caption, spread(
+    texts = spread(
         [(_cell(c), span_of(c.get("cols")), span_of(c.get("rows"))) for c in row.iterfind("t:cell", _TEI)]
         for row in rows
     )
+    table = figure if figure.tag == _TABLE else figure.find("t:table", _TEI)
+    return _Grid(caption, texts, "" if texts else _text(table))
 
 
 def _cell(cell: etree._Element) -> str:
@@ -198,13 +207,11 @@ def _cell(cell: etree._Element) -> str:
     return clean(" ".join(parts))
 
 
-def _parsed(
-    tables: str, sections: Sequence[Section], grids: Sequence[tuple[str, list[list[str]]]]
-) -> list[PaperTable]:
+def _parsed(tables: str, sections: Sequence[Section], grids: Sequence[_Grid]) -> list[PaperTable]:
     """The tables of the parser: their captions' words joined as the paper's text has them, their cells in
     order."""
     words = words_in(section.text for section in sections)
-    return in_reading_order(read_pdf_tables(tables, words), [grid for _, grid in grids])
+    return in_reading_order(read_pdf_tables(tables, words), [grid.rows for grid in grids])
 
 
 def _published(root: etree._Element) -> date | None:

@@ -191,10 +191,9 @@ def _json(path: str, text: str) -> Iterator[Label]:
 def _counted(tasks: Sequence[dict[str, Any]]) -> Iterator[Label]:
     """The labels of evaluation tables, each with the number of its rows; a row that is there twice counts
     once."""
-    rows = {
+    rows = dict.fromkeys(
         (tdm, row.get("paper_url") or row.get("paper_title"), row.get("model_name"), score)
         for tdm, row, score in evaluation_rows(tasks)
-    }
+    )
     counts = Counter(tdm for tdm, *_ in rows)
-    order = dict.fromkeys(tdm for tdm, _, _ in evaluation_rows(tasks))
-    yield from (Label(tdm, counts[tdm]) for tdm in order)
+    yield from (Label(tdm, papers) for tdm, papers in counts.items())
