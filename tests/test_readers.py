@@ -602,3 +602,10 @@ def test_an_encrypted_source_is_named(tmp_path):
     (reading,) = read_papers(str(tmp_path))
     assert reading.reason == "no_source"
     assert "encrypted (.cry)" in reading.detail
+
+
+def test_what_is_no_table_in_markdown_stays_text():
+    text = "# T\n\nWe do it.\n\n\\begin{table}\nWe reach 96.3 here.\n\\end{table}\n"
+    paper = read_plain_text("p", text, markdown=True)
+    assert not paper.tables
+    assert "We reach 96.3 here." in paper.abstract

@@ -90,7 +90,7 @@ def _without(
     closing: Callable[[str], str],
     read: Callable[[str], list[PaperTable]],
 ) -> str:
-    """The text with the places of its tables; what is not closed stays. No mark is searched for twice."""
+    """The text with the places of its tables; what is none, or not closed, stays. No mark is sought twice."""
     text = result.text
     pieces = []
     place = 0
@@ -103,7 +103,10 @@ def _without(
         if end is None:
             unclosed.add(name)
             continue
-        pieces += [text[place : start.start()], _placed(result, read(text[start.start() : end.end()]))]
+        tables = read(text[start.start() : end.end()])
+        if not tables:
+            continue
+        pieces += [text[place : start.start()], _placed(result, tables)]
         place = end.end()
     return "".join((*pieces, text[place:]))
 
