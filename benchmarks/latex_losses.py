@@ -3,9 +3,11 @@
 A number cell is a cell of a table that, without the names of its commands, holds a digit and at most six
 letters; arguments that a macro of the author's does not print are none of it (publishers of sources had taken
 the formulas out of macros too). It is lost where no digit of it is left in the text. A tabular becomes a
-table where that has a cell. Printed are both counts, the papers with a lost cell, the commands that pandoc
-hands back unknown, and the seconds a paper takes. DUMP is a folder with arXiv's source tars; `--newest` takes
-the last e-prints by name.
+table where that has a cell. `tabulars_with_text` leaves out those without text in two cells (pictures,
+formulas that were taken out) and those in definitions; of each paper at most as many tables as it has of
+these are counted (`tables_of_text`). Printed are these counts, the papers with a lost cell, the commands
+that pandoc hands back unknown, and the seconds a paper takes. DUMP is a folder with arXiv's source tars;
+`--newest` takes the last e-prints by name.
 """
 
 from __future__ import annotations
@@ -23,10 +25,11 @@ from multiprocessing import Pool
 from typing import Any
 
 from tdm_ray.errors import PaperError
+from tdm_ray.papers.latex.conditionals import without_branches
 from tdm_ray.papers.latex.eprint import read_eprint
 from tdm_ray.papers.latex.macros import Macro, expand, expand_once
 from tdm_ray.papers.latex.paper import converted_cells, read_tex
-from tdm_ray.papers.latex.tabular import tabulars
+from tdm_ray.papers.latex.tabular import TexTable, read_tabular, tabulars
 from tdm_ray.papers.latex.tex import without_comments
 
 _COMMAND = re.compile(
@@ -37,6 +40,10 @@ _COMMAND = re.compile(
 )
 _FILE = re.compile(
     r"\{[^{}]*\.(?:png|jpe?g|pdf|eps)\}|\\(?:includegraphics|parbox)\s*\[[^\]]*\]\s*\{(?:[^{}]|\{[^{}]*\})*\}"
+)
+_NO_TEXT = re.compile(
+    r"\\(?:includegraphics|animategraphics|epsfig|psfig|vspace|hspace|label|ref|cite\w*|begin|end)\*?"
+    r"\s*(?:\[[^\]]*\]|\{[^{}]*\}|<[^>]*>)+|\$[^$]*\$|\\[a-zA-Z@]+\*?(?:\[[^\]]*\])?"
 )
 _LETTERS = 6
 _ROUNDS = 3  # macros within macros that are followed
@@ -55,7 +62,11 @@ def losses(member: tuple[str, bytes]) -> dict[str, Any]:
     found["seconds"] = time.perf_counter() - started
     found["tabulars"] = len(tabulars(without_comments(tex)))
     found["tables"] = sum(bool(table.cells) for table in paper.tables)
-    silent = _silent(expand(without_comments(tex))[1])
+    expanded, macros = expand(without_branches(without_comments(tex)))
+    holding = [_holds_text(read_tabular(one, expanded)) for one in tabulars(expanded)]
+    found["tabulars_with_text"] = sum(holding)
+    found["tables_of_text"] = min(sum(holding), found["tables"])
+    silent = _silent(macros)
     for source, text in converted_cells(tex):
         found["unknown"] += text.unknown
         if reads_as_number(expand_once(source, silent) if silent else source):
@@ -63,6 +74,12 @@ def losses(member: tuple[str, bytes]) -> dict[str, Any]:
             if not any(map(str.isdigit, text.text)):
                 found["lost"].append(source)
     return found
+
+
+def _holds_text(table: TexTable) -> bool:
+    """Whether at least two cells hold a letter or digit besides pictures, formulas and commands."""
+    texts = (_NO_TEXT.sub(" ", cell) for row in table.grid for cell in row)
+    return sum(any(map(str.isalnum, text)) for text in texts) > 1
 
 
 def _silent(macros: Mapping[str, Macro]) -> dict[str, Macro]:
@@ -127,6 +144,8 @@ def main() -> None:
         "papers_with_lost": sum(bool(row["lost"]) for row in read),
         "tabulars": sum(row["tabulars"] for row in read),
         "tables": sum(row["tables"] for row in read),
+        "tabulars_with_text": sum(row["tabulars_with_text"] for row in read),
+        "tables_of_text": sum(row["tables_of_text"] for row in read),
         "seconds_a_paper": round(sum(row["seconds"] for row in rows) / max(len(rows), 1), 4),
         "slowest_s": round(max((row["seconds"] for row in rows), default=0), 2),
         "unknown": unknown.most_common(60),

@@ -17,7 +17,8 @@ _LABEL_WORDS = (
 _BEFORE_WORDS = (
     "final test val val. validation dev train top mean avg avg. average overall total macro micro weighted "
     "pixel class word character phone exact f1 inference training error success frame input batch image "
-    "hit detection running memory gpu inception recognition equal miss number public private human r p"
+    "fp fn tp tn testing classification hit detection running memory gpu inception recognition equal miss "
+    "number public private human r p"
 )
 _AFTER_WORDS = (
     "score scores rate acc acc. accuracy error err err. ratio loss time length size count index measure "
@@ -37,10 +38,11 @@ _AFTER = frozenset(_AFTER_WORDS.split())
 _HARD = re.compile(r"[(\[].*|%|↑|↓|‰|[↑↓]\)?")
 
 
-def units_of(line: str, count: int) -> list[Cell] | None:
+def units_of(line: str, count: int, *, alone: bool = False) -> list[Cell] | None:
     """The names of a line where they are `count`, its words joined as far as they must be; else None. Words
-    that more than one blank keeps apart are never joined."""
-    for joins in (_whole, _soft, _hard, _never):
+    that more than one blank keeps apart are never joined; a unit or remark is a name only where it may stand
+    `alone`."""
+    for joins in (_whole, _soft, _hard, *((_never,) if alone else ())):
         units = _cells(line, joins, across=1)
         if len(units) == count:
             return units
@@ -59,6 +61,17 @@ def _cells(line: str, joins: Callable[[str, str], bool], *, across: float) -> li
         else:
             units.append(word)
     return units
+
+
+def is_label(line: str) -> bool:
+    """Whether a line holds nothing but what heads names: "Method", "Model name"."""
+    words = line.lower().split()
+    return bool(words) and "  " not in line.strip() and _LABELS.issuperset(words)
+
+
+def words_apart(text: str) -> list[str]:
+    """The words of a text that may each name a column: with their units and remarks."""
+    return [unit.text for unit in _cells(text, _hard, across=1)]
 
 
 def begins_with_label(line: str) -> bool:
@@ -122,8 +135,8 @@ def _never(before: str, word: str) -> bool:
 
 
 def _hard(before: str, word: str) -> bool:
-    """Whether a word is a unit or a remark, which no column is named by alone."""
-    return _HARD.fullmatch(word) is not None
+    """Whether a word is a unit or a remark, which no column is named by alone, or stands beside a "="."""
+    return _HARD.fullmatch(word) is not None or word == "=" or before.endswith("=")
 
 
 def goes_on(before: str, word: str) -> bool:

@@ -15,6 +15,7 @@ _VALUE = re.compile(
     r"|[-–—−]{1,3}|[✓✗✔✘√]|[nN]\.?/?[aA]\.?|OOM|\?"
 )
 _JOINS = frozenset(("±", "+/-", "\\pm", "/", "|", "+-"))
+_TIMES = frozenset(("x", "×"))  # joins two values that stand next to it: "8192 × 8"
 _AFTER = frozenset(("%", "‰", "k", "K", "M", "B", "G", "ms", "s", "x", "×", "↑", "↓", "*", "†", "‡"))
 _ASIDE = re.compile(rf"[(\[]\s*[±+\-−↑↓]?\s*(?:{_DIGITS})%?\s*[)\]]")
 _CITATION = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
@@ -106,7 +107,7 @@ def cells_of(line: str) -> list[Cell]:
             cited = Cell(start, end, word.replace(_BLANK, " "))
             cells[-1:] = [last.joined(cited)] if last is not None else [cited]
         elif last is not None and last.is_value and _belongs(last, word, words[place:]):
-            if word in _JOINS:
+            if word in _JOINS or (word in _TIMES and near and _goes_on(end, words[place:])):
                 word = f"{word} {words[place][2]}"
                 end = words[place][1]
                 place += 1
@@ -119,6 +120,11 @@ def cells_of(line: str) -> list[Cell]:
         else:
             cells.append(Cell(start, end, word))
     return cells
+
+
+def _goes_on(end: int, after: list[tuple[int, int, str]]) -> bool:
+    """Whether a single blank after its end a value follows."""
+    return bool(after) and after[0][0] - end == 1 and is_value_word(after[0][2])
 
 
 def _belongs(last: Cell, word: str, after: list[tuple[int, int, str]]) -> bool:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tdm_ray.papers.flat_columns import Grids, grid_of
-from tdm_ray.papers.flat_heads import begins_with_label, heads_models
-from tdm_ray.papers.flat_rows import cells_of, is_row, is_rule
+from tdm_ray.papers.flat_heads import begins_with_label, heads_models, is_label
+from tdm_ray.papers.flat_rows import Cell, cells_of, is_row, is_rule
 from tdm_ray.text.clean import clean
 
 _CAPTION = re.compile(
@@ -32,6 +33,7 @@ _MOST_BLANK = 2
 _MOST_ROWS = 400
 _LEAST_ROWS = 2
 _GROUP_WORDS = 6
+_LEAST_COUNTED = 3  # numbers of a head that count upwards
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,7 @@ def find_tables(lines: Sequence[str]) -> list[FlatTable]:
     page = _Page(lines, rows, frozenset(captions))
     below = {caption: page.below(caption) for caption in captions}
     above = {caption: page.above(caption) for caption in captions}
-    first, second = (
-        (above, below) if sum(map(bool, above.values())) > sum(map(bool, below.values())) else (below, above)
-    )
+    first, second = (above, below) if page.support(above) > page.support(below) else (below, above)
     found: dict[int, FlatTable] = {}
     taken: set[int] = set()
     for tables in (first, second):
@@ -139,12 +139,23 @@ class _Page:
         number = first - 1
         while number >= 0 and first - number <= _MOST_BLANK and self._is_blank(number):
             number -= 1
-        while number >= 0 and len(heads) < _MOST_ABOVE and not self._is_blank(number):
+        while number >= 0 and self._names(heads) < _MOST_ABOVE and not self._is_blank(number):
             if number in self.captions:
                 break
             heads.insert(0, number)
             number -= 1
         return self._of_run(caption, heads, 0, run) if len(run) >= _LEAST_ROWS else None
+
+    def support(self, tables: Mapping[int, FlatTable | None]) -> int:
+        """How much speaks for this side of the captions: a table counts twice that no blank line keeps from
+        its caption."""
+        found = [(caption, table.lines) for caption, table in tables.items() if table]
+        return len(found) + sum(
+            not any(self._is_blank(number) for number in range(caption + 1, min(lines)))
+            if min(lines) > caption
+            else max(lines) == caption - 1
+            for caption, lines in found
+        )
 
     def _is_blank(self, number: int) -> bool:
         return not self.lines[number].strip() or is_rule(self.lines[number])
@@ -188,13 +199,25 @@ class _Page:
     ) -> FlatTable | None:
         """The table of the rows of a run; of the lines before them the last few are its head."""
         between, run = self._without_group(between, run)
+        found = self._with_heads(caption, between, gap, run)
+        if found is None and len(between) > 1 and self._is_group(between[-1]):
+            found = self._with_heads(caption, between[:-1], gap, [between[-1], *run])
+        return found
+
+    def _names(self, lines: Sequence[int]) -> int:
+        """How many lines of a head there are besides those that hold but "Method"."""
+        return sum(not is_label(self.lines[number]) for number in lines)
+
+    def _with_heads(
+        self, caption: int, between: Sequence[int], gap: int | None, run: Sequence[int]
+    ) -> FlatTable | None:
         count = self._heads_of_numbers(run)
         if count:
             between = [*between, *run[:count]][-_MOST_BETWEEN:]
             run = run[count:]
             gap = None if gap is None else min(gap, len(between) - count)
         body = [self.lines[number] for number in run]
-        for heads in _heads(between, gap):
+        for heads in self._heads(between, gap):
             grid = _grid([self.lines[number] for number in heads], body)
             if grid:
                 kept = [number for number, row in zip(run, grid[1], strict=True) if row is not None]
@@ -207,15 +230,28 @@ class _Page:
                 )
         return None
 
+    def _heads(self, between: Sequence[int], gap: int | None) -> Iterator[Sequence[int]]:
+        """What may be the head among the lines between a caption and the rows, the likeliest first."""
+        if gap is not None and gap < len(between) and self._names(between[gap:]) <= _MOST_ABOVE:
+            yield between[gap:]
+        for count in range(min(_MOST_ABOVE + 1, len(between)), 0, -1):
+            if 0 < self._names(between[-count:]) <= _MOST_ABOVE:
+                yield between[-count:]
+
     def _heads_of_numbers(self, run: Sequence[int]) -> int:
         """How many lines at the start of the rows are a head with numbers in it: they begin with a word that
-        no row does ("Model 1K 2K 4K"), or with words where the rows begin with a value ("Run 1 Run 2")."""
-        kinds = [tuple(cell.is_value for cell in cells_of(self.lines[number])) for number in run]
+        no row does ("Model 1K 2K 4K"), or with words where the rows begin with a value ("Run 1 Run 2"), hold
+        more words than these ("best D = 64 D = 32"), or count upwards ("0.1 0.2 0.3")."""
+        rows = [cells_of(self.lines[number]) for number in run]
+        kinds = [tuple(cell.is_value for cell in row) for row in rows]
         usual = Counter(kinds).most_common(1)[0][0] if kinds else ()
         count = 0
         while count < _MOST_ABOVE - 1 and len(run) - count > _LEAST_ROWS:
             begins_with_words = usual[:1] == (True,) and kinds[count][:1] == (False,)
-            if not begins_with_words and not heads_models(self.lines[run[count]]):
+            has_more_words = kinds[count].count(False) > max(1, usual.count(False))
+            counts_up = (False, *kinds[count]) == usual and _counts_up(rows[count])
+            is_head = begins_with_words or has_more_words or counts_up
+            if not is_head and not heads_models(self.lines[run[count]]):
                 break
             count += 1
         return count
@@ -225,18 +261,19 @@ class _Page:
     ) -> tuple[Sequence[int], Sequence[int]]:
         """The lines before the rows, and the rows. A group's name between the head and them ("Supervised:")
         is one of these."""
-        labelled = [n for n in between[-_MOST_ABOVE:] if begins_with_label(self.lines[n])]
+        heads = (n for n in between[-_MOST_ABOVE:] if not is_label(self.lines[n]))
+        labelled = [n for n in heads if begins_with_label(self.lines[n])]
         if labelled and between[-2:-1] == labelled[-1:] and self._is_group(between[-1]):
             return between[:-1], [between[-1], *run]
         return between, run
 
 
-def _heads(between: Sequence[int], gap: int | None) -> Iterator[Sequence[int]]:
-    """What may be the head among the lines between a caption and the rows, the likeliest first."""
-    if gap is not None and gap < len(between) <= gap + _MOST_ABOVE:
-        yield between[gap:]
-    for count in range(min(_MOST_ABOVE, len(between)), 0, -1):
-        yield between[-count:]
+def _counts_up(row: Sequence[Cell]) -> bool:
+    """Whether the values of a row rise from each to the next, as thresholds and sizes do."""
+    numbers = [re.match(r"\d*\.?\d+", cell.text) for cell in row if cell.is_value]
+    values = [float(number[0]) for number in numbers if number]
+    rises = all(one < other for one, other in pairwise(values))
+    return len(values) == len(numbers) >= _LEAST_COUNTED and rises
 
 
 def _grid(heads: Sequence[str], body: Sequence[str]) -> Grids | None:
