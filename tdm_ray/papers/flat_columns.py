@@ -10,8 +10,10 @@ import math
 import re
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from functools import reduce
+from statistics import median
 
-from tdm_ray.papers.flat_heads import goes_on, is_label, named, over_columns, units_of, words_apart
+from tdm_ray.papers.flat_heads import goes_on, is_label, named, names_of, over_columns, units_of, words_of
 from tdm_ray.papers.flat_rows import Cell, cells_of, is_whole
 from tdm_ray.text.clean import clean
 
@@ -24,6 +26,7 @@ _LEAST_ROWS = 2
 _LEAST_SHARE = 0.7  # of the rows must be aligned
 _MOST_WIDTHS = 3
 _SPANNING = 0.75  # of its columns' width a name over several of them takes at most
+_MOST_FIRST = 3  # words of the first column's name
 _MOST_MORE = 4  # words of a head than columns
 _MOST_SHIFT = 10  # characters that a whole head may stand beside its columns
 _MOST_OFF = 1.5  # characters, on average, that its names may stand beside that
@@ -113,14 +116,38 @@ class _Columns:
         if not self.extents:
             names = named(line, self.width - 1)
             return [Cell(0, 0, name) for name in names] if names else None
-        if units := units_of(line, self.width, alone=True):
-            return units
+        all_named = units_of(line, self.width, alone=True)
+        ways = [way for way in (all_named, self._with_first_joined(line)) if way]
+        if ways:
+            return min(ways, key=self._beside)
         if self._stands_over_values(line) and (units := units_of(line, self.width - 1, alone=True)):
             return [Cell(*self.extents[0], ""), *units]
-        texts = _words_over(line, self.extents)
+        texts = _words_over(words_of(line), self.extents) or _words_over(names_of(line), self.extents)
         if texts is None:
             return None
         return [Cell(*place, text) for place, text in zip(self.extents, texts, strict=True)]
+
+    def _beside(self, names: Sequence[Cell]) -> float:
+        """How far off their columns names stand in all, the first set aside, after a shift of the whole line."""
+        pairs = list(zip(names, self.extents, strict=True))[1:]
+        off = [_middle(name) - (start + end) / 2 for name, (start, end) in pairs]
+        shift = median(off)
+        return sum(abs(one - shift) for one in off)
+
+    def _with_first_joined(self, line: str) -> list[Cell] | None:
+        """The names of a line where the first column's is several words: what heads names ("Dataset Model"),
+        or whatever stands before names that are repeated ("Training data P R P R")."""
+        names = names_of(line)
+        count = self.width - 1
+        first = names[:-count]
+        texts = [name.text for name in names[-count:]]
+        periods = (p for p in range(2, count // 2 + 1) if count % p == 0)
+        is_first = all(is_label(name.text) for name in first)
+        if not 0 < len(first) <= _MOST_FIRST:
+            return None
+        if not is_first and not any(texts == texts[:p] * (count // p) for p in periods):
+            return None
+        return [reduce(Cell.joined, first), *names[-count:]]
 
     def _named_right(self, line: str) -> list[Cell] | None:
         """The names of the last columns, where the line begins over the first of them: an upper line names
@@ -144,7 +171,8 @@ class _Columns:
         if line.rstrip().endswith((".", ";")):
             return None
         texts = evenly_over(line, places) or over_places(line, places, below=below)
-        return texts if texts and any(texts) else None
+        names_more = texts and any(texts if not below[-1][0] else texts[1:])
+        return texts if names_more else None
 
     def placed(self, row: Sequence[Cell]) -> list[str] | None:
         """The texts of a row by column; a text alone in the first. None where it does not fit."""
@@ -225,11 +253,10 @@ def over_places(line: str, extents: Sequence[Extent], *, below: Sequence[Sequenc
     return texts
 
 
-def _words_over(line: str, extents: Sequence[Extent]) -> list[str] | None:
+def _words_over(words: Sequence[Cell], extents: Sequence[Extent]) -> list[str] | None:
     """The words of a head's last line, shared out in order so that they stand nearest to the columns, all of
     them a little to one side. None where there are fewer words than columns, or far more, or they stand
     elsewhere."""
-    words = [Cell(m.start(), m.end(), m[0]) for m in re.finditer(r"\S+", line)]
     if not len(extents) <= len(words) <= len(extents) + _MOST_MORE:
         return None
     shifts = range(-_MOST_SHIFT, _MOST_SHIFT + 1)
@@ -335,19 +362,22 @@ def _touches(cell: Cell, extent: Extent) -> bool:
 def _shared(cell: Cell, over: Sequence[int], extents: Sequence[Extent]) -> list[str] | None:
     """A cell's text for each column that it stands over; its words, where each stands over one. None where it
     is about as wide as these columns: then it may be several names."""
+    names = names_of(cell.text)
+    if len(names) == 1 or len(over) == 1:
+        return [cell.text] * len(over)
     words = [Cell(cell.start + m.start(), cell.start + m.end(), m[0]) for m in re.finditer(r"\S+", cell.text)]
-    if len(words) == len(over) == len(words_apart(cell.text)) > 1:
+    if len(words) == len(over) == len(names):
         apart = [
             word.start < extents[j][1] and word.end > extents[j][0]
             for word, j in zip(words, over, strict=True)
         ]
         if all(apart):
             return [word.text for word in words]
-    if len(over) > 1 and (units := units_of(cell.text, len(over))):
+    if units := units_of(cell.text, len(over)):
         return [unit.text for unit in units]
     if several := _groups(cell, over, extents):
         return several
     wide = extents[over[-1]][1] - extents[over[0]][0]
-    if len(words) >= len(over) > 1 and cell.end - cell.start > _SPANNING * wide:
+    if len(words) >= len(over) and cell.end - cell.start > _SPANNING * wide:
         return None
     return [cell.text] * len(over)

@@ -69,9 +69,14 @@ def is_label(line: str) -> bool:
     return bool(words) and "  " not in line.strip() and _LABELS.issuperset(words)
 
 
-def words_apart(text: str) -> list[str]:
-    """The words of a text that may each name a column: with their units and remarks."""
-    return [unit.text for unit in _cells(text, _hard, across=1)]
+def words_of(line: str) -> list[Cell]:
+    """The words of a line, each with the units and remarks after it."""
+    return _cells(line, _hard, across=1)
+
+
+def names_of(line: str) -> list[Cell]:
+    """The words of a line with their units and remarks, those joined that are often one name."""
+    return _cells(line, _soft, across=1)
 
 
 def begins_with_label(line: str) -> bool:
@@ -150,6 +155,6 @@ def _soft(before: str, word: str) -> bool:
         return True
     last = before.rsplit(maxsplit=1)[-1].lower()
     next_word = word.lower().rstrip("%")
-    if word.isalpha() and (last.isdigit() or last in _POSSESSIVE):
+    if word.isalpha() and (before.isdigit() or last in _POSSESSIVE):
         return True
     return (last in _BEFORE and next_word in _AFTER) or (last in _COUNTED and next_word.isdigit())

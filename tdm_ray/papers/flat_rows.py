@@ -18,6 +18,7 @@ _JOINS = frozenset(("±", "+/-", "\\pm", "/", "|", "+-"))
 _TIMES = frozenset(("x", "×"))  # joins two values that stand next to it: "8192 × 8"
 _AFTER = frozenset(("%", "‰", "k", "K", "M", "B", "G", "ms", "s", "x", "×", "↑", "↓", "*", "†", "‡"))
 _ASIDE = re.compile(rf"[(\[]\s*[±+\-−↑↓]?\s*(?:{_DIGITS})%?\s*[)\]]")
+_DEVIATION = re.compile(r"±?\d(?:\.\d{1,2})?[eE][-−]\d{1,2}")  # of the value before it: "0.8705 4.3e-3"
 _CITATION = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
 _SPACED = re.compile(r"\[\d{1,3}(?:, ?\d{1,3})+\]")
 _BLANK = "\ue000"  # a blank within a citation
@@ -106,6 +107,8 @@ def cells_of(line: str) -> list[Cell]:
         elif _CITATION.fullmatch(word.replace(_BLANK, " ")):
             cited = Cell(start, end, word.replace(_BLANK, " "))
             cells[-1:] = [last.joined(cited)] if last is not None else [cited]
+        elif last is not None and last.is_value and near and _DEVIATION.fullmatch(word):
+            cells[-1] = last.joined(Cell(start, end, word))
         elif last is not None and last.is_value and _belongs(last, word, words[place:]):
             if word in _JOINS or (word in _TIMES and near and _goes_on(end, words[place:])):
                 word = f"{word} {words[place][2]}"
