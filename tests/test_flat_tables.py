@@ -215,6 +215,106 @@ Table 12: Detection on COCO test-dev.""",
             "45.1": ("Ours", "DLA-34", "AP75"),
         },
     ),
+    "the name of the first column on a line of its own": (
+        """Table 13: BLEU of three systems.
+
+                         WMT-14              IWSLT-14
+   Method
+                     En-De  En-Fr        De-En    En-De
+   Transformer        28.4   41.8         34.7     28.6
+   Mixer [7]          29.2   42.5         35.1     29.3
+   Ours               30.7   43.7         37.2     30.6""",
+        {
+            "28.4": ("Transformer", "WMT-14", "En-De"),
+            "41.8": ("Transformer", "WMT-14", "En-Fr"),
+            "34.7": ("Transformer", "IWSLT-14", "De-En"),
+            "28.6": ("Transformer", "IWSLT-14", "En-De"),
+            "29.2": ("Mixer [7]", "WMT-14", "En-De"),
+            "42.5": ("Mixer [7]", "WMT-14", "En-Fr"),
+            "35.1": ("Mixer [7]", "IWSLT-14", "De-En"),
+            "29.3": ("Mixer [7]", "IWSLT-14", "En-De"),
+            "30.7": ("Ours", "WMT-14", "En-De"),
+            "43.7": ("Ours", "WMT-14", "En-Fr"),
+            "37.2": ("Ours", "IWSLT-14", "De-En"),
+            "30.6": ("Ours", "IWSLT-14", "En-De"),
+        },
+    ),
+    "an upper line that names what the last one does not, and repeated names": (
+        """Table 14: Clips.
+                                             Jester (8 seg.) Nods (8 seg.)
+   Model             MFLOPs      Params
+                                              Small   Large     Small   Large
+   Simple-MLP          2.13       1.06M       87.28   92.80     31.89   46.35
+   Recurrent           3.16       0.14M       70.51   79.53     16.12   25.17
+   Ours                8.42       0.53M       84.28   90.81     25.24   39.04""",
+        {
+            "2.13": ("Simple-MLP", "MFLOPs"),
+            "1.06M": ("Simple-MLP", "Params"),
+            "87.28": ("Simple-MLP", "Jester (8 seg.)", "Small"),
+            "92.80": ("Simple-MLP", "Jester (8 seg.)", "Large"),
+            "31.89": ("Simple-MLP", "Nods (8 seg.)", "Small"),
+            "46.35": ("Simple-MLP", "Nods (8 seg.)", "Large"),
+            "3.16": ("Recurrent", "MFLOPs"),
+            "0.14M": ("Recurrent", "Params"),
+            "70.51": ("Recurrent", "Jester (8 seg.)", "Small"),
+            "79.53": ("Recurrent", "Jester (8 seg.)", "Large"),
+            "16.12": ("Recurrent", "Nods (8 seg.)", "Small"),
+            "25.17": ("Recurrent", "Nods (8 seg.)", "Large"),
+            "8.42": ("Ours", "MFLOPs"),
+            "0.53M": ("Ours", "Params"),
+            "84.28": ("Ours", "Jester (8 seg.)", "Small"),
+            "90.81": ("Ours", "Jester (8 seg.)", "Large"),
+            "25.24": ("Ours", "Nods (8 seg.)", "Small"),
+            "39.04": ("Ours", "Nods (8 seg.)", "Large"),
+        },
+    ),
+    "names that end with a number": (
+        """Table 15: Hops.
+   Method      P        R        F
+   Hop 1       0.6597   0.6444   0.6520
+   Hop 2       0.6877   0.6718   0.6796""",
+        {
+            "0.6597": ("Hop 1", "P"),
+            "0.6444": ("Hop 1", "R"),
+            "0.6520": ("Hop 1", "F"),
+            "0.6877": ("Hop 2", "P"),
+            "0.6718": ("Hop 2", "R"),
+            "0.6796": ("Hop 2", "F"),
+        },
+    ),
+    "a head that counts upwards, deviations after values": (
+        """Table 16: mAP.
+                                  mAP @ IoU
+   Approach
+                       0.1           0.3           0.5
+   Two-stream     36.6 4.3e-3   27.0 1.8e-3   14.4 2.5e-3
+   Ours           56.8 2.4e-3   43.3 2.8e-3   26.6 1.6e-3""",
+        {
+            "36.6 4.3e-3": ("Two-stream", "mAP @ IoU", "0.1"),
+            "27.0 1.8e-3": ("Two-stream", "mAP @ IoU", "0.3"),
+            "14.4 2.5e-3": ("Two-stream", "mAP @ IoU", "0.5"),
+            "56.8 2.4e-3": ("Ours", "mAP @ IoU", "0.1"),
+            "43.3 2.8e-3": ("Ours", "mAP @ IoU", "0.3"),
+            "26.6 1.6e-3": ("Ours", "mAP @ IoU", "0.5"),
+        },
+    ),
+    "citations below the names, a name of two words over numbers": (
+        """Table 17: Structure measure.
+                    PFANet   MRCNN    BASNet   OurNet
+   Training data      [7]      [8]      [9]     (ours)
+   Frogs             0.678    0.664    0.692    0.837
+   Toads             0.697    0.666    0.717    0.870""",
+        {
+            "0.678": ("Frogs", "PFANet"),
+            "0.664": ("Frogs", "MRCNN"),
+            "0.692": ("Frogs", "BASNet"),
+            "0.837": ("Frogs", "OurNet", "(ours)"),
+            "0.697": ("Toads", "PFANet"),
+            "0.666": ("Toads", "MRCNN"),
+            "0.717": ("Toads", "BASNet"),
+            "0.870": ("Toads", "OurNet", "(ours)"),
+        },
+    ),
 }
 
 
@@ -271,3 +371,15 @@ def test_captions():
 def test_no_text_takes_long():
     lines = ["Table 1: x", *["a 1.0 2.0"] * 20_000, *["Table 2: y"] * 2_000, *["1 " * 2_000] * 50]
     assert len(find_tables(lines)) <= 2
+
+
+def test_captions_below_their_tables_stand_nearer_than_the_next_table():
+    rows = "   Method     Easy    Hard\n   Mono3D     {}    22.3\n   Ours       {}    43.3\n"
+    tables = [
+        rows.format(a, b) + f"  Table {n}: On set {n}." for n, a, b in ((1, 30.5, 56.9), (2, 25.1, 49.6))
+    ]
+    paper = read_plain_text("p", FRAME.format("\n\n".join(tables)))
+    assert [(t.caption.strip(), t.cells[0].value) for t in paper.tables] == [
+        ("Table 1: On set 1.", "30.5"),
+        ("Table 2: On set 2.", "25.1"),
+    ]

@@ -22,11 +22,12 @@ _BEFORE_WORDS = (
 )
 _AFTER_WORDS = (
     "score scores rate acc acc. accuracy error err err. ratio loss time length size count index measure "
-    "match precision recall f1 iou bleu params parameters set avg 1 5 10"
+    "match precision recall f1 iou bleu params parameters set data avg len iter iters 1 5 10"
 )
 _RUNNING = frozenset(
     ("the", "is", "are", "of", "in", "on", "we", "our", "this", "and", "by", "with", "a", "for")
 )
+_PROSE = frozenset(("the", "is", "are", "of", "we", "our", "this"))  # never between two names
 _NO_ROWS = frozenset(("model", "models", "method", "methods", "system", "approach", "algorithm"))
 _POSSESSIVE = frozenset(("our", "proposed", "no"))
 _COUNTED = frozenset(
@@ -35,7 +36,9 @@ _COUNTED = frozenset(
 _LABELS = frozenset(_LABEL_WORDS.split())
 _BEFORE = frozenset(_BEFORE_WORDS.split())
 _AFTER = frozenset(_AFTER_WORDS.split())
-_HARD = re.compile(r"[(\[].*|%|↑|↓|‰|[↑↓]\)?")
+_CHUNK = re.compile(r"\S+(?: \S+)*")
+_GLUED = re.compile(r"[/%↑↓].*")
+_HARD = re.compile(r"[(\[].*|/.*|%|↑|↓|‰|[↑↓]\)?")
 
 
 def units_of(line: str, count: int, *, alone: bool = False) -> list[Cell] | None:
@@ -50,13 +53,16 @@ def units_of(line: str, count: int, *, alone: bool = False) -> list[Cell] | None
 
 
 def _cells(line: str, joins: Callable[[str, str], bool], *, across: float) -> list[Cell]:
-    """The words of a line, those joined that belong to one name and have at most so many blanks between."""
+    """The words of a line, those joined that belong to one name and have at most so many blanks between; of
+    running text ("rate of failures") all."""
     units: list[Cell] = []
+    running = [m.span() for m in _CHUNK.finditer(line) if _PROSE.intersection(m[0].split())]
     for match in re.finditer(r"\S+", line):
         word = Cell(match.start(), match.end(), match[0])
         last = units[-1] if units else None
         near = last is not None and word.start - last.end <= across
-        if last is not None and near and (last.is_open or joins(last.text, word.text)):
+        runs_on = any(start < word.start < end for start, end in running)
+        if last is not None and (runs_on or (near and (last.is_open or joins(last.text, word.text)))):
             units[-1] = last.joined(word)
         else:
             units.append(word)
@@ -136,12 +142,12 @@ def _whole(before: str, word: str) -> bool:
 
 
 def _never(before: str, word: str) -> bool:
-    return False
+    return _GLUED.fullmatch(word) is not None
 
 
 def _hard(before: str, word: str) -> bool:
-    """Whether a word is a unit or a remark, which no column is named by alone, or stands beside a "="."""
-    return _HARD.fullmatch(word) is not None or word == "=" or before.endswith("=")
+    """Whether a word is a unit or remark, which no column is named by alone, or stands beside "=" or "@"."""
+    return _HARD.fullmatch(word) is not None or word in ("=", "@") or before.endswith(("=", "@", "/"))
 
 
 def goes_on(before: str, word: str) -> bool:

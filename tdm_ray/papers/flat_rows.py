@@ -34,6 +34,9 @@ _FUNCTION_WORDS = frozenset(
 )
 
 
+Extent = tuple[int, int]  # where the cells of a column begin and end in their lines
+
+
 @dataclass(frozen=True)
 class Cell:
     """A cell of a line: where it stands, its text, and whether that is a value (or a dash for none)."""
@@ -42,6 +45,11 @@ class Cell:
     end: int
     text: str
     is_value: bool = False
+
+    @property
+    def middle(self) -> float:
+        """Where the middle of the cell stands."""
+        return (self.start + self.end) / 2
 
     @property
     def is_gap(self) -> bool:

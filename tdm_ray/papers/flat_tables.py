@@ -16,11 +16,11 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 from tdm_ray.papers.flat_columns import Grids, grid_of
 from tdm_ray.papers.flat_heads import begins_with_label, heads_models, is_label
-from tdm_ray.papers.flat_rows import Cell, cells_of, is_row, is_rule
+from tdm_ray.papers.flat_rows import cells_of, is_row, is_rule
+from tdm_ray.papers.grid import counts_up
 from tdm_ray.text.clean import clean
 
 _CAPTION = re.compile(
@@ -33,7 +33,6 @@ _MOST_BLANK = 2
 _MOST_ROWS = 400
 _LEAST_ROWS = 2
 _GROUP_WORDS = 6
-_LEAST_COUNTED = 3  # numbers of a head that count upwards
 
 
 @dataclass(frozen=True)
@@ -240,18 +239,16 @@ class _Page:
 
     def _heads_of_numbers(self, run: Sequence[int]) -> int:
         """How many lines at the start of the rows are a head with numbers in it: they begin with a word that
-        no row does ("Model 1K 2K 4K"), or with words where the rows begin with a value ("Run 1 Run 2"), hold
-        more words than these ("best D = 64 D = 32"), or count upwards ("0.1 0.2 0.3")."""
+        no row does ("Model 1K 2K 4K"), hold more words than the rows and than numbers ("Run 1 Run 2"), or
+        count upwards ("0.1 0.2 0.3")."""
         rows = [cells_of(self.lines[number]) for number in run]
         kinds = [tuple(cell.is_value for cell in row) for row in rows]
         usual = Counter(kinds).most_common(1)[0][0] if kinds else ()
         count = 0
         while count < _MOST_ABOVE - 1 and len(run) - count > _LEAST_ROWS:
-            begins_with_words = usual[:1] == (True,) and kinds[count][:1] == (False,)
-            has_more_words = kinds[count].count(False) > max(1, usual.count(False))
-            counts_up = (False, *kinds[count]) == usual and _counts_up(rows[count])
-            is_head = begins_with_words or has_more_words or counts_up
-            if not is_head and not heads_models(self.lines[run[count]]):
+            has_more_words = kinds[count].count(False) > usual.count(False) and _names_numbers(kinds[count])
+            is_rising = (False, *kinds[count]) == usual and counts_up([cell.text for cell in rows[count]])
+            if not has_more_words and not is_rising and not heads_models(self.lines[run[count]]):
                 break
             count += 1
         return count
@@ -268,12 +265,10 @@ class _Page:
         return between, run
 
 
-def _counts_up(row: Sequence[Cell]) -> bool:
-    """Whether the values of a row rise from each to the next, as thresholds and sizes do."""
-    numbers = [re.match(r"\d*\.?\d+", cell.text) for cell in row if cell.is_value]
-    values = [float(number[0]) for number in numbers if number]
-    rises = all(one < other for one, other in pairwise(values))
-    return len(values) == len(numbers) >= _LEAST_COUNTED and rises
+def _names_numbers(kinds: Sequence[bool]) -> bool:
+    """Whether the numbers of a line belong to words: there are more of these, or one before each."""
+    words = kinds.count(False)
+    return words > kinds.count(True) or (words > 1 and tuple(kinds) == (False, True) * words)
 
 
 def _grid(heads: Sequence[str], body: Sequence[str]) -> Grids | None:

@@ -31,6 +31,11 @@ def is_value(text: str) -> bool:
     return bool(_VALUE.match(text)) and sum(map(str.isalpha, text)) <= _LETTERS
 
 
+_MOST_HEADS = 3  # rows of a head that may hold numbers
+_LEAST_COUNTED = 3  # numbers of a head that count upwards
+_NUMBER = re.compile(r"\d*\.?\d+")
+
+
 def table_of_grid(
     caption: str,
     grid: Sequence[Sequence[str]],
@@ -139,8 +144,11 @@ def _first_body_row(grid: Sequence[Sequence[str]], head: int) -> int:
     first = next((i for i, row in enumerate(grid) if any(map(is_value, row[1:]))), min(1, len(grid)))
     while first > 1 and _is_group(grid[first - 1]):
         first -= 1
+    if first < head <= _MOST_HEADS and all(map(counts_up, grid[first:head])):
+        rising = sum(map(counts_up, grid[head:]))
+        return head if 2 * rising < len(grid) - head else first
     # Whole numbers above the rule and fractions below: years, or numbers of shots, and not results.
-    whole = first < head <= 3 and not any("." in text for row in grid[:head] for text in row[1:])
+    whole = first < head <= _MOST_HEADS and not any("." in text for row in grid[:head] for text in row[1:])
     if not whole or not any("." in text for row in grid[head:] for text in row[1:]):
         return first
     # A rule may stand within the head: under "10 | 50" before "Acc | Err".
@@ -148,6 +156,15 @@ def _first_body_row(grid: Sequence[Sequence[str]], head: int) -> int:
         i for i, row in enumerate(grid[head:], start=head) if any(map(is_value, row[1:])) or _is_group(row)
     )
     return next(names, head)
+
+
+def counts_up(row: Sequence[str]) -> bool:
+    """Whether the numbers of a row, at least three, rise from each to the next, as thresholds and sizes do:
+    "IoU 0.1 0.3 0.5"."""
+    numbers = [_NUMBER.match(text) for text in row if is_value(text)]
+    values = [float(number[0]) for number in numbers if number]
+    rises = all(one < other for one, other in itertools.pairwise(values))
+    return len(values) == len(numbers) >= _LEAST_COUNTED and rises
 
 
 def _is_group(row: Sequence[str]) -> bool:
