@@ -161,6 +161,8 @@ LEADERBOARDS = pa.schema(
     ]
 )
 TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
+# The label that stands for this one on boards (see `taxonomy.groups`); null where it stands for itself.
+BOARD = pa.field("board", pa.struct(TDM_FIELDS))
 # What a reader said of a prediction, verdict "right" or "wrong"; see `gold.marks`.
 _VERDICT = [
     ("verdict", pa.string()),

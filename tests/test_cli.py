@@ -26,7 +26,8 @@ COMMANDS = [
     "inspect",
     "plan",
     "demo",
-    "taxonomy",
+    "taxonomy list",
+    "taxonomy twins",
     "show",
     "site",
     "nightly",
@@ -55,9 +56,9 @@ def test_version():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_has_help_with_an_example(name):
-    found = call(name, "--help")
+    found = call(*name.split(), "--help")
     assert found.exit_code == 0
-    assert f"tdm-ray {name}" in found.output
+    assert f"tdm-ray {name.removesuffix(' list')}" in found.output
     assert "Example" in found.output
     assert "--json" in found.output
 
@@ -200,7 +201,7 @@ def test_demo_puts_every_paper_on_a_right_leaderboard(ray_session, tmp_path):
     )
     assert recall > 0.5, f"precision {precision:.2f}, recall {recall:.2f}; missed: {sorted(expected - shown)}"
     assert call("leaderboard", out, "--format", "csv", "--format", "json").exit_code == 0
-    written = {"leaderboards.csv", "leaderboards.json", "merge_candidates.parquet"}
+    written = {"leaderboards.csv", "leaderboards.json"}
     assert {path.name for path in (out / "exports").iterdir()} == written
     # A later call without a format leaves them, whatever it prints.
     assert call("leaderboard", out, "--model-index", "1512.03385").exit_code == 0

@@ -22,11 +22,10 @@ from tdm_ray.gold.annotations import paper_of, read_gold
 from tdm_ray.leaderboard import parts, read
 from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
 from tdm_ray.leaderboard.export import export
-from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.leaderboard.model_index import model_index
 from tdm_ray.leaderboard.rank import leaderboards, newest_versions
 from tdm_ray.leaderboard.units import one_unit, outliers
-from tdm_ray.records import LEADERBOARDS, MARKS, PREDICTIONS, SCORED, TAXONOMY, TDM
+from tdm_ray.records import BOARD, LEADERBOARDS, MARKS, PREDICTIONS, SCORED, TAXONOMY, TDM
 from tdm_ray.run import boards
 from tdm_ray.run.boards import refresh_leaderboards
 from tdm_ray.storage import scan_table
@@ -55,7 +54,7 @@ def tables(rows, papers=None, confidence=0.5):
     days = papers or {p: date(2019, 1 + i % 12, 1) if i % 4 else None for i, p in enumerate(PAPERS)}
     scored = [{"paper_id": p, "title": f"On {p}", "published": day} for p, day in days.items()]
     taxonomy = [{"task": "T", "dataset": "D", "metric": m, "direction": d} for m, d in METRICS.items()]
-    found = ((predictions, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY))
+    found = ((predictions, PREDICTIONS), (scored, SCORED), (taxonomy, TAXONOMY.append(BOARD)))
     return [pa.Table.from_pylist(value, schema=schema) for value, schema in found]
 
 
@@ -289,10 +288,10 @@ def test_many_small_files_are_split_as_one(tmp_path, monkeypatch, batch, seen):
     sizes = []
     split = parts._by_part
     monkeypatch.setattr(
-        parts, "_by_part", lambda table, count: sizes.append(len(table)) or split(table, count)
+        parts, "_by_part", lambda table, *rest: sizes.append(len(table)) or split(table, *rest)
     )
-    found = parts.split_by_label(
-        scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), str(tmp_path)
+    found = parts.split_by_board(
+        scan_table(str(tmp_path / "predictions"), parts.coded(PREDICTIONS)), tables(ROWS)[2], str(tmp_path)
     )
     assert (len(sizes), sum(sizes)) == (seen, len(whole))
     read_back = [parts.read_part(path) for path in found]
@@ -396,24 +395,3 @@ def test_a_model_index_keeps_names_apart_and_links_to_no_page_that_is_none():
     assert [r["dataset"]["name"] for r in model["results"]] == names
     assert len({r["dataset"]["type"] for r in model["results"]}) == 4
     assert not any("source" in r for r in model["results"])
-
-
-def test_labels_that_may_be_one():
-    names = [
-        ("STS Benchmark", "Pearson Correlation"),
-        ("STS Benchmark", "Pearson Corelation"),
-        ("STS-Benchmark", "F1"),
-        ("CIFAR-10", "R1"),
-        ("CIFAR-100", "R2"),
-        ("the SST dataset", "F1"),
-        ("SST", "F1"),
-    ]
-    labels = pa.table(
-        {"task": ["T"] * len(names), "dataset": [d for d, _ in names], "metric": [m for _, m in names]}
-    )
-    found = {(r["part"], r["name"], r["other"]): r["reason"] for r in merge_candidates(labels).to_pylist()}
-    assert found == {
-        ("dataset", "STS Benchmark", "STS-Benchmark"): "the same but for case and marks",
-        ("dataset", "SST", "the SST dataset"): "the same words",
-        ("metric", "Pearson Corelation", "Pearson Correlation"): "near in spelling",
-    }

@@ -15,7 +15,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from tdm_ray import __version__
-from tdm_ray.cli import commands, learning, show
+from tdm_ray.cli import commands, learning, show, taxonomy
 from tdm_ray.errors import TdmRayError
 
 # Ray, torch and transformers are imported inside the commands: `--help` answers in a third of a second
@@ -40,7 +40,6 @@ for command in (
     commands.inspect,
     commands.plan,
     commands.demo,
-    commands.taxonomy,
     learning.index,
     learning.matcher,
     learning.dataset,
@@ -48,6 +47,7 @@ for command in (
     learning.evaluate,
 ):
     app.command()(command)
+app.add_typer(taxonomy.app, name="taxonomy")
 
 
 def _version(value: bool) -> None:

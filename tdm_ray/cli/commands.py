@@ -259,27 +259,3 @@ def demo(
     table = confirmed(every)
     Console().print(render(table, boards=boards), folded_away(every, table))
     typer.echo(str(summary))
-
-
-def taxonomy(
-    path: Annotated[str, typer.Argument(metavar="[FILE]", help="A taxonomy file, or `default`.")] = "default",
-    min_count: MinCount = 0,
-    find: Annotated[str | None, typer.Option("--find", help="Only labels that contain these words.")] = None,
-    strict: Strict = False,
-    json: Json = False,
-) -> None:
-    """Check a taxonomy and print its labels with direction and aliases.
-
-    Example: `tdm-ray taxonomy --find imagenet`
-    """
-    from tdm_ray.taxonomy.show import as_lines, as_table, matching
-    from tdm_ray.taxonomy.sources import read_taxonomy
-
-    read = read_taxonomy(path, min_count=min_count, strict=strict)
-    if read.broken:
-        typer.echo(f"{len(read.broken):,} lines were passed over; the first: {read.broken[0]}", err=True)
-    labels = matching(read, find)
-    if json:
-        typer.echo(as_lines(labels), nl=False)
-    else:
-        Console().print(as_table(labels))

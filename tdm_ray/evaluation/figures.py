@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,20 @@ def with_unknown(matrix: sp.csr_matrix) -> sp.csr_matrix:
     """The matrix with a further column: papers without any label count as the label `unknown`."""
     none = np.asarray(matrix.sum(axis=1)).ravel() == 0
     return sp.hstack([matrix, sp.csr_matrix(none[:, None].astype(np.float32))], format="csr")
+
+
+def joined(matrix: sp.csr_matrix, groups: Sequence[Hashable]) -> sp.csr_matrix:
+    """The matrix with a column for each group of labels: 1 where a label of the group has 1."""
+    together: sp.csr_matrix = (matrix @ _membership(groups)).tocsr()
+    together.data = np.minimum(together.data, 1)
+    return together
+
+
+def _membership(groups: Sequence[Hashable]) -> sp.csr_matrix:
+    """Of shape (labels, groups), the groups in order of appearance."""
+    place = {name: i for i, name in enumerate(dict.fromkeys(groups))}
+    ones = np.ones(len(groups), np.float32)
+    return sp.csr_matrix((ones, (range(len(groups)), [place[g] for g in groups])))
 
 
 def by_group(decided: sp.csr_matrix, gold: sp.csr_matrix, groups: Sequence[str]) -> list[dict[str, Any]]:

@@ -61,6 +61,8 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     decided = f"{facts['gold_pairs']:,} gold pairs; decided at a probability of {facts['threshold']:g}"
     yield f"{decided}, chosen on other papers."
     rows = [("all labels", facts["figures"]), ("with `unknown`", facts["with_unknown"])]
+    if "one_board" in facts:
+        rows += [(f"labels that are one board as one ({facts['one_board']['boards']:,})", facts["one_board"])]
     if "held_out_labels" in facts:
         held_out = facts["held_out_labels"]
         other = facts["other_labels"]

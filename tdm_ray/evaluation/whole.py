@@ -15,7 +15,7 @@ from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import TaxonomyError
-from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
+from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, joined, with_unknown
 from tdm_ray.evaluation.scores import score_figures
 from tdm_ray.gold.annotations import read_gold
 from tdm_ray.gold.labelled_papers import Gathered, gather, label_matrix, read_all
@@ -24,6 +24,7 @@ from tdm_ray.records import PREDICTIONS, TDM, TDM_COLUMNS, Paper
 from tdm_ray.run.run import score_corpus
 from tdm_ray.storage import join
 from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.groups import boards_of
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -110,6 +111,13 @@ def decision_figures(
         "calibration": calibration(scored.data, right),
         "tasks": by_group(decided, truth, [label.tdm.task for label in taxonomy.labels]),
     }
+    boards = boards_of(taxonomy)
+    if boards:
+        shown = [boards.get(label.tdm, label.tdm) for label in taxonomy.labels]
+        figures["one_board"] = {
+            "boards": len(set(shown)),
+            **f1_figures(joined(decided, shown), joined(truth, shown)),
+        }
     if unseen:
         apart = np.array([label.tdm in unseen for label in taxonomy.labels])
         figures["held_out_labels"] = {

@@ -12,10 +12,8 @@ import pyarrow as pa
 
 from tdm_ray.errors import InputError
 from tdm_ray.leaderboard.evaluation_tables import to_evaluation_tables
-from tdm_ray.leaderboard.read import labels_alike
 from tdm_ray.records import TDM_COLUMNS
-from tdm_ray.storage import join, open_file, write_table
-from tdm_ray.store.tables import Store
+from tdm_ray.storage import join, open_file
 
 _FLAT = [
     *TDM_COLUMNS,
@@ -51,17 +49,9 @@ def export(table: pa.Table, folder: str, formats: list[str]) -> list[str]:
 
 
 def export_store(store: str, table: pa.Table, formats: list[str]) -> list[str]:
-    """Write a store's leaderboards to `STORE/exports` in these formats, and beside them possible duplicate
-    labels (see `merge`).
-
-    Nothing is written where no format is given. Returns the paths.
-    """
-    if not formats:
-        return []
-    folder = join(store, "exports")
-    alike = join(folder, "merge_candidates.parquet")
-    write_table(labels_alike(Store(store).snapshot()), alike)
-    return [*export(table, folder, formats), alike]
+    """Write a store's leaderboards to `STORE/exports` in these formats; nothing where none is given. Returns
+    the paths."""
+    return export(table, join(store, "exports"), formats) if formats else []
 
 
 def check_formats(formats: list[str]) -> None:

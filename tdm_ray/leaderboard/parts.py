@@ -1,4 +1,4 @@
-"""Spread predictions over files by label, so that each file can be ranked alone, on any machine.
+"""Spread predictions over files by board, so that each file can be ranked alone, on any machine.
 
 The strings of the evidence are dictionaries on the way: a row of six cells with their headers is 180 bytes in
 place of 600, is read four times as fast and put in order three times."""
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
-from tdm_ray.keys import label_keys
+from tdm_ray.leaderboard.one_board import board_keys, moved_labels
 from tdm_ray.records import LEADERBOARDS, PREDICTIONS
 from tdm_ray.storage import join, make_folder, open_file
 
@@ -46,9 +46,10 @@ def _coded(form: pa.DataType) -> pa.DataType:
 RANKED = coded(pa.schema([PREDICTIONS.field(n) for n in LEADERBOARDS.names if n in PREDICTIONS.names]))
 
 
-def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
-    """Spread predictions over files of about `ROWS_A_PART` by their label; streamed, a few batches in
-    memory."""
+def split_by_board(predictions: pads.Dataset, taxonomy: pa.Table, place: str) -> list[str]:
+    """Spread predictions over files of about `ROWS_A_PART` by the board of their label; streamed, a few
+    batches in memory."""
+    moved = moved_labels(taxonomy)
     make_folder(place)
     count = -(-predictions.count_rows() // ROWS_A_PART)
     paths = [join(place, f"part-{number:05d}.arrow") for number in range(count)]
@@ -59,7 +60,7 @@ def split_by_label(predictions: pads.Dataset, place: str) -> list[str]:
     with ExitStack() as stack:
         files = [stack.enter_context(open_file(path, "wb")) for path in paths]
         writers = [stack.enter_context(pa.ipc.new_stream(file, RANKED, options=packed)) for file in files]
-        for split in _ahead(lambda table: _by_part(table, count), _gathered(batches)):
+        for split in _ahead(lambda table: _by_part(table, moved, count), _gathered(batches)):
             for number, rows in split:
                 writers[number].write_batch(rows)
     return paths
@@ -98,9 +99,9 @@ def _gathered(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held).cast(RANKED)
 
 
-def _by_part(table: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
+def _by_part(table: pa.Table, moved: pa.Table, count: int) -> list[tuple[int, pa.RecordBatch]]:
     """The rows of a table by the number of the part they belong to."""
-    labels = label_keys(table).combine_chunks().dictionary_encode()
+    labels = board_keys(table, moved).combine_chunks().dictionary_encode()
     part_of = pd.util.hash_array(np.array(labels.dictionary.to_pylist(), object)) % count
     parts = part_of[labels.indices.to_numpy()].astype(np.int64)
     (rows,) = table.combine_chunks().take(np.argsort(parts, kind="stable")).to_batches()

@@ -12,6 +12,7 @@ from tdm_ray.arrays import Bools
 from tdm_ray.arxiv_ids import VERSIONED
 from tdm_ray.config import CONFIRMED
 from tdm_ray.keys import label_keys
+from tdm_ray.leaderboard.one_board import moved_labels, on_boards
 from tdm_ray.leaderboard.units import one_unit, outliers
 from tdm_ray.records import LEADERBOARDS
 
@@ -22,7 +23,10 @@ def leaderboards(predictions: pa.Table, scored: pa.Table, taxonomy: pa.Table) ->
     One row a paper and label: of several versions of a paper the newest that was scored. Confirmed rows (see
     `config.CONFIRMED`) come first, then tentative ones, each ranked by score in the metric's direction, ties
     by date; rows without a score come last, by probability. On boards whose direction is not known no row is
-    better than another: there the newest paper comes first, and `was_best` holds for none."""
+    better than another: there the newest paper comes first, and `was_best` holds for none.
+
+    Labels that are one board (column `board` of `taxonomy`) come under the label that stands for them."""
+    predictions = on_boards(predictions, moved_labels(taxonomy))
     papers = scored if "newest" in scored.column_names else with_newest(scored)
     places = pc.index_in(predictions["paper_id"], value_set=papers["paper_id"].combine_chunks())
     kept = pc.coalesce(papers["newest"].take(places), True)

@@ -7,10 +7,9 @@ import pyarrow.compute as pc
 import pyarrow.dataset as pads
 
 from tdm_ray.keys import label_keys
-from tdm_ray.leaderboard.merge import merge_candidates
 from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
 from tdm_ray.storage import join
-from tdm_ray.store.tables import Snapshot, Store
+from tdm_ray.store.tables import Store
 
 # A table of more rows is not returned whole: 1.3 GB of evidence.
 MOST_ROWS = 2_000_000
@@ -71,11 +70,6 @@ def left_out(store: str, table: pa.Table) -> str | None:
         f"{len(table):,} of {entries:,} entries are shown and exported, those of the largest leaderboards; "
         f"{join(store, 'leaderboards')} holds all"
     )
-
-
-def labels_alike(snapshot: Snapshot) -> pa.Table:
-    """Pairs of labels with predictions that may be duplicates; see `merge`."""
-    return merge_candidates(row_counts(snapshot.scan("predictions"), TDM_COLUMNS))
 
 
 def row_counts(table: pads.Dataset, columns: list[str]) -> pa.Table:

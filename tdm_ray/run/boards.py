@@ -12,7 +12,8 @@ import pyarrow.dataset as pads
 
 from tdm_ray.keys import SEPARATOR, entry_keys, label_keys
 from tdm_ray.leaderboard.apply_marks import apply_marks
-from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, read_part, split_by_label
+from tdm_ray.leaderboard.one_board import moved_labels, with_members
+from tdm_ray.leaderboard.parts import RANKED, ROWS_A_PART, read_part, split_by_board
 from tdm_ray.leaderboard.rank import leaderboards, with_newest
 from tdm_ray.leaderboard.read import confirmed
 from tdm_ray.records import LEADERBOARDS, TDM_COLUMNS
@@ -41,13 +42,15 @@ class News:
 def refresh_leaderboards(
     store: Store, labels: Iterable[str], run_id: str, *, marks: pa.Table, held: int | None, anew: bool
 ) -> tuple[News, int | None]:
-    """Rank the leaderboards of these labels (as `keys.label_key` writes them) again, in one commit.
+    """Rank the leaderboards of these labels (as `keys.label_key` writes them), and of those that are one
+    board with them, again, in one commit.
 
     anew: rank all leaderboards. marks: what readers say of predictions.
     held: the version that readers see now, None where there is none.
     Returns what is new, and the version written.
     """
-    wanted = pa.array(sorted(labels), pa.string())
+    members = with_members(labels, moved_labels(store.read("taxonomy")))
+    wanted = pa.array(sorted(members), pa.string())
     if anew or _count(store, wanted) > 4 * ROWS_A_PART:
         firsts = (
             _nothing() if held is None else store.read("leaderboards", _ENTRY, pc.field("rank") == 1, held)
@@ -75,7 +78,7 @@ def _refresh_all(store: Store, run_id: str, marks: pa.Table, news: _NewsCounter)
         version = store.overwrite("leaderboards", news.passed([ranked]), run_id)
         return news.news(), version
     with parts_folder(store.root, run_id) as place:
-        parts = split_by_label(predictions, place)
+        parts = split_by_board(predictions, store.read("taxonomy"), place)
         files = over_parts(_RankParts(store.root, run_id, marks), parts)
         columns = [name for name in LEADERBOARDS.names if name != "evidence"]
         for path in files:

@@ -15,7 +15,7 @@ from tdm_ray.arxiv_ids import base_ids
 from tdm_ray.extract.settle import Decision, settled
 from tdm_ray.keys import PAPER_COLUMNS, label_key, label_keys, paper_keys
 from tdm_ray.leaderboard.read import row_counts
-from tdm_ray.records import REJECTS, TDM, TDM_COLUMNS
+from tdm_ray.records import BOARD, REJECTS, TDM, TDM_COLUMNS
 from tdm_ray.run.outcomes import good_rows, prediction_rows, reject_rows, scored_rows
 from tdm_ray.run.todo import Todo
 from tdm_ray.store.schemas import FORMS, with_month
@@ -222,10 +222,15 @@ class Commit:
             or self.todo.anew
             or last["taxonomy_id"] != self.ids["taxonomy_id"]
             or self.todo.labels.turned
+            or self.todo.regrouped
         ):
-            self._note(
-                "taxonomy", self.store.overwrite("taxonomy", [self.todo.taxonomy.table()], self.run_id)
-            )
+            self._note("taxonomy", self.store.overwrite("taxonomy", [self._taxonomy()], self.run_id))
+        self.touched.update(self.todo.regrouped)
+
+    def _taxonomy(self) -> pa.Table:
+        boards = [self.todo.boards.get(label.tdm) for label in self.todo.taxonomy.labels]
+        rows = [{part: getattr(tdm, part) for part in TDM_COLUMNS} if tdm else None for tdm in boards]
+        return self.todo.taxonomy.table().append_column(BOARD, pa.array(rows, BOARD.type))
 
     def marks(self) -> None:
         """Write what readers said of predictions; the leaderboards follow it."""

@@ -44,6 +44,7 @@ from tdm_ray.store.lease import Lease, lease
 from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.staging import Staging, free_space
 from tdm_ray.store.tables import TABLES, Store
+from tdm_ray.taxonomy.groups import FILE as GROUPS_FILE
 from tdm_ray.taxonomy.labels import Taxonomy
 
 
@@ -303,7 +304,7 @@ def _check_folder(root: str) -> None:
     """Raises `OutputError` where the folder holds other things than a store."""
     if not exists(root) or exists(join(root, "lease")):
         return
-    known = ("marks.csv", "marks.json")
+    known = ("marks.csv", "marks.json", GROUPS_FILE)
     files = [path for path in list_files(root) if "/reviews/" not in path and not path.endswith(known)]
     if files:
         raise OutputError(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.classify.resources import Resources
-from tdm_ray.keys import PAPER_COLUMNS, paper_keys
+from tdm_ray.keys import PAPER_COLUMNS, label_key, paper_keys
 from tdm_ray.leaderboard.apply_marks import changed_labels
+from tdm_ray.leaderboard.one_board import moved_labels
 from tdm_ray.records import MARKS, TDM
 from tdm_ray.run.corpus import Corpus
 from tdm_ray.storage import digest
 from tdm_ray.store.tables import Store
+from tdm_ray.taxonomy.groups import boards_of, groups_of_store
 from tdm_ray.taxonomy.labels import Taxonomy
 
 # Reasons that may be the worker's and not the paper's (memory, a lost node) are tried again, in so many
@@ -66,12 +69,16 @@ class Todo:
     """What readers say of predictions now."""
     marked: frozenset[str]
     """The labels (as `keys.label_key` writes them) whose marks have changed since the last run."""
+    boards: Mapping[TDM, TDM] = field(default_factory=dict)
+    """For each label that another one stands for on boards: that one."""
+    regrouped: frozenset[str] = frozenset()
+    """Keys of the labels that come under another board than in the last run, and of these boards."""
 
     @property
     def nothing(self) -> bool:
         """Whether the store is as it should be."""
         counts = (pc.sum(mask).as_py() for mask in (self.whole, self.for_added_labels))
-        return not (self.anew or any(counts) or self.labels != Labels() or self.marked)
+        return not (self.anew or any(counts) or self.labels != Labels() or self.marked or self.regrouped)
 
     @property
     def generation(self) -> str:
@@ -88,16 +95,26 @@ class Todo:
 def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Table) -> Todo:
     """Compare the corpus with what the store holds; reads two columns of each."""
     taxonomy = resources.taxonomy
+    boards = boards_of(taxonomy, groups_of_store(store.root))
     last = store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
     marked = frozenset(changed_labels(_marks(store, last), marks))
     if last is None or last["model_id"] != resources.model_id:
         return Todo(
-            corpus, last, resources.model_id, taxonomy, True, Labels(), pc.invert(no), no, marks, marked
+            corpus,
+            last,
+            resources.model_id,
+            taxonomy,
+            True,
+            Labels(),
+            pc.invert(no),
+            no,
+            marks,
+            marked,
+            boards,
         )
-    labels = Labels.between(
-        Taxonomy.from_table(store.read("taxonomy", version=last["versions"]["taxonomy"])), taxonomy
-    )
+    known_taxonomy = store.read("taxonomy", version=last["versions"]["taxonomy"])
+    labels = Labels.between(Taxonomy.from_table(known_taxonomy), taxonomy)
     same = (
         last["taxonomy_id"] == taxonomy.taxonomy_id
     )  # else rejects are tried again: other labels, another outcome
@@ -115,7 +132,18 @@ def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Tabl
         for_added_labels,
         marks,
         marked,
+        boards,
+        _regrouped(known_taxonomy, boards),
     )
+
+
+def _regrouped(before: pa.Table, boards: Mapping[TDM, TDM]) -> frozenset[str]:
+    """The keys of labels whose board is another now, and of their old and new boards."""
+    moved = moved_labels(before).to_pylist()
+    old = {TDM.of(row): TDM.of(row["board"]) for row in moved}
+    changed = {tdm for tdm in old.keys() | boards.keys() if old.get(tdm) != boards.get(tdm)}
+    new_boards = (tdm for label in changed for tdm in (old.get(label), boards.get(label)) if tdm)
+    return frozenset(map(label_key, (*changed, *new_boards)))
 
 
 def _marks(store: Store, last: dict[str, Any] | None) -> pa.Table:

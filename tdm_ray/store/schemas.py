@@ -9,7 +9,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdm_ray.arxiv_ids import months
-from tdm_ray.records import INSTANT, LEADERBOARDS, MARKS, PREDICTIONS, REJECTS, SCORED, TAXONOMY, TDM_COLUMNS
+from tdm_ray.records import (
+    BOARD,
+    INSTANT,
+    LEADERBOARDS,
+    MARKS,
+    PREDICTIONS,
+    REJECTS,
+    SCORED,
+    TAXONOMY,
+    TDM_COLUMNS,
+)
 
 _MONTH = pa.field(
     "month", pa.string()
@@ -64,7 +74,7 @@ FORMS = {
         ("paper_id", "location"),
     ),
     "leaderboards": Form(LEADERBOARDS, (*TDM_COLUMNS, "paper_id")),
-    "taxonomy": Form(TAXONOMY, TDM_COLUMNS),
+    "taxonomy": Form(TAXONOMY.append(BOARD), TDM_COLUMNS),
     "marks": Form(MARKS, ("paper_id", *TDM_COLUMNS)),
     "runs": Form(RUNS, ("run_id",)),
 }
