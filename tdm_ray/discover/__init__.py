@@ -1,0 +1,1 @@
+"""Leaderboards that nobody has listed: proposals from results without a label."""

@@ -1,0 +1,200 @@
+"""Proposals: data sets and metrics on which several papers report own results, and which no label names."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
+from dataclasses import dataclass
+
+from tdm_ray.arxiv_ids import base_id
+from tdm_ray.records import TDM
+from tdm_ray.storage import digest
+from tdm_ray.taxonomy.direction import direction_of
+from tdm_ray.taxonomy.labels import Taxonomy
+from tdm_ray.taxonomy.metrics import family_of, may_be_one
+from tdm_ray.text.tokens import fold
+
+LEAST_PAPERS = 3
+_SHOWN = 5  # results that are shown as evidence
+_LEAST_CALLED = 2  # papers whose text calls a name a data set
+_LEAST_SHARE = 0.15  # of the papers that report on it
+_LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pose", "Breakfast"
+_FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
+_METRIC_WORDS = 3
+_CUT = re.compile(r"(?i)(?:@|\btop-? ?|\brank-? ?|\br-? ?|\bhits?-? ?)(\d+)")
+_SHORT = 30  # characters of a metric's name; longer is a header of several things
+_FILLER = re.compile(
+    r"\b(?:the|data ?sets?|corpus|benchmarks?|challenge|database|test|val(?:idation)?|dev|train(?:ing)?"
+    r"|sets?)\b"
+)
+_NAMES = {
+    "top": "Top-1 Accuracy",
+    "ap": "mAP",
+    "iou": "mIoU",
+    "f-score": "F1",
+    "exact match": "EM",
+    "bleu": "BLEU",
+    "auc": "AUC",
+}
+
+
+@dataclass(frozen=True)
+class OpenRow:
+    """A result without a label: the paper, its data set and metric as it writes them, and the value."""
+
+    paper_id: str
+    dataset: str
+    metric_text: str
+    metric: str  # a family of `taxonomy.metrics`
+    value_text: str
+    method: str | None = None
+    is_called_dataset: bool = True  # by the paper's text
+    own: float = 1.0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A label that may be added. `papers` is how many report it, `evidence` some of their results; `nearest`
+    are labels of data sets with a like name."""
+
+    tdm: TDM
+    direction: str
+    papers: int
+    evidence: Sequence[OpenRow]
+    names: Sequence[str]
+    nearest: Sequence[TDM] = ()
+
+    @property
+    def proposal_id(self) -> str:
+        """A short name that stays the same while its data set and metric do."""
+        return digest([f"{plain(self.tdm.dataset)}\t{self.tdm.metric}".encode()])[:8]
+
+
+def propose(
+    rows: Sequence[OpenRow],
+    taxonomy: Taxonomy,
+    tasks: Mapping[str, Collection[str]],
+    *,
+    least_papers: int = LEAST_PAPERS,
+) -> list[Proposal]:
+    """The proposals, those of most papers first.
+
+    rows: results of any papers; those on a data set that the taxonomy names with such a metric are left out.
+    tasks: by paper the tasks of its labels, which a new label takes its task from."""
+    known = _known(taxonomy)
+    names = _datasets(rows)
+    with_family = _tasks_by_family(taxonomy)
+    boards: dict[tuple[str, str, str], dict[str, OpenRow]] = defaultdict(dict)
+    for row in rows:
+        key = plain(row.dataset)
+        if key in names and not any(may_be_one(row.metric, family) for family in known.get(key, ())):
+            papers = boards[key, row.metric, _cut_of(row.metric_text)]
+            before = papers.get(base_id(row.paper_id))
+            if before is None or before.own < row.own:
+                papers[base_id(row.paper_id)] = row
+    found = [
+        _proposal(list(papers.values()), metric, tasks, with_family.get(metric, set()), _near(key, taxonomy))
+        for (key, metric, _), papers in boards.items()
+        if len(papers) >= least_papers and not _is_part(key, metric, boards, least_papers)
+    ]
+    return sorted(found, key=lambda one: (-one.papers, one.tdm))
+
+
+def _datasets(rows: Iterable[OpenRow]) -> set[str]:
+    """The plain names that are data sets: some papers call them so, and fewer have methods of that name."""
+    papers: dict[str, set[str]] = defaultdict(set)
+    with_form: set[str] = set()
+    called: dict[str, set[str]] = defaultdict(set)
+    methods: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        key = plain(row.dataset)
+        papers[key].add(row.paper_id)
+        if _FORM.search(row.dataset):
+            with_form.add(key)
+        if row.is_called_dataset:
+            called[key].add(row.paper_id)
+        if row.method:
+            methods[plain(row.method)].add(row.paper_id)
+    return {
+        key
+        for key, of in papers.items()
+        if key
+        and len(called[key])
+        >= max(_LEAST_CALLED, (_LEAST_SHARE if key in with_form else _LEAST_SHARE_OF_WORD) * len(of))
+        and len(methods.get(key, ())) < len(of)
+    }
+
+
+def _is_part(key: str, metric: str, boards: Mapping[tuple[str, str, str], Sized], least: int) -> bool:
+    """Whether a metric is the precision or recall beside an F1."""
+    return metric in ("precision", "recall") and len(boards.get((key, "f-score", ""), ())) >= least
+
+
+def _cut_of(metric: str) -> str:
+    """The cut-off in a metric's name: the 5 of "Top-5 Acc."; "" where there is none."""
+    cut = _CUT.search(metric)
+    return cut[1] if cut else ""
+
+
+def _tasks_by_family(taxonomy: Taxonomy) -> dict[str, set[str]]:
+    tasks: dict[str, set[str]] = defaultdict(set)
+    for label in taxonomy.labels:
+        tasks[family_of(label.tdm.metric) or ""].add(label.tdm.task)
+    return tasks
+
+
+def plain(dataset: str) -> str:
+    """A data set's name without case, marks, splits and words such as "dataset"; "" where nothing is left."""
+    return "".join(filter(str.isalnum, _FILLER.sub(" ", fold(dataset))))
+
+
+def _known(taxonomy: Taxonomy) -> dict[str, set[str]]:
+    """By the plain names of data sets the families of their metrics."""
+    known: dict[str, set[str]] = defaultdict(set)
+    for label in taxonomy.labels:
+        for name in label.names("dataset"):
+            known[plain(name)].add(family_of(label.tdm.metric) or label.tdm.metric)
+    return known
+
+
+def _near(key: str, taxonomy: Taxonomy) -> list[TDM]:
+    names = ((plain(label.tdm.dataset), label.tdm) for label in taxonomy.labels)
+    return [tdm for name, tdm in names if len(name) > 3 and (name in key or key in name)][:_SHOWN]
+
+
+def _proposal(
+    rows: Sequence[OpenRow],
+    metric: str,
+    tasks: Mapping[str, Collection[str]],
+    fitting: Collection[str],
+    near: Sequence[TDM],
+) -> Proposal:
+    names = Counter(row.dataset for row in rows)
+    dataset = min(names, key=lambda name: (-names[name], name))
+    texts = [row.metric_text for row in rows if 0 < len(row.metric_text) <= _SHORT]
+    cut = _cut_of(texts[0]) if texts else ""
+    name = (_NAMES.get(metric) if not cut else None) or _usual(texts, metric)
+    task = _task(rows, tasks, fitting)
+    direction = direction_of(name)
+    if direction == "unknown":
+        direction = direction_of(metric)
+    best = sorted(rows, key=lambda row: (-row.own, row.paper_id))[:_SHOWN]
+    return Proposal(TDM(task, dataset, name), direction, len(rows), best, sorted(names), near)
+
+
+def _usual(texts: Sequence[str], metric: str) -> str:
+    """The most usual name of a metric that says nothing else."""
+    counts = Counter(text for text in texts if len(text.split()) <= _METRIC_WORDS)
+    return min(counts, key=lambda text: (-counts[text], text)) if counts else metric
+
+
+def _task(rows: Sequence[OpenRow], tasks: Mapping[str, Collection[str]], fitting: Collection[str]) -> str:
+    """The task that the papers' labels speak for most; a paper of several has a part of a vote for each.
+    Tasks that some label measures by such a metric come first."""
+    votes: defaultdict[str, float] = defaultdict(float)
+    for row in rows:
+        of = tasks.get(row.paper_id, ())
+        for task in of:
+            votes[task] += 1 / len(of)
+    return min(votes, key=lambda one: (one not in fitting, -votes[one], one)) if votes else "unknown"
