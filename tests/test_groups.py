@@ -14,7 +14,7 @@ from tdm_ray.leaderboard.read import read_leaderboards
 from tdm_ray.records import BOARD, TAXONOMY, TDM
 from tdm_ray.run.local_engine import LocalEngine
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.groups import add_groups, boards_of, groups_of_store, members_of, read_groups
+from tdm_ray.taxonomy.groups import add_groups, boards_of, groups_of_store, read_groups
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.twins import find_twins
 
@@ -33,7 +33,6 @@ def test_groups_that_ship_hold_for_every_taxonomy():
     known = taxonomy(Label(VAL, 3), Label(VALIDATION, 9, "higher"), Label(MEAN, 20), OTHER)
     # Of a known direction, then of most papers.
     assert boards_of(known) == {VAL: VALIDATION, MEAN: VALIDATION}
-    assert members_of(boards_of(known)) == {VALIDATION: [MEAN, VAL]}
     assert boards_of(taxonomy(VAL, OTHER)) == {}
 
 
@@ -50,6 +49,8 @@ def test_an_error_is_no_accuracy():
     known = taxonomy(Label(OTHER, 1, "higher"), Label(ERROR, 1, "lower"))
     with pytest.raises(TaxonomyError, match=r"is better higher and .* lower: they cannot be one board"):
         boards_of(known, [(OTHER, ERROR)])
+    # What ships cannot be edited: a taxonomy that contradicts it goes without.
+    assert boards_of(taxonomy(Label(VAL, 1, "higher"), Label(VALIDATION, 1, "lower"))) == {}
 
 
 def test_the_file_of_a_store_is_read_added_to_and_checked(tmp_path):

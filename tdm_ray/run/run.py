@@ -45,6 +45,7 @@ from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.staging import Staging, free_space
 from tdm_ray.store.tables import TABLES, Store
 from tdm_ray.taxonomy.groups import FILE as GROUPS_FILE
+from tdm_ray.taxonomy.groups import boards_of, groups_of_store
 from tdm_ray.taxonomy.labels import Taxonomy
 
 
@@ -174,8 +175,11 @@ class _Run:
         if back := self.store.roll_back():
             self.log("rolled back", tables=", ".join(back))
         marks = self.marks(taxonomy)
+        boards = boards_of(
+            taxonomy, groups_of_store(self.store.root)
+        )  # as early as marks, for the same reason
         corpus, unread = self.corpus()
-        todo = find_todo(self.store, corpus, self.resources, marks)
+        todo = find_todo(self.store, corpus, self.resources, marks, boards)
         if todo.nothing and not self._other_rejects(unread):
             return self.record("nothing new", todo, unread, News(), self.store.versions(), held)
         staging = Staging(join(self.store.root, "_staging"), todo.generation)

@@ -17,7 +17,6 @@ from tdm_ray.records import MARKS, TDM
 from tdm_ray.run.corpus import Corpus
 from tdm_ray.storage import digest
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.groups import boards_of, groups_of_store
 from tdm_ray.taxonomy.labels import Taxonomy
 
 # Reasons that may be the worker's and not the paper's (memory, a lost node) are tried again, in so many
@@ -92,10 +91,11 @@ class Todo:
         return {"whole": (self.whole, None), f"added-{added}": (self.for_added_labels, self.labels.added)}
 
 
-def find_todo(store: Store, corpus: Corpus, resources: Resources, marks: pa.Table) -> Todo:
+def find_todo(
+    store: Store, corpus: Corpus, resources: Resources, marks: pa.Table, boards: Mapping[TDM, TDM]
+) -> Todo:
     """Compare the corpus with what the store holds; reads two columns of each."""
     taxonomy = resources.taxonomy
-    boards = boards_of(taxonomy, groups_of_store(store.root))
     last = store.last()
     no = pa.chunked_array([pa.repeat(False, len(corpus.papers))])
     marked = frozenset(changed_labels(_marks(store, last), marks))

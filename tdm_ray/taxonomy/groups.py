@@ -63,15 +63,18 @@ def boards_of(taxonomy: Taxonomy, groups: Sequence[Group] = ()) -> dict[TDM, TDM
     """For each label that another one stands for on boards: that one.
 
     `groups` are a store's own, which count before those that ship. Groups that share a label are one group.
-    Raises `TaxonomyError` where a metric that is better higher would stand for one that is better lower."""
-    known = taxonomy.index
+    A group that ships is left apart where the taxonomy gives its labels opposite directions. Raises
+    `TaxonomyError` where by a store's own a metric that is better higher would stand for one that is better
+    lower."""
+    known = {label.tdm: label for label in taxonomy.labels}
     ours = [[tdm for tdm in group if tdm in known] for group in groups]
     shipped = [[tdm for tdm in group if tdm in known] for group in same_boards()]
+    fitting = [group for group in shipped if not _opposite([known[tdm] for tdm in group])]
     first = dict.fromkeys(tdm for group in ours for tdm in group)
     order = {tdm: number for number, tdm in enumerate(first)}
     boards = {}
-    for members in _joined([*ours, *shipped]):
-        labels = [taxonomy.labels[known[tdm]] for tdm in members]
+    for members in _joined([*ours, *fitting]):
+        labels = [known[tdm] for tdm in members]
         if clash := _opposite(labels):
             raise TaxonomyError(
                 f"{clash[0].tdm} is better {clash[0].direction} and {clash[1].tdm} {clash[1].direction}: "
@@ -80,14 +83,6 @@ def boards_of(taxonomy: Taxonomy, groups: Sequence[Group] = ()) -> dict[TDM, TDM
         chosen = min(labels, key=lambda label: _rank(label, order)).tdm
         boards.update({tdm: chosen for tdm in members if tdm != chosen})
     return boards
-
-
-def members_of(boards: Mapping[TDM, TDM]) -> dict[TDM, list[TDM]]:
-    """By board the other labels that it shows, sorted."""
-    members: dict[TDM, list[TDM]] = {}
-    for tdm, board in sorted(boards.items()):
-        members.setdefault(board, []).append(tdm)
-    return members
 
 
 def _joined(groups: Iterable[Sequence[TDM]]) -> Iterator[list[TDM]]:
