@@ -22,10 +22,10 @@ import pyarrow.dataset as pads
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.resources import Resources
 from tdm_ray.config import ScoreConfig
-from tdm_ray.discover.proposals import LEAST_PAPERS, OpenRow, plain, propose
+from tdm_ray.discover.proposals import LEAST_PAPERS, plain, propose
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import LineKinds
-from tdm_ray.extract.open_results import open_results
+from tdm_ray.extract.open_results import OpenResult, open_results
 from tdm_ray.gold.annotations import read_gold
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -38,25 +38,12 @@ def _line_kinds() -> LineKinds:
     return LineKinds.load(Resources.of(ScoreConfig()).config.matcher_folder)
 
 
-def rows_of(row: dict[str, Any]) -> tuple[str, list[OpenRow]]:
+def results_of(row: dict[str, Any]) -> tuple[str, list[OpenResult]]:
     """A paper's id, and its results without a label."""
     paper = Paper.from_row(row)
     candidates = candidates_of(paper)
     kinds = _line_kinds()(paper, candidates)
-    found = open_results(paper, candidates, kinds, kinds.own_names)
-    return paper.paper_id, [
-        OpenRow(
-            paper.paper_id,
-            one.dataset_text,
-            one.metric_text,
-            one.metric,
-            one.value_text,
-            one.method,
-            one.is_called_dataset,
-            one.own,
-        )
-        for one in found
-    ]
+    return paper.paper_id, open_results(paper, candidates, kinds, kinds.own_names)
 
 
 def _papers(folders: list[str]) -> Iterator[dict[str, Any]]:
@@ -79,7 +66,7 @@ def main() -> None:
     parser.add_argument("--show", type=int, default=100)
     args = parser.parse_args()
     with Pool(2) as pool:
-        by_paper = dict(pool.imap(rows_of, _papers(args.papers), chunksize=8))
+        by_paper = dict(pool.imap(results_of, _papers(args.papers), chunksize=8))
     taxonomy = read_taxonomy(args.taxonomy, min_count=args.min_count)
     kept = Taxonomy(tuple(label for label in taxonomy.labels if not _is_hidden(label.tdm)))
     ids = set(map(base_id, by_paper))

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from tdm_ray.discover.proposals import OpenRow, plain, propose
+from tdm_ray.discover.proposals import plain, propose
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import KINDS, METHODS_IN_ROWS, CellKinds
-from tdm_ray.extract.open_results import open_results
+from tdm_ray.extract.open_results import OpenResult, open_results
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper, Section
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -50,7 +50,7 @@ def test_a_data_set_in_the_caption_and_the_usual_metric_of_the_text():
 
 def rows(count, dataset, metric="accuracy", text="Acc.", called=True, method=None):
     return [
-        OpenRow(f"18{n:02}.00001", dataset, text, metric, f"9{n}.1", method, called)
+        OpenResult(f"18{n:02}.00001", 0, 1, 1, 90 + n, f"9{n}.1", method, dataset, called, text, metric, 1.0)
         for n in range(1, count + 1)
     ]
 

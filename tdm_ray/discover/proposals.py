@@ -8,11 +8,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 from tdm_ray.arxiv_ids import base_id
+from tdm_ray.extract.open_results import OpenResult
 from tdm_ray.records import TDM
 from tdm_ray.storage import digest
 from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.taxonomy.metrics import family_of, may_be_one
+from tdm_ray.taxonomy.metrics import cut_off, family_of, may_be_one
 from tdm_ray.text.tokens import fold
 
 LEAST_PAPERS = 3
@@ -22,12 +23,12 @@ _LEAST_SHARE = 0.15  # of the papers that report on it
 _LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pose", "Breakfast"
 _FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
 _METRIC_WORDS = 3
-_CUT = re.compile(r"(?i)(?:@|\btop-? ?|\brank-? ?|\br-? ?|\bhits?-? ?)(\d+)")
 _SHORT = 30  # characters of a metric's name; longer is a header of several things
 _FILLER = re.compile(
     r"\b(?:the|data ?sets?|corpus|benchmarks?|challenge|database|test|val(?:idation)?|dev|train(?:ing)?"
     r"|sets?)\b"
 )
+_Board = tuple[str, str, str | None]  # a data set's plain name, a family of metrics, its cut-off
 _NAMES = {
     "top": "Top-1 Accuracy",
     "ap": "mAP",
@@ -40,20 +41,6 @@ _NAMES = {
 
 
 @dataclass(frozen=True)
-class OpenRow:
-    """A result without a label: the paper, its data set and metric as it writes them, and the value."""
-
-    paper_id: str
-    dataset: str
-    metric_text: str
-    metric: str  # a family of `taxonomy.metrics`
-    value_text: str
-    method: str | None = None
-    is_called_dataset: bool = True  # by the paper's text
-    own: float = 1.0
-
-
-@dataclass(frozen=True)
 class Proposal:
     """A label that may be added. `papers` is how many report it, `evidence` some of their results; `nearest`
     are labels of data sets with a like name."""
@@ -61,7 +48,7 @@ class Proposal:
     tdm: TDM
     direction: str
     papers: int
-    evidence: Sequence[OpenRow]
+    evidence: Sequence[OpenResult]
     names: Sequence[str]
     nearest: Sequence[TDM] = ()
 
@@ -72,7 +59,7 @@ class Proposal:
 
 
 def propose(
-    rows: Sequence[OpenRow],
+    rows: Sequence[OpenResult],
     taxonomy: Taxonomy,
     tasks: Mapping[str, Collection[str]],
     *,
@@ -84,33 +71,34 @@ def propose(
     tasks: by paper the tasks of its labels, which a new label takes its task from."""
     known = _known(taxonomy)
     names = _datasets(rows)
+    named = [(plain(label.tdm.dataset), label.tdm) for label in taxonomy.labels]
     with_family = _tasks_by_family(taxonomy)
-    boards: dict[tuple[str, str, str], dict[str, OpenRow]] = defaultdict(dict)
+    boards: dict[_Board, dict[str, OpenResult]] = defaultdict(dict)
     for row in rows:
-        key = plain(row.dataset)
+        key = plain(row.dataset_text)
         if key in names and not any(may_be_one(row.metric, family) for family in known.get(key, ())):
-            papers = boards[key, row.metric, _cut_of(row.metric_text)]
+            papers = boards[key, row.metric, cut_off(row.metric_text)]
             before = papers.get(base_id(row.paper_id))
             if before is None or before.own < row.own:
                 papers[base_id(row.paper_id)] = row
     found = [
-        _proposal(list(papers.values()), metric, tasks, with_family.get(metric, set()), _near(key, taxonomy))
+        _proposal(list(papers.values()), metric, tasks, with_family.get(metric, set()), _near(key, named))
         for (key, metric, _), papers in boards.items()
         if len(papers) >= least_papers and not _is_part(key, metric, boards, least_papers)
     ]
     return sorted(found, key=lambda one: (-one.papers, one.tdm))
 
 
-def _datasets(rows: Iterable[OpenRow]) -> set[str]:
+def _datasets(rows: Iterable[OpenResult]) -> set[str]:
     """The plain names that are data sets: some papers call them so, and fewer have methods of that name."""
     papers: dict[str, set[str]] = defaultdict(set)
     with_form: set[str] = set()
     called: dict[str, set[str]] = defaultdict(set)
     methods: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        key = plain(row.dataset)
+        key = plain(row.dataset_text)
         papers[key].add(row.paper_id)
-        if _FORM.search(row.dataset):
+        if _FORM.search(row.dataset_text):
             with_form.add(key)
         if row.is_called_dataset:
             called[key].add(row.paper_id)
@@ -126,15 +114,9 @@ def _datasets(rows: Iterable[OpenRow]) -> set[str]:
     }
 
 
-def _is_part(key: str, metric: str, boards: Mapping[tuple[str, str, str], Sized], least: int) -> bool:
+def _is_part(key: str, metric: str, boards: Mapping[_Board, Sized], least: int) -> bool:
     """Whether a metric is the precision or recall beside an F1."""
-    return metric in ("precision", "recall") and len(boards.get((key, "f-score", ""), ())) >= least
-
-
-def _cut_of(metric: str) -> str:
-    """The cut-off in a metric's name: the 5 of "Top-5 Acc."; "" where there is none."""
-    cut = _CUT.search(metric)
-    return cut[1] if cut else ""
+    return metric in ("precision", "recall") and len(boards.get((key, "f-score", None), ())) >= least
 
 
 def _tasks_by_family(taxonomy: Taxonomy) -> dict[str, set[str]]:
@@ -158,22 +140,22 @@ def _known(taxonomy: Taxonomy) -> dict[str, set[str]]:
     return known
 
 
-def _near(key: str, taxonomy: Taxonomy) -> list[TDM]:
-    names = ((plain(label.tdm.dataset), label.tdm) for label in taxonomy.labels)
-    return [tdm for name, tdm in names if len(name) > 3 and (name in key or key in name)][:_SHOWN]
+def _near(key: str, named: Iterable[tuple[str, TDM]]) -> list[TDM]:
+    """The labels whose data set's plain name holds this one, or stands in it."""
+    return [tdm for name, tdm in named if len(name) > 3 and (name in key or key in name)][:_SHOWN]
 
 
 def _proposal(
-    rows: Sequence[OpenRow],
+    rows: Sequence[OpenResult],
     metric: str,
     tasks: Mapping[str, Collection[str]],
     fitting: Collection[str],
     near: Sequence[TDM],
 ) -> Proposal:
-    names = Counter(row.dataset for row in rows)
+    names = Counter(row.dataset_text for row in rows)
     dataset = min(names, key=lambda name: (-names[name], name))
     texts = [row.metric_text for row in rows if 0 < len(row.metric_text) <= _SHORT]
-    cut = _cut_of(texts[0]) if texts else ""
+    cut = cut_off(texts[0]) if texts else None
     name = (_NAMES.get(metric) if not cut else None) or _usual(texts, metric)
     task = _task(rows, tasks, fitting)
     direction = direction_of(name)
@@ -189,7 +171,7 @@ def _usual(texts: Sequence[str], metric: str) -> str:
     return min(counts, key=lambda text: (-counts[text], text)) if counts else metric
 
 
-def _task(rows: Sequence[OpenRow], tasks: Mapping[str, Collection[str]], fitting: Collection[str]) -> str:
+def _task(rows: Sequence[OpenResult], tasks: Mapping[str, Collection[str]], fitting: Collection[str]) -> str:
     """The task that the papers' labels speak for most; a paper of several has a part of a vote for each.
     Tasks that some label measures by such a metric come first."""
     votes: defaultdict[str, float] = defaultdict(float)

@@ -57,6 +57,7 @@ _NO_NAME = frozenset(_NO_NAME_WORDS.split())
 class OpenResult:
     """One own result. `metric` is a family of `taxonomy.metrics`; `row` and `column` may be unknown."""
 
+    paper_id: str
     table: int
     row: int | None
     column: int | None
@@ -89,6 +90,7 @@ def open_results(
             cells = paper.tables[table].cells
             at = int(candidates.cells[place])
             best[key] = OpenResult(
+                paper_id=paper.paper_id,
                 table=table,
                 row=cells[at].row,
                 column=cells[at].column,

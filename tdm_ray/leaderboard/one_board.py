@@ -49,17 +49,22 @@ def on_boards(predictions: pa.Table, moved: pa.Table) -> pa.Table:
     for part in TDM_COLUMNS:
         number = table.column_names.index(part)
         table = table.set_column(number, part, pc.coalesce(boards[part].take(at), table[part]))
-    return table.filter(pa.array(_surest(table)))
+    keys = label_keys(table)
+    joined = pc.is_in(keys, value_set=label_keys(boards).combine_chunks())
+    kept = joined.to_numpy()
+    rows = np.flatnonzero(kept)
+    kept[rows] = _surest(table.filter(joined), keys.filter(joined))
+    return table.filter(pa.array(kept | ~joined.to_numpy()))
 
 
 def _boards(moved: pa.Table) -> pa.Table:
     return pa.table({part: pc.struct_field(moved["board"], part) for part in TDM_COLUMNS})
 
 
-def _surest(table: pa.Table) -> np.ndarray:
+def _surest(table: pa.Table, keys: pa.ChunkedArray) -> np.ndarray:
     entries = pd.DataFrame(
         {
-            "entry": pc.binary_join_element_wise(label_keys(table), table["paper_id"], "\x1f").to_pandas(),
+            "entry": pc.binary_join_element_wise(keys, table["paper_id"], "\x1f").to_pandas(),
             "confidence": -pc.fill_null(table["confidence"], -1.0).to_numpy(),
             "without_score": pc.is_null(table["score"], nan_is_null=True).to_numpy(),
             "probability": -table["probability"].to_numpy(),

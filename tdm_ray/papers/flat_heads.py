@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Callable
 
-from tdm_ray.papers.flat_rows import Cell
+from tdm_ray.papers.flat_rows import Cell, chunks_of
 
 _LABEL_WORDS = (
     "model models method methods system systems team teams approach approaches algorithm algorithms network "
@@ -36,7 +36,6 @@ _COUNTED = frozenset(
 _LABELS = frozenset(_LABEL_WORDS.split())
 _BEFORE = frozenset(_BEFORE_WORDS.split())
 _AFTER = frozenset(_AFTER_WORDS.split())
-_CHUNK = re.compile(r"\S+(?: \S+)*")
 _GLUED = re.compile(r"[/%↑↓].*")
 _HARD = re.compile(r"[(\[].*|/.*|%|↑|↓|‰|[↑↓]\)?")
 
@@ -56,12 +55,12 @@ def _cells(line: str, joins: Callable[[str, str], bool], *, across: float) -> li
     """The words of a line, those joined that belong to one name and have at most so many blanks between; of
     running text ("rate of failures") all."""
     units: list[Cell] = []
-    running = [m.span() for m in _CHUNK.finditer(line) if _PROSE.intersection(m[0].split())]
+    running = [chunk for chunk in chunks_of(line) if _PROSE.intersection(chunk.text.split())]
     for match in re.finditer(r"\S+", line):
         word = Cell(match.start(), match.end(), match[0])
         last = units[-1] if units else None
         near = last is not None and word.start - last.end <= across
-        runs_on = any(start < word.start < end for start, end in running)
+        runs_on = any(chunk.start < word.start < chunk.end for chunk in running)
         if last is not None and (runs_on or (near and (last.is_open or joins(last.text, word.text)))):
             units[-1] = last.joined(word)
         else:

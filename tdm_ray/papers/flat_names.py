@@ -10,7 +10,7 @@ from functools import reduce
 from statistics import linear_regression, mean, median
 
 from tdm_ray.papers.flat_heads import is_label, names_of, units_of, words_of
-from tdm_ray.papers.flat_rows import Cell, Extent
+from tdm_ray.papers.flat_rows import CITATION, Cell, Extent
 
 _MOST_FIRST = 3  # words of the first column's name
 _MOST_MORE = 4  # words of a head than columns
@@ -26,7 +26,6 @@ _LEAST_MARGIN = 4  # by so many characters in all
 _OF_SHARED = 1  # characters, on average, by which words that are shared out must stand nearer
 _OF_EMPTY = 1.5  # the same of a head with an empty column
 _REMARK = re.compile(r" [(\[%↑↓/].*")
-_CITATION = re.compile(r"\[[\d, –-]*\]")
 
 
 _Way = tuple[float, tuple[Cell, ...]]  # how far off the columns names stand in all, and the names
@@ -122,7 +121,7 @@ def _counted_beside(names: Sequence[Cell], extents: Sequence[Extent]) -> float:
 
 
 def _uncited(name: Cell) -> Cell:
-    return replace(name, text="") if _CITATION.fullmatch(name.text) else name
+    return replace(name, text="") if CITATION.fullmatch(name.text) else name
 
 
 def _stands_over_values(line: str, extents: Sequence[Extent]) -> bool:

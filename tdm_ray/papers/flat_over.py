@@ -8,9 +8,8 @@ from itertools import pairwise
 
 from tdm_ray.papers.flat_heads import goes_on, names_of, units_of
 from tdm_ray.papers.flat_names import one_to_one
-from tdm_ray.papers.flat_rows import Cell, Extent
+from tdm_ray.papers.flat_rows import Cell, Extent, chunks_of
 
-_CHUNK = re.compile(r"\S+(?: \S+)*")
 _NEAR = 3  # characters that a cell may stand beside its column
 _SPANNING = 0.75  # of its columns' width a name over several of them takes at most
 
@@ -43,7 +42,7 @@ def _by_period(line: str, extents: Sequence[Extent], below: Sequence[str]) -> li
         return None
     texts = [""] * len(extents)
     inner = []
-    for cell in (Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)):
+    for cell in chunks_of(line):
         over = [j for j in _over(cell, extents) if j not in region]
         if extents[region[0]][0] - _NEAR <= cell.middle <= extents[region[-1]][1] + _NEAR:
             inner.append(cell)
@@ -65,7 +64,7 @@ def _by_period(line: str, extents: Sequence[Extent], below: Sequence[str]) -> li
 def _evenly_over(line: str, places: Sequence[Extent]) -> list[str] | None:
     """The names of an upper line, each over as many columns as another, where each stands over its own; the
     first column may have a name too."""
-    cells = [Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
+    cells = chunks_of(line)
     first = ""
     if cells and cells[0].start < places[0][1]:
         first = cells.pop(0).text
@@ -88,7 +87,7 @@ def _over_places(
     """How far off the columns the words of an upper line stand, and these words over the columns; None where
     it is not clear whether some are one name."""
     texts = [""] * len(extents)
-    cells = [Cell(m.start(), m.end(), m[0]) for m in _CHUNK.finditer(line)]
+    cells = chunks_of(line)
     spans = _spans(cells, extents, below)
     for cell, over in zip(cells, spans, strict=True):
         shared = _shared(cell, over, extents) if over else []

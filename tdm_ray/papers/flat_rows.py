@@ -19,7 +19,8 @@ _TIMES = frozenset(("x", "×"))  # joins two values that stand next to it: "8192
 _AFTER = frozenset(("%", "‰", "k", "K", "M", "B", "G", "ms", "s", "x", "×", "↑", "↓", "*", "†", "‡"))
 _ASIDE = re.compile(rf"[(\[]\s*[±+\-−↑↓]?\s*(?:{_DIGITS})%?\s*[)\]]")
 _DEVIATION = re.compile(r"±?\d(?:\.\d{1,2})?[eE][-−]\d{1,2}")  # of the value before it: "0.8705 4.3e-3"
-_CITATION = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
+CITATION = re.compile(r"\[\d{1,3}(?:\s?[,–-]\s?\d{1,3})*\]")
+_CHUNK = re.compile(r"\S+(?: \S+)*")
 _SPACED = re.compile(r"\[\d{1,3}(?:, ?\d{1,3})+\]")
 _BLANK = "\ue000"  # a blank within a citation
 _YEAR = re.compile(r"[(\[](?:19|20)\d\d[a-z]?[)\]][,;]?")
@@ -98,6 +99,11 @@ def is_row(line: str) -> bool:
     )
 
 
+def chunks_of(line: str) -> list[Cell]:
+    """The texts of a line that more than one blank keeps apart."""
+    return [Cell(match.start(), match.end(), match[0]) for match in _CHUNK.finditer(line)]
+
+
 def cells_of(line: str) -> list[Cell]:
     """The cells of a line: each value is one ("93.1 ± 0.2", "93.1 (0.2)", "12 M"), and so is each run of
     other words that single blanks keep apart; a citation belongs to what is before it."""
@@ -112,7 +118,7 @@ def cells_of(line: str) -> list[Cell]:
         near = last is not None and start - last.end == 1
         if last is not None and not last.is_value and last.is_open:
             cells[-1] = last.joined(Cell(start, end, word))
-        elif _CITATION.fullmatch(word.replace(_BLANK, " ")):
+        elif CITATION.fullmatch(word.replace(_BLANK, " ")):
             cited = Cell(start, end, word.replace(_BLANK, " "))
             cells[-1:] = [last.joined(cited)] if last is not None else [cited]
         elif last is not None and last.is_value and near and _DEVIATION.fullmatch(word):

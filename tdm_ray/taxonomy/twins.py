@@ -106,7 +106,7 @@ def _counted(results: Results) -> dict[tuple[TDM, TDM], tuple[int, int]]:
         for pair in combinations(sorted(tdm for tdm, held in numbers.items() if held), 2):
             shared = numbers[pair[0]] & numbers[pair[1]]
             if shared:
-                counts[pair][0] += any(len(number.replace(".", "")) >= _LEAST_DIGITS for number in shared)
+                counts[pair][0] += any(len(number) >= _LEAST_DIGITS for number in shared)
             else:
                 counts[pair][1] += 1
     return {pair: (same, other) for pair, (same, other) in counts.items()}
