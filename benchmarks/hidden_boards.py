@@ -22,7 +22,8 @@ import pyarrow.dataset as pads
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.classify.resources import Resources
 from tdm_ray.config import ScoreConfig
-from tdm_ray.discover.proposals import LEAST_PAPERS, plain, propose
+from tdm_ray.discover.names import plain
+from tdm_ray.discover.proposals import LEAST_PAPERS, propose
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import LineKinds
 from tdm_ray.extract.open_results import OpenResult, open_results

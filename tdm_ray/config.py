@@ -38,7 +38,8 @@ class ScoreConfig:
     """What decides a prediction: the model, the taxonomy, and what labelled papers taught.
 
     model: `embedded`, or the name or folder of a fine-tuned Hugging Face cross-encoder. taxonomy:
-    `default`, or a file (docs/inputs.md, Taxonomies); `min_count` drops its rarer labels. index: a folder
+    `default`, or a file (docs/inputs.md, Taxonomies); `min_count` drops its rarer labels. added_labels: a
+    file of labels that join the taxonomy's; a run takes the store's own, where it has one. index: a folder
     made by `tdm-ray index`; `embedded`, the one that ships; `none`; or `auto`: the one that ships, for
     the model and the taxonomy that ship. matcher: a folder made by `tdm-ray matcher`, which finds scores;
     None takes the one that ships. max_labels: how many labels of a paper's shortlist of 64 become
@@ -49,6 +50,7 @@ class ScoreConfig:
 
     model: str = EMBEDDED
     taxonomy: str = DEFAULT
+    added_labels: str | None = None
     min_count: int = 0
     index: str = AUTO
     matcher: str | None = None

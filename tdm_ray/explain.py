@@ -25,7 +25,7 @@ from tdm_ray.classify.shortlist import Shortlist
 from tdm_ray.config import AUTO, CONFIRMED, ScoreConfig
 from tdm_ray.errors import InputError
 from tdm_ray.extract.choose import choose
-from tdm_ray.extract.confidence import load_confidence
+from tdm_ray.extract.confidence import confidence_of
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.matcher import check_matcher
 from tdm_ray.extract.settle import settled
@@ -77,7 +77,7 @@ def trace(paper: Paper, config: ScoreConfig) -> Trace:
     probability = decider.probabilities(prepared, log_odds)
     prepared = preparer(paper)
     decided = decider(prepared, log_odds[: len(prepared.windows)], Extractor(resources)(paper, prepared))
-    confidence = load_confidence(config.matcher_folder, with_index=resources.index is not None)
+    confidence = confidence_of(resources)
     cells = CellModel(cells_folder(config.matcher_folder), precision=precision)
     decisions = settled(choose([decided], cells)[0], confidence)
     return Trace(paper, resources, str(decider.model), shortlist, prepared, log_odds, probability, decisions)

@@ -101,6 +101,33 @@ DECISION = pa.struct(
         ("cell_probability", pa.float32()),
     ]
 )
+# A result of a paper's own method as the paper writes it, whatever the taxonomy knows; see
+# `extract.open_results`.
+RESULT = pa.struct(
+    [
+        ("table", pa.int32()),
+        ("row", pa.int32()),  # its place in the table's grid, null where a source has none
+        ("column", pa.int32()),
+        ("value", pa.float64()),
+        ("value_text", pa.string()),
+        ("method", pa.string()),
+        ("dataset_text", pa.string()),
+        ("is_called_dataset", pa.bool_()),  # by the paper's text
+        ("metric_text", pa.string()),
+        ("metric_family", pa.string()),  # of `taxonomy.metrics`
+        ("confidence", pa.float32()),  # that the number is the paper's own
+    ]
+)
+RESULTS = pa.schema(
+    [
+        ("paper_id", pa.string()),
+        *RESULT,
+        # `discover.names.plain` of the data set and of the method
+        ("dataset_key", pa.string()),
+        ("method_key", pa.string()),
+    ]
+)
+_EVIDENT = ("table", "value_text", "method", "dataset_text", "metric_text")
 PREDICTIONS = pa.schema(
     [
         ("paper_id", pa.string()),
@@ -135,9 +162,26 @@ OUTCOMES = pa.schema(
         ("content_hash", pa.string()),
         ("hypotheses", pa.int32()),
         ("decisions", pa.list_(DECISION)),
+        ("results", pa.list_(RESULT)),
         ("reason", pa.string()),
         ("detail", pa.string()),
         ("seen_at", INSTANT),
+    ]
+)
+# Boards that the taxonomy may lack; see `discover.proposals`.
+PROPOSALS = pa.schema(
+    [
+        ("proposal_id", pa.string()),
+        *TDM_FIELDS,
+        ("direction", pa.string()),
+        ("papers", pa.int32()),  # that report it
+        ("names", STRINGS),  # of the data set, as papers write it
+        ("nearest", STRINGS),  # labels of data sets with a similar name
+        (
+            "evidence",
+            pa.list_(pa.struct([("paper_id", pa.string()), *(RESULT.field(n) for n in _EVIDENT)])),
+        ),
+        ("dataset_key", pa.string()),
     ]
 )
 LEADERBOARDS = pa.schema(

@@ -29,14 +29,14 @@ FLOORS = {
     "extract": 7,
     "leaderboard": 7,
     "discover": 8,
-    "run": 8,
-    "explain": 8,
-    "website": 8,
-    "training": 9,
-    "evaluation": 10,
-    "cli": 11,
-    "__init__": 12,
-    "__main__": 12,
+    "run": 9,
+    "explain": 9,
+    "website": 9,
+    "training": 10,
+    "evaluation": 11,
+    "cli": 12,
+    "__init__": 13,
+    "__main__": 13,
 }
 WITH_RAY = {"run", "training", "cli"}
 NO_TORCH = {

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from tdm_ray.discover.proposals import plain, propose
+from tdm_ray.discover.names import plain
+from tdm_ray.discover.proposals import propose
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import KINDS, METHODS_IN_ROWS, CellKinds
 from tdm_ray.extract.open_results import OpenResult, open_results
@@ -35,16 +36,16 @@ def test_a_result_is_read_with_the_names_in_its_headers():
         ["Ours", "93.4", "2.0"],
     ]
     (result,) = results_of(a_paper(grid))
-    assert (result.dataset_text, result.metric, result.value_text) == ("FooBar-7", "accuracy", "93.4")
+    assert (result.dataset_text, result.metric_family, result.value_text) == ("FooBar-7", "accuracy", "93.4")
     assert result.is_called_dataset
-    assert result.own > 0.8
+    assert result.confidence > 0.8
 
 
 def test_a_data_set_in_the_caption_and_the_usual_metric_of_the_text():
     grid = [["Method", "small", "large"], ["Net-5", "31.2", "33.1"], ["Ours", "33.4", "32.0"]]
     text = "We report BLEU. BLEU is computed on the FooBar-7 dataset. BLEU is higher."
     found = results_of(a_paper(grid, "Table 1: Results on the FooBar-7 test set.", text))
-    assert {(one.dataset_text, one.metric) for one in found} == {("FooBar-7", "bleu")}
+    assert {(one.dataset_text, one.metric_family) for one in found} == {("FooBar-7", "bleu")}
     assert not results_of(a_paper(grid, "Table 1: Results of Net-5.", text))
 
 

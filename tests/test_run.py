@@ -37,7 +37,7 @@ from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 SMALL = RayConfig(papers_a_block=3)
-KEPT = {"predictions", "scored", "leaderboards", "rejects"}
+KEPT = {"predictions", "scored", "leaderboards", "rejects", "results", "proposals"}
 _TIMES = ("scored_at", "seen_at", "detail", "location")
 
 

@@ -131,11 +131,13 @@ class Contest:
         logits = self._predicted(found, orders)
         parts = np.split(logits, np.cumsum([len(order) for order in orders])[:-1])
         for row, (shortlist, prior), order, part in zip(rows, found, orders, parts, strict=True):
-            passed = self.resources.calibrator.probability(prior[order], part) >= self.resources.threshold
+            labels = shortlist.labels[order]
+            probability = self.resources.calibration.probability(labels, prior[order], part)
+            passed = probability >= self.resources.threshold
             self.decided["library"][row, shortlist.labels[order][passed]] = 1
-        for name, least in (("all_pairs", -np.inf), ("deciding", self.prepare.preparer.least_prior)):
+        for name, all_pairs in (("all_pairs", True), ("deciding", False)):
             with self._timed(name, model=True):
-                asked = self._answers(found, least)
+                asked = self._answers(found, all_pairs)
             self._count(name, asked)
         for name in ("library", "all_pairs", "deciding"):
             self.entries[name].seconds += to_shortlist
@@ -160,9 +162,15 @@ class Contest:
         ]
         return self._predict(MAX_TOKENS, pairs, "library")
 
-    def _answers(self, found: Sequence[tuple[Shortlist, Floats]], least: float) -> list[Prepared]:
+    def _answers(self, found: Sequence[tuple[Shortlist, Floats]], all_pairs: bool) -> list[Prepared]:
         pairs = self.prepare.preparer.pairs
-        asked = [prepare(pairs, *each, self.config.max_labels, least) for each in found]
+        threshold = self.resources.threshold
+        asked = []
+        for shortlist, prior in found:
+            least = self.resources.calibration.least_prior(shortlist.labels, threshold)
+            asked.append(
+                prepare(pairs, shortlist, prior, self.config.max_labels, None if all_pairs else least)
+            )
         self.decide.decider.log_odds(asked)
         return asked
 

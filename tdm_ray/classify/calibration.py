@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from tdm_ray.arrays import Bools, Floats
+from tdm_ray.arrays import Bools, Floats, Ints
 from tdm_ray.errors import CheckpointError
 from tdm_ray.parallel import tree_threads
 from tdm_ray.progress import step
@@ -113,6 +113,38 @@ class Calibrator:
             raise CheckpointError(
                 f"{folder}: the calibrator is damaged ({error!r}); build it again"
             ) from None
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What decides each label of a taxonomy: `main`, or `by_names` where `learnt` (shape (labels,)) is false.
+
+    An index's calibrator takes a label that none of its labelled papers reports for a rare one. That is wrong
+    for a label that its gold does not know: a board of this year, or one that a person has added. Such labels
+    are decided by the checkpoint's calibrator, which knows names only: the first columns of the features."""
+
+    main: Calibrator
+    by_names: Calibrator
+    learnt: Bools
+    names: int
+
+    def prior(self, labels: Ints, features: Floats) -> Floats:
+        """The prior's log-odds of `labels`, given their features; shape (labels,)."""
+        prior = self.main.prior(features)
+        new = ~self.learnt[labels]
+        if new.any():
+            prior[new] = self.by_names.prior(features[new, : self.names])
+        return prior
+
+    def probability(self, labels: Ints, prior: Floats, model: Floats) -> Floats:
+        """The probability that each of `labels` is reported; shape (labels,)."""
+        both = (self.main.probability(prior, model), self.by_names.probability(prior, model))
+        return np.where(self.learnt[labels], *both)
+
+    def least_prior(self, labels: Ints, threshold: float) -> Floats:
+        """`Calibrator.least_prior` for each of `labels`; shape (labels,)."""
+        least = (self.main.least_prior(threshold), self.by_names.least_prior(threshold))
+        return np.where(self.learnt[labels], *least).astype(np.float32)
 
 
 def write_trees(trees: lightgbm.Booster, path: str) -> None:

@@ -23,6 +23,7 @@ import pyarrow as pa
 import scipy.sparse as sp
 from sklearn.feature_extraction.text import TfidfVectorizer
 
+from tdm_ray.arrays import Floats
 from tdm_ray.classify.calibration import Calibrator
 from tdm_ray.classify.neighbours import Neighbours, vectorizer_of
 from tdm_ray.errors import CheckpointError
@@ -82,6 +83,12 @@ class Index:
         """The labelled papers."""
         labels = _load_matrix(join(self.folder, "labels.npz")) @ self._projection
         return Neighbours(_load_matrix(join(self.folder, "vectors.npz")), sp.csr_matrix(labels))
+
+    @cached_property
+    def counts(self) -> Floats:
+        """How many labelled papers report each label of the taxonomy; shape (labels,)."""
+        labels = _load_matrix(join(self.folder, "labels.npz")) @ self._projection
+        return np.asarray(labels.sum(axis=0), np.float32).ravel()
 
     @cached_property
     def vectorizer(self) -> TfidfVectorizer:

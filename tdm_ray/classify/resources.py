@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from tdm_ray.classify.calibration import Calibrator
+import numpy as np
+
+from tdm_ray.classify.calibration import Calibration, Calibrator
 from tdm_ray.classify.checkpoint import Checkpoint, checkpoint_digest, embedded_cells, open_checkpoint
-from tdm_ray.classify.features import MIN_NAME_COVERAGE
+from tdm_ray.classify.features import LEXICAL, MIN_NAME_COVERAGE
 from tdm_ray.classify.index import Index, index_digest
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.precision import FLOAT32, PRECISIONS
@@ -16,8 +18,12 @@ from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import CELLS, CONFIDENCE, ScoreConfig, embedded_matcher
 from tdm_ray.storage import digest, exists, file_bytes, join, list_files
 from tdm_ray.taxonomy.direction import direction_over_time
+from tdm_ray.taxonomy.equivalent import with_relatives
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
+
+# Raised when the code decides otherwise with the same files: then a store's papers are scored anew.
+_RULES = 2
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,17 @@ def cells_folder(matcher: str) -> str:
     return own if exists(own) else embedded_cells()
 
 
+def labels_of(config: ScoreConfig) -> Taxonomy:
+    """The taxonomy of a configuration, with the labels that were added to it.
+
+    Raises `TaxonomyError` where a file is no taxonomy."""
+    taxonomy = read_taxonomy(config.taxonomy, min_count=config.min_count)
+    if config.added_labels is None:
+        return taxonomy
+    added = read_taxonomy(config.added_labels)
+    return replace(Taxonomy.of([*taxonomy.labels, *added.labels]), broken=taxonomy.broken + added.broken)
+
+
 @dataclass(frozen=True)
 class Resources:
     """Checkpoint, taxonomy and index, and what is computed from them; not the model's weights."""
@@ -70,7 +87,7 @@ class Resources:
 
         Raises `CheckpointError`, `TaxonomyError` for what cannot be used.
         """
-        read_taxonomy(config.taxonomy, min_count=config.min_count)  # the fastest of the checks comes first
+        labels_of(config)  # the fastest of the checks comes first
         loaded = cls(config, Fingerprints.of(config, precision))
         loaded.checkpoint.check()
         if loaded.index:
@@ -93,7 +110,7 @@ class Resources:
 
     @cached_property
     def _labels(self) -> Taxonomy:
-        return read_taxonomy(self.config.taxonomy, min_count=self.config.min_count)
+        return labels_of(self.config)
 
     @cached_property
     def taxonomy(self) -> Taxonomy:
@@ -110,6 +127,18 @@ class Resources:
         """The index's where there is one, else the checkpoint's."""
         return self.index.calibrator if self.index else self.checkpoint.calibrator
 
+    @cached_property
+    def calibration(self) -> Calibration:
+        """What decides each label: the index's calibrator where its papers report it, its other name or its
+        opposite, and all labels where the checkpoint brings no prior."""
+        by_names = self.checkpoint.calibrator
+        learnt = np.ones(len(self.taxonomy), bool)
+        if self.index is not None and by_names.booster is not None:
+            labels = self.taxonomy.labels
+            reported = with_relatives(labels[at].tdm for at in np.flatnonzero(self.index.counts))
+            learnt = np.array([label.tdm in reported for label in labels], bool)
+        return Calibration(self.calibrator, by_names, learnt, len(LEXICAL))
+
     @property
     def threshold(self) -> float:
         """The least probability of a prediction."""
@@ -121,7 +150,7 @@ class Resources:
         number of labels."""
         prints = self.fingerprints
         parts = (prints.checkpoint, prints.index, prints.matcher, self.threshold, self.config.max_labels)
-        decided_by = digest([repr((*parts, prints.precision, MIN_NAME_COVERAGE)).encode()])
+        decided_by = digest([repr((*parts, prints.precision, MIN_NAME_COVERAGE, _RULES)).encode()])
         return f"{self.checkpoint.name}-{prints.precision}-{decided_by}"
 
     def precision_of(self, model_id: str) -> str | None:

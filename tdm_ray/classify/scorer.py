@@ -36,8 +36,8 @@ _FEW = 20
 
 @dataclass(frozen=True)
 class Prepared:
-    """One paper's likely labels, highest prior first. The first are its hypotheses: for these it holds
-    what the model needs.
+    """One paper's likely labels. The first are its hypotheses: for these it holds what the model needs. Both
+    they and the others come in the order of their prior.
 
     parts: token ids: the title, then every passage that some window points at (see `PairBuilder.premise`).
     windows: per hypothesis, positions in `parts`; the labels after these cannot pass the threshold.
@@ -66,7 +66,6 @@ class Preparer:
             if len(self.only) <= _FEW:
                 lexicon = resources.shortlister.lexicon
                 self._filter = lexicon.name_filter(lexicon.label_elements[self.only, 1], MIN_NAME_COVERAGE)
-        self.least_prior = resources.calibrator.least_prior(resources.threshold)
         self.pairs = PairBuilder(load_tokenizer(resources.checkpoint.folder), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
@@ -75,7 +74,7 @@ class Preparer:
         An error and its accuracy get the higher of both: gold often holds one where the paper prints the
         other. Which of them it is, the headers of the score tell (see `extract.settle`)."""
         shortlist = self.resources.shortlister.shortlist(paper)
-        prior = self.resources.calibrator.prior(shortlist.features)
+        prior = self.resources.calibration.prior(shortlist.labels, shortlist.features)
         place = {int(label): row for row, label in enumerate(shortlist.labels)}
         pairs = [(row, place.get(self._opposite.get(label, -1))) for label, row in place.items()]
         others = [row if other is None else other for row, other in pairs]
@@ -86,8 +85,10 @@ class Preparer:
         if self._can_be_passed_over(paper):
             return Prepared([], [], [], [])
         shortlist, prior = self.shortlist(paper)
-        most = self.resources.config.max_labels
-        return prepare(self.pairs, shortlist, prior, most, self.least_prior, self.only)
+        resources = self.resources
+        least_prior = resources.calibration.least_prior(shortlist.labels, resources.threshold)
+        most = resources.config.max_labels
+        return prepare(self.pairs, shortlist, prior, most, least_prior, self.only)
 
     def _can_be_passed_over(self, paper: Paper) -> bool:
         """Whether a quick test shows that none of the labels `only` can become a hypothesis."""
@@ -107,17 +108,20 @@ def prepare(
     shortlist: Shortlist,
     prior: Floats,
     max_labels: int,
-    least_prior: float = -np.inf,
+    least_prior: Floats | None = None,
     only: Ints | None = None,
 ) -> Prepared:
-    """The labels of `likeliest_rows`, with the tokens of the windows of those that may pass the threshold.
+    """The labels of `likeliest_rows`, first those that may pass the threshold, with the tokens of their
+    windows; `least_prior` is what each label of the shortlist needs for that (None: all may).
 
     `only` is applied last, so that each of these labels is decided as it would be among all.
     """
     rows = likeliest_rows(shortlist, prior, max_labels)
     rows = rows if only is None else rows[np.isin(shortlist.labels[rows], only)]
+    may_pass = np.ones(len(rows), bool) if least_prior is None else prior[rows] >= least_prior[rows]
+    rows = np.concatenate([rows[may_pass], rows[~may_pass]])
     all_windows = [[int(w) for w in shortlist.windows[row] if w >= 0] for row in rows]
-    windows = all_windows[: int((prior[rows] >= least_prior).sum())]
+    windows = all_windows[: int(may_pass.sum())]
     used = sorted({w for window in windows for w in window})
     place = {w: i for i, w in enumerate(used)}
     texts = [shortlist.passages[w].text for w in used]
@@ -162,7 +166,8 @@ class Decider:
     def probabilities(self, prepared: Prepared, log_odds: Floats) -> Floats:
         """The calibrated probability of each hypothesis; shape (hypotheses,)."""
         prior = np.array(prepared.prior[: len(log_odds)], np.float32)
-        return self.resources.calibrator.probability(prior, log_odds)
+        labels = np.array(prepared.labels[: len(log_odds)], np.int64)
+        return self.resources.calibration.probability(labels, prior, log_odds)
 
     def __call__(
         self, prepared: Prepared, log_odds: Floats, extractions: Sequence[dict[str, Any]] = ()

@@ -37,6 +37,7 @@ for command in (
     show.site,
     show.runs,
     show.rejects,
+    show.propose,
     commands.inspect,
     commands.plan,
     commands.demo,

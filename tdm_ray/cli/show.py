@@ -71,6 +71,29 @@ def runs(
         Console().print(as_table(history))
 
 
+def propose(
+    store: StoreFolder,
+    papers: Annotated[int, typer.Option("--papers", min=3, help="Least number of papers.")] = 3,
+    most: Annotated[int, typer.Option("--most", min=1, help="How many to print.")] = 50,
+    json: Json = False,
+) -> None:
+    """List boards that a store's papers report and its taxonomy lacks, with some of their results.
+
+    `tdm-ray taxonomy accept` adds one.
+
+    Example: `tdm-ray propose results --papers 5`
+    """
+    from tdm_ray.discover.accept import as_table, proposals_of_store
+
+    rows = proposals_of_store(store, papers)
+    if json:
+        typer.echo("".join(json_module.dumps(row, ensure_ascii=False) + "\n" for row in rows), nl=False)
+        return
+    Console().print(as_table(rows[:most]))
+    if len(rows) > most:
+        typer.echo(f"{len(rows) - most:,} more: --most {len(rows)} prints them")
+
+
 def rejects(
     folder: Annotated[
         str, typer.Argument(metavar="DIR", help="A store, or an ingested folder.", show_default=False)

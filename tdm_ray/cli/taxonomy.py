@@ -1,5 +1,5 @@
 """The commands on taxonomies: `tdm-ray taxonomy [FILE]` lists one, `tdm-ray taxonomy twins` what may be one
-board."""
+board, and `tdm-ray taxonomy accept` adds proposed boards."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ app = typer.Typer(cls=_ListsByDefault, no_args_is_help=False)
 
 @app.callback()
 def taxonomy() -> None:
-    """List a taxonomy's labels (the default), or find labels that may be one board.
+    """List a taxonomy's labels (the default), find labels that may be one board, or accept proposed ones.
 
     Example: `tdm-ray taxonomy --find imagenet`
     """
@@ -60,6 +60,29 @@ def list_labels(
         typer.echo(as_lines(labels), nl=False)
     else:
         Console().print(as_table(labels))
+
+
+@app.command()
+def accept(
+    store: StoreFolder,
+    proposals: Annotated[
+        list[str],
+        typer.Argument(metavar="ID...", help="Ids that `tdm-ray propose` prints.", show_default=False),
+    ],
+    task: Annotated[
+        str | None, typer.Option("--task", help="Their task (default: the proposed one).")
+    ] = None,
+) -> None:
+    """Add proposals to a store's taxonomy; the next night fills their boards from all its papers.
+
+    Example: `tdm-ray taxonomy accept results 1f2e3d4c 5a6b7c8d`
+    """
+    from tdm_ray.discover.accept import accept as accept_proposals
+
+    new = accept_proposals(store, proposals, task=task)
+    for label in new:
+        typer.echo(f"added: {label.tdm}")
+    typer.echo(f"{len(new)} new labels in {store}/labels.tsv; the next night fills their boards")
 
 
 @app.command()

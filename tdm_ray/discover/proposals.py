@@ -8,15 +8,16 @@ from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
 
 from tdm_ray.arxiv_ids import base_id
+from tdm_ray.discover.names import plain
 from tdm_ray.extract.open_results import OpenResult
 from tdm_ray.records import TDM
 from tdm_ray.storage import digest
 from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.metrics import cut_off, family_of, may_be_one
-from tdm_ray.text.tokens import fold
 
 LEAST_PAPERS = 3
+UNKNOWN_TASK = "unknown"
 _SHOWN = 5  # results that are shown as evidence
 _LEAST_CALLED = 2  # papers whose text calls a name a data set
 _LEAST_SHARE = 0.15  # of the papers that report on it
@@ -24,11 +25,7 @@ _LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pos
 _FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
 _METRIC_WORDS = 3
 _SHORT = 30  # characters of a metric's name; longer is a header of several things
-_FILLER = re.compile(
-    r"\b(?:the|data ?sets?|corpus|benchmarks?|challenge|database|test|val(?:idation)?|dev|train(?:ing)?"
-    r"|sets?)\b"
-)
-_Board = tuple[str, str, str | None]  # a data set's plain name, a family of metrics, its cut-off
+Board = tuple[str, str, str | None]  # a data set's plain name, a family of metrics, its cut-off
 _NAMES = {
     "top": "Top-1 Accuracy",
     "ap": "mAP",
@@ -43,8 +40,9 @@ _NAMES = {
 @dataclass(frozen=True)
 class Proposal:
     """A label that may be added. `papers` is how many report it, `evidence` some of their results; `nearest`
-    are labels of data sets with a like name."""
+    are labels of data sets with a similar name."""
 
+    board: Board
     tdm: TDM
     direction: str
     papers: int
@@ -54,47 +52,55 @@ class Proposal:
 
     @property
     def proposal_id(self) -> str:
-        """A short name that stays the same while its data set and metric do."""
-        return digest([f"{plain(self.tdm.dataset)}\t{self.tdm.metric}".encode()])[:8]
+        """A short name that does not depend on the papers: of data set, family of metrics and cut-off."""
+        return digest([repr(self.board).encode()])[:8]
 
 
 def propose(
     rows: Sequence[OpenResult],
     taxonomy: Taxonomy,
     tasks: Mapping[str, Collection[str]],
+    methods: Mapping[str, int] | None = None,
     *,
     least_papers: int = LEAST_PAPERS,
 ) -> list[Proposal]:
     """The proposals, those of most papers first.
 
     rows: results of any papers; those on a data set that the taxonomy names with such a metric are left out.
-    tasks: by paper the tasks of its labels, which a new label takes its task from."""
+    tasks: by paper the tasks of its labels, which a new label takes its task from. methods: by plain name how
+    many papers call a method so (None: it is counted in `rows`); a name of more methods than data sets is
+    none."""
     known = _known(taxonomy)
-    names = _datasets(rows)
+    names = _datasets(rows, _method_counts(rows) if methods is None else methods)
     named = [(plain(label.tdm.dataset), label.tdm) for label in taxonomy.labels]
     with_family = _tasks_by_family(taxonomy)
-    boards: dict[_Board, dict[str, OpenResult]] = defaultdict(dict)
+    boards: dict[Board, dict[str, OpenResult]] = defaultdict(dict)
     for row in rows:
         key = plain(row.dataset_text)
-        if key in names and not any(may_be_one(row.metric, family) for family in known.get(key, ())):
-            papers = boards[key, row.metric, cut_off(row.metric_text)]
+        if key in names and not any(may_be_one(row.metric_family, family) for family in known.get(key, ())):
+            papers = boards[key, row.metric_family, cut_off(row.metric_text)]
             before = papers.get(base_id(row.paper_id))
-            if before is None or before.own < row.own:
+            if before is None or before.confidence < row.confidence:
                 papers[base_id(row.paper_id)] = row
     found = [
-        _proposal(list(papers.values()), metric, tasks, with_family.get(metric, set()), _near(key, named))
-        for (key, metric, _), papers in boards.items()
-        if len(papers) >= least_papers and not _is_part(key, metric, boards, least_papers)
+        _proposal(
+            board, list(papers.values()), tasks, with_family.get(board[1], set()), _near(board[0], named)
+        )
+        for board, papers in boards.items()
+        if len(papers) >= least_papers and not _is_part(board, boards, least_papers)
     ]
     return sorted(found, key=lambda one: (-one.papers, one.tdm))
 
 
-def _datasets(rows: Iterable[OpenResult]) -> set[str]:
+def _method_counts(rows: Iterable[OpenResult]) -> Counter[str]:
+    return Counter(name for name, _ in {(plain(row.method), row.paper_id) for row in rows if row.method})
+
+
+def _datasets(rows: Iterable[OpenResult], methods: Mapping[str, int]) -> set[str]:
     """The plain names that are data sets: some papers call them so, and fewer have methods of that name."""
     papers: dict[str, set[str]] = defaultdict(set)
     with_form: set[str] = set()
     called: dict[str, set[str]] = defaultdict(set)
-    methods: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         key = plain(row.dataset_text)
         papers[key].add(row.paper_id)
@@ -102,20 +108,19 @@ def _datasets(rows: Iterable[OpenResult]) -> set[str]:
             with_form.add(key)
         if row.is_called_dataset:
             called[key].add(row.paper_id)
-        if row.method:
-            methods[plain(row.method)].add(row.paper_id)
     return {
         key
         for key, of in papers.items()
         if key
         and len(called[key])
         >= max(_LEAST_CALLED, (_LEAST_SHARE if key in with_form else _LEAST_SHARE_OF_WORD) * len(of))
-        and len(methods.get(key, ())) < len(of)
+        and methods.get(key, 0) < len(of)
     }
 
 
-def _is_part(key: str, metric: str, boards: Mapping[_Board, Sized], least: int) -> bool:
+def _is_part(board: Board, boards: Mapping[Board, Sized], least: int) -> bool:
     """Whether a metric is the precision or recall beside an F1."""
+    key, metric, _ = board
     return metric in ("precision", "recall") and len(boards.get((key, "f-score", None), ())) >= least
 
 
@@ -124,11 +129,6 @@ def _tasks_by_family(taxonomy: Taxonomy) -> dict[str, set[str]]:
     for label in taxonomy.labels:
         tasks[family_of(label.tdm.metric) or ""].add(label.tdm.task)
     return tasks
-
-
-def plain(dataset: str) -> str:
-    """A data set's name without case, marks, splits and words such as "dataset"; "" where nothing is left."""
-    return "".join(filter(str.isalnum, _FILLER.sub(" ", fold(dataset))))
 
 
 def _known(taxonomy: Taxonomy) -> dict[str, set[str]]:
@@ -146,12 +146,13 @@ def _near(key: str, named: Iterable[tuple[str, TDM]]) -> list[TDM]:
 
 
 def _proposal(
+    board: Board,
     rows: Sequence[OpenResult],
-    metric: str,
     tasks: Mapping[str, Collection[str]],
     fitting: Collection[str],
     near: Sequence[TDM],
 ) -> Proposal:
+    _, metric, _ = board
     names = Counter(row.dataset_text for row in rows)
     dataset = min(names, key=lambda name: (-names[name], name))
     texts = [row.metric_text for row in rows if 0 < len(row.metric_text) <= _SHORT]
@@ -161,8 +162,8 @@ def _proposal(
     direction = direction_of(name)
     if direction == "unknown":
         direction = direction_of(metric)
-    best = sorted(rows, key=lambda row: (-row.own, row.paper_id))[:_SHOWN]
-    return Proposal(TDM(task, dataset, name), direction, len(rows), best, sorted(names), near)
+    best = sorted(rows, key=lambda row: (-row.confidence, row.paper_id))[:_SHOWN]
+    return Proposal(board, TDM(task, dataset, name), direction, len(rows), best, sorted(names), near)
 
 
 def _usual(texts: Sequence[str], metric: str) -> str:
@@ -179,4 +180,4 @@ def _task(rows: Sequence[OpenResult], tasks: Mapping[str, Collection[str]], fitt
         of = tasks.get(row.paper_id, ())
         for task in of:
             votes[task] += 1 / len(of)
-    return min(votes, key=lambda one: (one not in fitting, -votes[one], one)) if votes else "unknown"
+    return min(votes, key=lambda one: (one not in fitting, -votes[one], one)) if votes else UNKNOWN_TASK

@@ -10,7 +10,7 @@ confidence.json    the weights, of a matcher's folder
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from tdm_ray.arrays import Bools
-from tdm_ray.classify.resources import confidence_file
+from tdm_ray.classify.resources import Resources, confidence_file
 from tdm_ray.config import CONFIDENCE
 from tdm_ray.errors import CheckpointError, InputError
+from tdm_ray.records import TDM
 from tdm_ray.storage import join, read_json, write_json
 
 _LEAST = 1e-4
@@ -67,6 +68,31 @@ def load_confidence(folder: str, *, with_index: bool) -> RowConfidence:
         return RowConfidence(*(float(weights[name]) for name in ("label", "score", "cell", "offset")))
     except (InputError, KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: the confidence cannot be read ({error!r})") from None
+
+
+@dataclass(frozen=True)
+class ByLabel:
+    """The confidence of each row by its label: that with an index where the index has learnt the label, else
+    that without one."""
+
+    learnt: Collection[TDM]
+    with_index: RowConfidence
+    without_index: RowConfidence
+
+    def __call__(self, row: Mapping[str, Any]) -> float | None:
+        """The confidence of one row; None where it has no score."""
+        return (self.with_index if TDM.of(row) in self.learnt else self.without_index)(row)
+
+
+def confidence_of(resources: Resources) -> Callable[[Mapping[str, Any]], float | None]:
+    """The confidence of the rows that these resources decide; errors as of `load_confidence`."""
+    folder = resources.config.matcher_folder
+    by_names = load_confidence(folder, with_index=False)
+    if resources.index is None:
+        return by_names
+    labels = resources.taxonomy.labels
+    learnt = {label.tdm for label, known in zip(labels, resources.calibration.learnt, strict=True) if known}
+    return ByLabel(learnt, load_confidence(folder, with_index=True), by_names)
 
 
 def save_confidence(folder: str, with_index: RowConfidence, without_index: RowConfidence) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Prepared
+from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.cell_text import premise
 from tdm_ray.extract.features import FeatureBuilder, PaperContext
 from tdm_ray.extract.matcher import Match, Matcher
 from tdm_ray.extract.methods import method_name
+from tdm_ray.extract.open_results import OpenResult, open_results
 from tdm_ray.extract.own_names import names_of_ours
 from tdm_ray.extract.quotes import Quotes
 from tdm_ray.gold.annotations import of_others
@@ -53,12 +55,24 @@ class Extractor:
         # The calibrator's threshold, not the run's: the extracted scores must not depend on the run's.
         self.threshold = resources.calibrator.joint.threshold
 
-    def __call__(self, paper: Paper, prepared: Prepared) -> list[Extraction]:
-        """An extraction for each label of `prepared`, in its order."""
+    def context_of(self, paper: Paper) -> PaperContext:
+        """The candidates of a paper and all that does not depend on the label."""
+        return self.builder.context_of(paper)
+
+    def results(self, paper: Paper, context: PaperContext | None) -> list[OpenResult]:
+        """The paper's own results, whatever the taxonomy knows; `context` where it is there already."""
+        candidates = context.candidates if context else candidates_of(paper)
+        kinds = context.kinds if context else self.matcher.line_kinds(paper, candidates)
+        return open_results(paper, candidates, kinds, kinds.own_names)
+
+    def __call__(
+        self, paper: Paper, prepared: Prepared, context: PaperContext | None = None
+    ) -> list[Extraction]:
+        """An extraction for each label of `prepared`, in its order; `context` where it is there already."""
         prior = 1 / (1 + np.exp(-np.array(prepared.prior)))
         count = min(len(prepared.windows), max(_LEAST_LABELS, int((prior >= _LEAST_PRIOR).sum())))
-        labels = prepared.labels[:count]  # the order of `prepared` is that of the prior
-        context = self.builder.context_of(paper)
+        labels = prepared.labels[:count]  # hypotheses come in the order of their prior
+        context = context or self.context_of(paper)
         known = {label: of_others(self.known.get(label, ()), paper.paper_id) for label in labels}
         matches = self.matcher.match(
             self.builder, context, labels, prior[: len(labels)], self.threshold, known

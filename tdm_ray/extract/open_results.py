@@ -55,7 +55,7 @@ _NO_NAME = frozenset(_NO_NAME_WORDS.split())
 
 @dataclass(frozen=True)
 class OpenResult:
-    """One own result. `metric` is a family of `taxonomy.metrics`; `row` and `column` may be unknown."""
+    """One own result; the fields of `records.RESULT`, whose comments explain them."""
 
     paper_id: str
     table: int
@@ -65,10 +65,10 @@ class OpenResult:
     value_text: str
     method: str | None
     dataset_text: str
-    is_called_dataset: bool  # by the paper's text
+    is_called_dataset: bool
     metric_text: str
-    metric: str
-    own: float  # probability that it is the paper's own
+    metric_family: str
+    confidence: float
 
 
 def open_results(
@@ -84,7 +84,7 @@ def open_results(
         metric_text, metric, datasets = _read(candidates, kinds, place, names)
         for dataset in datasets if metric not in _NO_METRICS else ():
             key = (_plain(dataset), metric)
-            if key in best and best[key].own >= own:
+            if key in best and best[key].confidence >= own:
                 continue
             table = int(candidates.tables[place])
             cells = paper.tables[table].cells
@@ -100,8 +100,8 @@ def open_results(
                 dataset_text=dataset,
                 is_called_dataset=names.is_called_dataset(dataset),
                 metric_text=metric_text,
-                metric=metric,
-                own=own,
+                metric_family=metric,
+                confidence=own,
             )
     return list(best.values())
 

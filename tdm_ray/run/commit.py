@@ -16,7 +16,7 @@ from tdm_ray.extract.settle import Decision, settled
 from tdm_ray.keys import PAPER_COLUMNS, label_key, label_keys, paper_keys
 from tdm_ray.leaderboard.read import row_counts
 from tdm_ray.records import BOARD, REJECTS, TDM, TDM_COLUMNS
-from tdm_ray.run.outcomes import good_rows, prediction_rows, reject_rows, scored_rows
+from tdm_ray.run.outcomes import good_rows, prediction_rows, reject_rows, result_rows, scored_rows
 from tdm_ray.run.todo import Todo
 from tdm_ray.store.schemas import FORMS, with_month
 from tdm_ray.store.staging import Staging
@@ -31,7 +31,8 @@ _REASONED = ["reason", "source", "location", "detail", "seen_at"]
 class Commit:
     """One run's changes to the tables.
 
-    touched: collects the labels whose leaderboards change. versions: the table versions that were written."""
+    touched: collects the labels whose leaderboards change. names: collects the data sets and methods whose
+    results change, as `discover.names.plain` writes them. versions: the table versions that were written."""
 
     store: Store
     todo: Todo
@@ -41,6 +42,7 @@ class Commit:
     """Papers that have no outcome because their row could not be read, as rejects."""
     versions: dict[str, int] = field(default_factory=dict)
     touched: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
 
     @property
     def ids(self) -> dict[str, str]:
@@ -177,6 +179,25 @@ class Commit:
         return pa.table(
             [columns[name] for name in FORMS["scored"].schema.names], schema=FORMS["scored"].schema
         )
+
+    def results(self) -> None:
+        """Write the own results of papers that were scored against all labels in place of their old ones."""
+        staged = self.staging.outcomes("whole", self.todo.corpus.keys, ["results", "reason"])
+        rows = (self._name(with_month(result_rows(good_rows(table)))) for table in staged)
+        if self.todo.anew:
+            self.versions["results"] = self.store.overwrite("results", rows, self.run_id)
+            return
+        form = FORMS["results"]
+        old = self.store.read("results", [*form.key, "dataset_key", "method_key"], _of(self._rescored))
+        gone: pa.Table | None = self._name(old).select(list(form.key))
+        for part in _parts(rows, form.schema):
+            self._note("results", self.store.upsert("results", part, self.run_id, gone))
+            gone = None
+
+    def _name(self, rows: pa.Table) -> pa.Table:
+        for column in ("dataset_key", "method_key"):
+            self.names.update(filter(None, rows[column].unique().to_pylist()))
+        return rows
 
     def rejects(self, unread: pa.Table) -> None:
         """Write the papers that failed, and `unread`, what ingestion could not read (schema `REJECTS`)."""

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tdm_ray.records import DECISION, PREDICTIONS, REJECTS, SCORED
+from tdm_ray.discover.names import plain
+from tdm_ray.records import DECISION, PREDICTIONS, REJECTS, RESULT, RESULTS, SCORED
 
 
 def good_rows(outcomes: pa.Table) -> pa.Table:
@@ -29,6 +30,26 @@ def prediction_rows(outcomes: pa.Table, ids: dict[str, str]) -> pa.Table:
         **{name: pa.repeat(value, len(flat)) for name, value in ids.items()},
     }
     return pa.table([columns[name] for name in PREDICTIONS.names], schema=PREDICTIONS)
+
+
+def result_rows(outcomes: pa.Table) -> pa.Table:
+    """One row a result, of schema `RESULTS`."""
+    nested = outcomes["results"].combine_chunks()
+    flat = pc.list_flatten(nested)
+    columns = {field.name: pc.struct_field(flat, field.name) for field in RESULT}
+    columns |= {
+        "paper_id": outcomes["paper_id"].take(pc.list_parent_indices(nested)),
+        "dataset_key": _plain(columns["dataset_text"]),
+        "method_key": _plain(columns["method"]),
+    }
+    return pa.table([columns[name] for name in RESULTS.names], schema=RESULTS)
+
+
+def _plain(names: pa.Array) -> pa.Array:
+    """`discover.names.plain` of each name; null of none."""
+    coded = names.dictionary_encode()
+    plains = pa.array([plain(name) for name in coded.dictionary.to_pylist()], pa.string())
+    return plains.take(coded.indices)
 
 
 def scored_rows(outcomes: pa.Table, ids: dict[str, str]) -> pa.Table:

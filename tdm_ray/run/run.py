@@ -13,7 +13,7 @@ import os
 import time
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,6 +35,7 @@ from tdm_ray.run.engine import choose_engine
 from tdm_ray.run.ingest import RECORD, ingest_corpus
 from tdm_ray.run.log import Log
 from tdm_ray.run.precision import choose_precision
+from tdm_ray.run.proposals import NewProposals, refresh_proposals
 from tdm_ray.run.record import counts
 from tdm_ray.run.retry import Stager, is_full, with_retries
 from tdm_ray.run.summary import RunSummary, write_summary
@@ -44,6 +45,7 @@ from tdm_ray.store.lease import Lease, lease
 from tdm_ray.store.schemas import FORMS
 from tdm_ray.store.staging import Staging, free_space
 from tdm_ray.store.tables import TABLES, Store
+from tdm_ray.taxonomy.added import FILE as LABELS_FILE
 from tdm_ray.taxonomy.groups import FILE as GROUPS_FILE
 from tdm_ray.taxonomy.groups import boards_of, groups_of_store
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -118,10 +120,12 @@ class _Run:
         paths = [papers] if isinstance(papers, str) else list(papers)
         splits = find_splits(paths)
         choose_engine(engine, splits, ray_config)
-        resources = Resources.of(config or ScoreConfig())
-        check_matcher(resources.config.matcher_folder)
         store = Store(root)
         _check_folder(root)
+        added = join(root, LABELS_FILE)
+        config = replace(config or ScoreConfig(), added_labels=added if exists(added) else None)
+        resources = Resources.of(config)
+        check_matcher(resources.config.matcher_folder)
         log = log or Log(new_run_id())
         if broken := resources.taxonomy.broken:
             log("taxonomy", lines_passed_over=len(broken), first=broken[0])
@@ -181,15 +185,17 @@ class _Run:
         corpus, unread = self.corpus()
         todo = find_todo(self.store, corpus, self.resources, marks, boards)
         if todo.nothing and not self._other_rejects(unread):
-            return self.record("nothing new", todo, unread, News(), self.store.versions(), held)
+            return self.record(
+                "nothing new", todo, unread, News(), NewProposals(), self.store.versions(), held
+            )
         staging = Staging(join(self.store.root, "_staging"), todo.generation)
         stager = Stager(todo, staging, self.resources, self.engine, self.ray_config, self.log)
         without_outcome = [stager.stage(kind) for kind in todo.kinds]
         commit = Commit(
             self.store, todo, staging, self.log.run_id, _unreadable_papers(todo, without_outcome[0])
         )
-        news = self.commit(commit, unread, held)
-        summary = self.record("done", todo, unread, news, commit.versions, held)
+        news, proposals = self.commit(commit, unread, held)
+        summary = self.record("done", todo, unread, news, proposals, commit.versions, held)
         staging.clear()
         return summary
 
@@ -219,24 +225,26 @@ class _Run:
         corpus, duplicates = Corpus.of(find_splits(folders))
         return corpus, pa.concat_tables([duplicates, *unread])
 
-    def commit(self, commit: Commit, unread: pa.Table, held: Lease) -> News:
+    def commit(self, commit: Commit, unread: pa.Table, held: Lease) -> tuple[News, NewProposals]:
         """Write the staged outcomes to the tables, one by one; `commit.versions` then holds all versions."""
         commit.versions.update(self.store.versions())
+        made: dict[str, Any] = {}
         for name, step in (
             ("predictions", commit.predictions),
             ("scored", commit.scored),
+            ("results", commit.results),
             ("rejects", lambda: commit.rejects(unread)),
             ("taxonomy", commit.taxonomy),
             ("marks", commit.marks),
             ("versions", commit.touch_versions),
             ("leaderboards", lambda: self._leaderboards(commit)),
+            ("proposals", lambda: self._proposals(commit)),
         ):
             held.check()
             self.log("commit", table=name)
-            result = with_retries(step, self.log)
+            made[name] = with_retries(step, self.log)
         self._compact(commit, held)
-        assert isinstance(result, News)
-        return result
+        return made["leaderboards"], made["proposals"]
 
     def _compact(self, commit: Commit, held: Lease) -> None:
         """Put small files of many runs together; a store of one run is left as it was written."""
@@ -263,8 +271,21 @@ class _Run:
             commit.versions["leaderboards"] = version
         return news
 
+    def _proposals(self, commit: Commit) -> NewProposals:
+        proposals, version = refresh_proposals(self.store, commit.todo, commit.names, self.log.run_id)
+        if version is not None:
+            commit.versions["proposals"] = version
+        return proposals
+
     def record(
-        self, outcome: str, todo: Todo, unread: pa.Table, news: News, versions: dict[str, int], held: Lease
+        self,
+        outcome: str,
+        todo: Todo,
+        unread: pa.Table,
+        news: News,
+        proposals: NewProposals,
+        versions: dict[str, int],
+        held: Lease,
     ) -> RunSummary:
         """The run's row, by which readers find the new versions, and its summary for people."""
         row = {
@@ -273,9 +294,10 @@ class _Run:
             "taxonomy_id": todo.taxonomy.taxonomy_id,
             "inputs": fingerprint(self.splits),
             **counts(self.store, todo, unread, news, versions),
+            "new_proposals": proposals.new,
             "versions": versions,
         }
-        summary = RunSummary(row, news.best)
+        summary = RunSummary(row, news.best, proposals.largest)
         write_summary(summary, join(self.store.root, "nights"))
         held.check()
         self.store.add_run(row)
@@ -308,7 +330,7 @@ def _check_folder(root: str) -> None:
     """Raises `OutputError` where the folder holds other things than a store."""
     if not exists(root) or exists(join(root, "lease")):
         return
-    known = ("marks.csv", "marks.json", GROUPS_FILE)
+    known = ("marks.csv", "marks.json", GROUPS_FILE, LABELS_FILE)
     files = [path for path in list_files(root) if "/reviews/" not in path and not path.endswith(known)]
     if files:
         raise OutputError(

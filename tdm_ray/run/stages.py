@@ -23,7 +23,7 @@ from tdm_ray.classify.scorer import Decider, Prepared, Preparer
 from tdm_ray.config import ScoreConfig
 from tdm_ray.errors import PaperError
 from tdm_ray.extract.choose import choose
-from tdm_ray.extract.confidence import load_confidence
+from tdm_ray.extract.confidence import confidence_of
 from tdm_ray.extract.extractor import Extractor
 from tdm_ray.extract.settle import Decision, settled
 from tdm_ray.papers.limits import paper_limits
@@ -51,6 +51,7 @@ PREPARED = pa.schema(
         *(OUTCOMES.field(name) for name in _IN_FLIGHT),
         ("hypotheses", _HYPOTHESES),
         ("extractions", pa.list_(_EXTRACTION)),
+        OUTCOMES.field("results"),
     ]
 )
 
@@ -86,7 +87,8 @@ class Prepare:
     def _prepared(self, paper: Paper) -> dict[str, Any]:
         prepared = self.preparer(paper)
         chosen = len(prepared.windows)
-        extractions = self.extractor(paper, prepared)[:chosen] if chosen else []
+        context = self.extractor.context_of(paper) if chosen else None
+        extractions = self.extractor(paper, prepared, context)[:chosen] if chosen else []
         hypotheses = {
             "labels": prepared.labels[:chosen],
             "prior": prepared.prior[:chosen],
@@ -94,8 +96,11 @@ class Prepare:
             "windows": prepared.windows,
         }
         columns = {"hypotheses": hypotheses, "extractions": extractions}
+        if not self.asks_all:
+            return columns
+        results = [vars(result) for result in self.extractor.results(paper, context)]
         # The hash that a table gives may be that of another text; making it takes 2 ms.
-        return {**columns, "content_hash": paper.content_hash} if self.asks_all else columns
+        return {**columns, "results": results, "content_hash": paper.content_hash}
 
 
 class Decide:
@@ -106,7 +111,7 @@ class Decide:
         self.decider = Decider(resources, threads=threads)
         cells = cells_folder(config.matcher_folder)
         self.cells = CellModel(cells, precision=fingerprints.precision, threads=self.decider.threads)
-        self.confidence = load_confidence(config.matcher_folder, with_index=config.index_folder is not None)
+        self.confidence = confidence_of(resources)
 
     def __call__(self, prepared: pa.Table) -> pa.Table:
         """PREPARED -> OUTCOMES, row by row."""
@@ -165,7 +170,12 @@ def _outcome(
         return outcome
     if isinstance(decisions, Exception):
         return {**outcome, **_failure(decisions)}
-    return {**outcome, "hypotheses": len(asked.answer()), "decisions": decisions}
+    return {
+        **outcome,
+        "hypotheses": len(asked.answer()),
+        "decisions": decisions,
+        "results": row["results"] or [],
+    }
 
 
 def _failure(error: Exception) -> dict[str, str]:

@@ -12,19 +12,21 @@ from rich.table import Table
 from rich.text import Text
 
 from tdm_ray.progress import pace
-from tdm_ray.records import LEADERBOARDS
+from tdm_ray.records import LEADERBOARDS, PROPOSALS
 from tdm_ray.storage import join, open_file
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a run came to: its row in `runs`, and the first entries that are new (schema `LEADERBOARDS`).
+    """What a run came to: its row in `runs`, the first entries that are new (schema `LEADERBOARDS`),
+    and the largest of the boards that it proposes (schema `PROPOSALS`).
 
     already_done: it was made earlier and is only reported.
     """
 
     run: Mapping[str, Any]
     best: pa.Table = field(default_factory=LEADERBOARDS.empty_table)
+    proposals: pa.Table = field(default_factory=PROPOSALS.empty_table)
     already_done: bool = False
 
     @property
@@ -76,6 +78,18 @@ class RunSummary:
                 f" {row['title']}"
                 for row in self.best.to_pylist()
             ]
+        if len(self.proposals):
+            lines += [
+                "",
+                f"Boards that the taxonomy may lack, {len(self.proposals)} of {run['new_proposals']:,}:",
+                "",
+            ]
+            lines += [
+                f"- {row['proposal_id']}: {row['dataset']}, {row['metric']} ({row['task']}), "
+                f"{row['papers']:,} papers"
+                for row in self.proposals.to_pylist()
+            ]
+            lines += ["", "`tdm-ray taxonomy accept STORE ID` adds one; the next night fills its board."]
         return "\n".join(lines) + "\n"
 
     def _count(self) -> str:

@@ -15,7 +15,9 @@ from tdm_ray.records import (
     LEADERBOARDS,
     MARKS,
     PREDICTIONS,
+    PROPOSALS,
     REJECTS,
+    RESULTS,
     SCORED,
     TAXONOMY,
     TDM_COLUMNS,
@@ -44,6 +46,7 @@ RUNS = pa.schema(
         ("predictions", pa.int64()),  # in the table
         ("new_entries", pa.int64()),  # on leaderboards
         ("new_best", pa.int64()),  # leaderboards with another first entry
+        ("new_proposals", pa.int64()),  # null in older stores
         ("error", pa.string()),
         ("versions", COUNTS),  # of each table when the run ended: what a reader of this run reads
         ("inputs", pa.string()),  # digest of the input files' names, sizes and times; null in older stores
@@ -63,6 +66,10 @@ class Form:
 FORMS = {
     "predictions": Form(PREDICTIONS.append(_MONTH), ("month", "paper_id", *TDM_COLUMNS), ("month",)),
     "scored": Form(SCORED.append(_MONTH), ("month", "paper_id"), ("month",)),
+    "results": Form(
+        RESULTS.append(_MONTH), ("month", "paper_id", "dataset_text", "metric_family"), ("month",)
+    ),
+    "proposals": Form(PROPOSALS, ("proposal_id",)),
     "rejects": Form(
         pa.schema(
             [

@@ -27,7 +27,7 @@ from tdm_ray.errors import InputError
 from tdm_ray.storage import join, remove_folder
 from tdm_ray.store.schemas import FORMS, RUNS
 
-TABLES = ("predictions", "scored", "rejects", "leaderboards", "taxonomy", "marks")
+TABLES = ("predictions", "scored", "results", "rejects", "leaderboards", "taxonomy", "marks", "proposals")
 _FILES_A_PARTITION = 16  # beyond which small files of many nights are put together
 _GONE = "_gone"
 # delta-rs takes a path for a URL: it decodes `%20` in some places, and these characters end it with a panic.
@@ -176,10 +176,10 @@ class Store:
             table = self.open(name)
             if table is None or (last and table.version() == last["versions"].get(name)):
                 continue
-            if last is None:
-                remove_folder(join(self.root, name))
-            elif name in last["versions"]:
+            if last and name in last["versions"]:
                 table.restore(last["versions"][name])
+            else:  # no finished run has it: there is none, or it was made by a version without this table
+                remove_folder(join(self.root, name))
             back.append(name)
         return back
 

@@ -41,6 +41,14 @@ def opposites(known: Collection[TDM]) -> dict[TDM, TDM]:
     return found
 
 
+def with_relatives(labels: Iterable[TDM]) -> set[TDM]:
+    """The labels, and those listed with one of them: a paper often states one of a group as another."""
+    groups = _groups((SAME, "task", OPPOSITE))
+    named = set(labels)
+    numbers = {number for tdm in named for number in groups.get(tdm, ())}
+    return named | {tdm for tdm, of in groups.items() if not of.isdisjoint(numbers)}
+
+
 @lru_cache(maxsize=1)
 def _sides() -> dict[TDM, tuple[tuple[int, int], ...]]:
     """For each name of a board that has an opposite: its pairs by number, and its side (0, 1) in each."""
