@@ -1,7 +1,9 @@
 """Boards that papers report and no label names: proposed, accepted by a person, filled by the next night."""
 
 import json
+import shutil
 
+import pyarrow as pa
 import pytest
 from test_run import Nights, rows
 from typer.testing import CliRunner
@@ -9,12 +11,13 @@ from typer.testing import CliRunner
 from tdm_ray.cli import app
 from tdm_ray.config import ScoreConfig
 from tdm_ray.discover.accept import accept, proposals_of_store
+from tdm_ray.discover.proposals import UNKNOWN_TASK
 from tdm_ray.discover.tasks import TasksOfTitles
 from tdm_ray.errors import InputError
 from tdm_ray.papers.grid import table_of_grid
-from tdm_ray.records import TDM, Paper, Section
+from tdm_ray.records import PROPOSALS, TDM, Paper, Section
 from tdm_ray.store.tables import Store
-from tdm_ray.taxonomy.added import added_labels
+from tdm_ray.taxonomy.added import add_labels, added_labels
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 
 
@@ -36,7 +39,7 @@ def a_paper(number, dataset="FooBar-7"):
 
 @pytest.fixture(scope="module")
 def filled(tmp_path_factory):
-    """A store after one night with three papers on FooBar-7; its parts are only read."""
+    """A store after one night with three papers on FooBar-7; a later test accepts the proposal there."""
     found = Nights(tmp_path_factory.mktemp("proposals"), ScoreConfig(precision="float32"))
     found.add(*(a_paper(number) for number in range(1, 4)))
     found.run()
@@ -88,6 +91,10 @@ def test_an_accepted_proposal_is_asked_of_the_papers_seen_and_is_no_proposal_any
     other.run()
     for name in ("results", "proposals"):
         assert rows(filled.store, name) == rows(other.store, name), name
+    # Labels scored together compete for cells, so only the confidence differs.
+    boards = (rows(one.store, "leaderboards", ["confidence"]) for one in (filled, other))
+    one, two = ([line for line in lines if "FooBar" in json.loads(line)["dataset"]] for lines in boards)
+    assert one == two != []
 
 
 def test_later_papers_change_only_the_proposals_on_their_data_sets(tmp_path):
@@ -104,15 +111,51 @@ def test_later_papers_change_only_the_proposals_on_their_data_sets(tmp_path):
     assert {row["dataset"]: row["papers"] for row in proposals_of_store(nights.store)} == {"BazQux": 3}
 
 
-def test_a_proposal_without_a_task_needs_one_and_names_of_ours_are_none(tmp_path):
+def test_names_of_ours_are_no_data_set(tmp_path):
     nights = Nights(tmp_path, ScoreConfig(index="none", precision="float32"))
     nights.add(*(a_paper(n, "Ours") for n in range(1, 5)))
     nights.run()
+    assert len(rows(nights.store, "results")) > 0
     assert proposals_of_store(nights.store) == []
 
 
+def test_a_proposal_without_a_task_needs_one(filled, tmp_path):
+    root = str(tmp_path / "store")
+    shutil.copytree(filled.store, root)
+    (tmp_path / "store" / "labels.tsv").unlink(missing_ok=True)
+    row = {**an_empty_proposal(), "proposal_id": "p1", "task": UNKNOWN_TASK, "dataset": "Foo", "metric": "EM"}
+    store = Store(root)
+    store.overwrite("proposals", [pa.Table.from_pylist([row], schema=PROPOSALS)], "run")
+    last = {**store.last(), "versions": store.versions(), "run_id": "run"}
+    store.add_run(last)
+    with pytest.raises(InputError, match="Foo: its papers name no task; give it with --task"):
+        accept(root, ["p1"])
+    (label,) = accept(root, ["p1"], task="Question Answering")
+    assert label.tdm == TDM("Question Answering", "Foo", "EM")
+    # Accepted under another task than the proposed one it is no proposal either.
+    assert proposals_of_store(root) == []
+
+
+def an_empty_proposal():
+    return {
+        "direction": "higher",
+        "papers": 3,
+        "names": [],
+        "nearest": [],
+        "evidence": [],
+        "dataset_key": "foo",
+    }
+
+
 def test_labels_added_to_a_store_are_a_file_that_a_person_can_edit(tmp_path):
-    assert len(added_labels(str(tmp_path))) == 0
+    root = str(tmp_path)
+    assert len(added_labels(root)) == 0
+    one = Label(TDM("Parsing", "Foo", "F1"), 0, "higher", ("dataset: Foo-1",))
+    assert add_labels(root, [one, one]) == [one]
+    assert add_labels(root, [one]) == []
+    with (tmp_path / "labels.tsv").open("a") as file:
+        file.write("Parsing\tBar\tError\tlower\t0\t\t\n")
+    assert added_labels(root).labels == (Label(TDM("Parsing", "Bar", "Error"), 0, "lower"), one)
 
 
 def test_tasks_that_a_title_names():

@@ -164,13 +164,11 @@ class Contest:
 
     def _answers(self, found: Sequence[tuple[Shortlist, Floats]], all_pairs: bool) -> list[Prepared]:
         pairs = self.prepare.preparer.pairs
-        threshold = self.resources.threshold
-        asked = []
-        for shortlist, prior in found:
-            least = self.resources.calibration.least_prior(shortlist.labels, threshold)
-            asked.append(
-                prepare(pairs, shortlist, prior, self.config.max_labels, None if all_pairs else least)
-            )
+        least = np.full_like(self.prepare.preparer.least_prior, -np.inf)
+        if not all_pairs:
+            least = self.prepare.preparer.least_prior
+        most = self.config.max_labels
+        asked = [prepare(pairs, *each, most, least[each[0].labels]) for each in found]
         self.decide.decider.log_odds(asked)
         return asked
 

@@ -141,10 +141,10 @@ class Calibration:
         both = (self.main.probability(prior, model), self.by_names.probability(prior, model))
         return np.where(self.learnt[labels], *both)
 
-    def least_prior(self, labels: Ints, threshold: float) -> Floats:
-        """`Calibrator.least_prior` for each of `labels`; shape (labels,)."""
+    def least_prior(self, threshold: float) -> Floats:
+        """`Calibrator.least_prior` for each label of the taxonomy; shape (labels,)."""
         least = (self.main.least_prior(threshold), self.by_names.least_prior(threshold))
-        return np.where(self.learnt[labels], *least).astype(np.float32)
+        return np.where(self.learnt, *least).astype(np.float32)
 
 
 def write_trees(trees: lightgbm.Booster, path: str) -> None:

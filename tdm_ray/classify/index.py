@@ -81,14 +81,12 @@ class Index:
     @cached_property
     def neighbours(self) -> Neighbours:
         """The labelled papers."""
-        labels = _load_matrix(join(self.folder, "labels.npz")) @ self._projection
-        return Neighbours(_load_matrix(join(self.folder, "vectors.npz")), sp.csr_matrix(labels))
+        return Neighbours(_load_matrix(join(self.folder, "vectors.npz")), self._reported)
 
     @cached_property
     def counts(self) -> Floats:
         """How many labelled papers report each label of the taxonomy; shape (labels,)."""
-        labels = _load_matrix(join(self.folder, "labels.npz")) @ self._projection
-        return np.asarray(labels.sum(axis=0), np.float32).ravel()
+        return np.asarray(self._reported.sum(axis=0), np.float32).ravel()
 
     @cached_property
     def vectorizer(self) -> TfidfVectorizer:
@@ -117,6 +115,11 @@ class Index:
         """The positions of the index's labels in the taxonomy, under their own or another name."""
         names = known_names(self.taxonomy)
         return [self.taxonomy.index.get(names.get(label.tdm, label.tdm)) for label in self._known.labels]
+
+    @cached_property
+    def _reported(self) -> sp.csr_matrix:
+        """0/1 matrix (labelled papers, the taxonomy's labels)."""
+        return sp.csr_matrix(_load_matrix(join(self.folder, "labels.npz")) @ self._projection)
 
     @property
     def _projection(self) -> sp.csr_matrix:

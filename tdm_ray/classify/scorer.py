@@ -66,6 +66,7 @@ class Preparer:
             if len(self.only) <= _FEW:
                 lexicon = resources.shortlister.lexicon
                 self._filter = lexicon.name_filter(lexicon.label_elements[self.only, 1], MIN_NAME_COVERAGE)
+        self.least_prior = resources.calibration.least_prior(resources.threshold)
         self.pairs = PairBuilder(load_tokenizer(resources.checkpoint.folder), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
@@ -85,10 +86,8 @@ class Preparer:
         if self._can_be_passed_over(paper):
             return Prepared([], [], [], [])
         shortlist, prior = self.shortlist(paper)
-        resources = self.resources
-        least_prior = resources.calibration.least_prior(shortlist.labels, resources.threshold)
-        most = resources.config.max_labels
-        return prepare(self.pairs, shortlist, prior, most, least_prior, self.only)
+        most = self.resources.config.max_labels
+        return prepare(self.pairs, shortlist, prior, most, self.least_prior[shortlist.labels], self.only)
 
     def _can_be_passed_over(self, paper: Paper) -> bool:
         """Whether a quick test shows that none of the labels `only` can become a hypothesis."""
@@ -108,17 +107,17 @@ def prepare(
     shortlist: Shortlist,
     prior: Floats,
     max_labels: int,
-    least_prior: Floats | None = None,
+    least_prior: float | Floats = -np.inf,
     only: Ints | None = None,
 ) -> Prepared:
     """The labels of `likeliest_rows`, first those that may pass the threshold, with the tokens of their
-    windows; `least_prior` is what each label of the shortlist needs for that (None: all may).
+    windows; `least_prior` is what the labels of the shortlist need for that, each or all.
 
     `only` is applied last, so that each of these labels is decided as it would be among all.
     """
     rows = likeliest_rows(shortlist, prior, max_labels)
     rows = rows if only is None else rows[np.isin(shortlist.labels[rows], only)]
-    may_pass = np.ones(len(rows), bool) if least_prior is None else prior[rows] >= least_prior[rows]
+    may_pass = (prior >= least_prior)[rows]
     rows = np.concatenate([rows[may_pass], rows[~may_pass]])
     all_windows = [[int(w) for w in shortlist.windows[row] if w >= 0] for row in rows]
     windows = all_windows[: int(may_pass.sum())]

@@ -16,7 +16,8 @@ from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.added import add_labels, added_labels
 from tdm_ray.taxonomy.labels import Label
 
-_ORDER = [("papers", "descending"), *((part, "ascending") for part in TDM_COLUMNS)]
+# Proposals of most papers first.
+ORDER = [("papers", "descending"), *((part, "ascending") for part in TDM_COLUMNS)]
 _MOST_ALIASES = 10
 _EVIDENCE = 3
 
@@ -28,11 +29,11 @@ def proposals_of_store(root: str, least_papers: int = 0) -> list[dict[str, Any]]
     if "proposals" not in snapshot.versions:
         raise InputError(
             f"{root}: was made by a version that kept no proposals; "
-            f"`tdm-ray score PAPERS --out ANOTHER` scores the papers anew"
+            f"`tdm-ray nightly PAPERS --store {root}` scores its papers anew and adds them"
         )
-    rows = snapshot.read("proposals", rows=pc.field("papers") >= least_papers).sort_by(_ORDER)
-    accepted = added_labels(root).index
-    return [row for row in rows.to_pylist() if TDM.of(row) not in accepted]
+    rows = snapshot.read("proposals", rows=pc.field("papers") >= least_papers).sort_by(ORDER)
+    accepted = {(label.tdm.dataset, label.tdm.metric) for label in added_labels(root).labels}
+    return [row for row in rows.to_pylist() if (row["dataset"], row["metric"]) not in accepted]
 
 
 def accept(root: str, ids: Sequence[str], *, task: str | None = None) -> list[Label]:

@@ -183,14 +183,14 @@ class Commit:
     def results(self) -> None:
         """Write the own results of papers that were scored against all labels in place of their old ones."""
         staged = self.staging.outcomes("whole", self.todo.corpus.keys, ["results", "reason"])
-        rows = (self._name(with_month(result_rows(good_rows(table)))) for table in staged)
-        if self.todo.anew:
+        rows = (with_month(result_rows(good_rows(table))) for table in staged)
+        if self.todo.anew:  # all proposals are made again
             self.versions["results"] = self.store.overwrite("results", rows, self.run_id)
             return
         form = FORMS["results"]
         old = self.store.read("results", [*form.key, "dataset_key", "method_key"], _of(self._rescored))
         gone: pa.Table | None = self._name(old).select(list(form.key))
-        for part in _parts(rows, form.schema):
+        for part in _parts(map(self._name, rows), form.schema):
             self._note("results", self.store.upsert("results", part, self.run_id, gone))
             gone = None
 

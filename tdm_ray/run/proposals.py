@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tdm_ray.discover.accept import ORDER
 from tdm_ray.discover.names import plain
 from tdm_ray.discover.proposals import LEAST_PAPERS, Proposal, propose
 from tdm_ray.discover.tasks import TasksOfTitles
 from tdm_ray.extract.open_results import OpenResult
-from tdm_ray.records import PROPOSALS, RESULT, TDM_COLUMNS
+from tdm_ray.records import PROPOSALS, RESULT
 from tdm_ray.run.todo import Todo
 from tdm_ray.store.tables import Store
 from tdm_ray.taxonomy.labels import Taxonomy
@@ -26,10 +27,8 @@ _RESULT = ["paper_id", *(f.name for f in RESULT)]
 
 @dataclass(frozen=True)
 class NewProposals:
-    """How many proposals the store has, how many are new since the last run, and the largest new ones (schema
-    `PROPOSALS`)."""
+    """How many proposals are new since the last run, and the largest of them (schema `PROPOSALS`)."""
 
-    count: int = 0
     new: int = 0
     largest: pa.Table = field(default_factory=PROPOSALS.empty_table)
 
@@ -41,18 +40,21 @@ def refresh_proposals(
 
     The cost follows the names: other data sets' results are not read. Returns what is new since the last run,
     and the version written."""
-    before = todo.last["versions"].get("proposals") if todo.last and not todo.anew else None
-    everything = before is None
-    touched = None if everything else pa.array(sorted({*names, *_names_of_changed_labels(todo)}), pa.string())
-    rows = [_row(one) for found in _proposed(store, todo.taxonomy, touched) for one in found]
-    table = pa.Table.from_pylist(rows, schema=PROPOSALS)
-    if touched is None:
-        version: int | None = store.overwrite("proposals", [table], run_id)
-    else:
-        gone = store.read("proposals", ["proposal_id"], pc.field("dataset_key").isin(touched))
-        version = store.upsert("proposals", table, run_id, gone)
-    old = None if before is None else store.read("proposals", ["proposal_id"], version=before)
-    return _news(store, table, old), version
+    if todo.anew or todo.last is None:
+        table = _table(store, todo.taxonomy, None)
+        return _news(table, []), store.overwrite("proposals", [table], run_id)
+    touched = pa.array(sorted({*names, *_names_of_changed_labels(todo)}), pa.string())
+    table = _table(store, todo.taxonomy, touched)
+    before = store.read("proposals", ["proposal_id"], version=todo.last["versions"]["proposals"])
+    gone = store.read("proposals", ["proposal_id"], pc.field("dataset_key").isin(touched))
+    version = store.upsert("proposals", table, run_id, gone)
+    return _news(table, before["proposal_id"].to_pylist()), version
+
+
+def _table(store: Store, taxonomy: Taxonomy, names: pa.Array | None) -> pa.Table:
+    """The proposals on data sets of these names (None: all), of schema `PROPOSALS`."""
+    rows = [_row(one) for found in _proposed(store, taxonomy, names) for one in found]
+    return pa.Table.from_pylist(rows, schema=PROPOSALS)
 
 
 def _names_of_changed_labels(todo: Todo) -> set[str]:
@@ -64,20 +66,16 @@ def _names_of_changed_labels(todo: Todo) -> set[str]:
     return set(map(plain, names))
 
 
-def _news(store: Store, table: pa.Table, old: pa.Table | None) -> NewProposals:
-    count = store.scan("proposals").count_rows()
-    known = pa.array([], pa.string()) if old is None else old["proposal_id"].combine_chunks()
-    new = table.filter(pc.invert(pc.is_in(table["proposal_id"], value_set=known)))
-    order = [("papers", "descending"), *((part, "ascending") for part in TDM_COLUMNS)]
-    return NewProposals(count, len(new), new.sort_by(order).slice(0, _SHOWN))
+def _news(table: pa.Table, known: Sequence[str]) -> NewProposals:
+    new = table.filter(pc.invert(pc.is_in(table["proposal_id"], value_set=pa.array(known, pa.string()))))
+    return NewProposals(len(new), new.sort_by(ORDER).slice(0, _SHOWN))
 
 
 def _proposed(store: Store, taxonomy: Taxonomy, names: pa.Array | None) -> Iterator[list[Proposal]]:
     """The proposals on data sets of these names (None: all), some thousand names at a time."""
     wanted = None if names is None else pc.field("dataset_key").isin(names)
-    papers = store.read("results", ["dataset_key", "paper_id"], wanted)
-    counted = papers.group_by("dataset_key").aggregate([("paper_id", "count_distinct")])
-    frequent = counted.filter(pc.greater_equal(counted["paper_id_count_distinct"], LEAST_PAPERS))
+    counted = _papers_by(store, "dataset_key", wanted)
+    frequent = counted.filter(pc.greater_equal(counted["papers"], LEAST_PAPERS))
     keys = frequent["dataset_key"].combine_chunks().drop_null()
     titles = TasksOfTitles(taxonomy)
     for start in range(0, len(keys), _NAMES_AT_ONCE):
@@ -85,16 +83,16 @@ def _proposed(store: Store, taxonomy: Taxonomy, names: pa.Array | None) -> Itera
         rows = store.read("results", _RESULT, pc.field("dataset_key").isin(part))
         found = [OpenResult(**row) for row in rows.to_pylist()]
         tasks = _tasks(store, rows["paper_id"].unique(), titles)
-        yield propose(found, taxonomy, tasks, _methods(store, part))
+        methods = _papers_by(store, "method_key", pc.field("method_key").isin(part))
+        counts = dict(zip(*(methods[name].to_pylist() for name in methods.column_names), strict=True))
+        yield propose(found, taxonomy, tasks, counts)
 
 
-def _methods(store: Store, names: pa.Array) -> dict[str, int]:
-    """How many papers call a method by each of these names."""
-    rows = store.read("results", ["method_key", "paper_id"], pc.field("method_key").isin(names))
-    counted = rows.group_by("method_key").aggregate([("paper_id", "count_distinct")])
-    return dict(
-        zip(counted["method_key"].to_pylist(), counted["paper_id_count_distinct"].to_pylist(), strict=True)
-    )
+def _papers_by(store: Store, key: str, wanted: pc.Expression | None) -> pa.Table:
+    """How many papers have a result of each name in the column `key`: that column, and `papers`."""
+    rows = store.read("results", [key, "paper_id"], wanted)
+    counted = rows.group_by(key).aggregate([("paper_id", "count_distinct")])
+    return counted.select([key, "paper_id_count_distinct"]).rename_columns([key, "papers"])
 
 
 def _tasks(store: Store, papers: pa.Array, titles: TasksOfTitles) -> Mapping[str, Collection[str]]:

@@ -122,8 +122,9 @@ class _Run:
         choose_engine(engine, splits, ray_config)
         store = Store(root)
         _check_folder(root)
-        added = join(root, LABELS_FILE)
-        config = replace(config or ScoreConfig(), added_labels=added if exists(added) else None)
+        config = config or ScoreConfig()
+        if exists(added := join(root, LABELS_FILE)):
+            config = replace(config, added_labels=added)
         resources = Resources.of(config)
         check_matcher(resources.config.matcher_folder)
         log = log or Log(new_run_id())

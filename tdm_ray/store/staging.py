@@ -61,12 +61,8 @@ class Staging:
                     parquet = pq.ParquetFile(file)
                 except pa.ArrowInvalid:
                     continue  # cut short when its run was killed; its rows are made again
-                there = [name for name in columns if name in parquet.schema_arrow.names]
-                for batch in parquet.iter_batches(rows, columns=there):
-                    table = pa.Table.from_batches([batch])
-                    yield pa.table(
-                        [table[n] if n in there else pa.nulls(len(table)) for n in columns], list(columns)
-                    ).cast(wanted)
+                for batch in parquet.iter_batches(rows, columns=list(columns)):
+                    yield pa.Table.from_batches([batch]).select(list(columns)).cast(wanted)
 
     def paper_keys(self, kind: str) -> pa.Array:
         """The `keys.paper_keys` of what is staged."""

@@ -26,7 +26,7 @@ def add_labels(root: str, labels: Sequence[Label]) -> list[Label]:
 
     Raises `TaxonomyError` for a name that the file cannot hold."""
     known = added_labels(root)
-    new = [label for label in labels if label.tdm not in known.index]
+    new = list(dict.fromkeys(label for label in labels if label.tdm not in known.index))
     if new:
         text = "".join(f"{line}\n" for line in own_tsv(Taxonomy.of([*known.labels, *new])))
         with open_file(join(root, FILE), "wb") as file:
