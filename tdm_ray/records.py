@@ -204,7 +204,17 @@ LEADERBOARDS = pa.schema(
         ("was_best", pa.bool_()),
     ]
 )
-TAXONOMY = pa.schema([*TDM_FIELDS, ("papers", pa.int32()), ("direction", pa.string()), ("aliases", STRINGS)])
+TAXONOMY = pa.schema(
+    [
+        *TDM_FIELDS,
+        ("papers", pa.int32()),
+        ("direction", pa.string()),
+        ("aliases", STRINGS),
+        ("area", pa.string()),
+        ("low", pa.float64()),  # the least and the largest value that the metric can have
+        ("high", pa.float64()),
+    ]
+)
 # The label that stands for this one on boards (see `taxonomy.groups`); null where it stands for itself.
 BOARD = pa.field("board", pa.struct(TDM_FIELDS))
 # What a reader said of a prediction, verdict "right" or "wrong"; see `gold.marks`.

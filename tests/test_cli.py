@@ -152,6 +152,7 @@ def test_help_does_not_load_ray_or_torch():
 
 def test_taxonomy():
     assert "labels:" in call("taxonomy", "--find", "imagenet top-1").output
+    assert "largest tasks" in call("taxonomy", "--area").output
     rows = [json.loads(line) for line in call("taxonomy", "--find", "imagenet", "--json").output.splitlines()]
     assert rows
     assert all("imagenet" in json.dumps(r).lower() for r in rows)

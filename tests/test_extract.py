@@ -3,6 +3,7 @@ ships."""
 
 import csv
 import json
+import math
 from dataclasses import replace
 from importlib.resources import files
 
@@ -21,7 +22,7 @@ from tdm_ray.extract.associations import Associations, Counts, count_words
 from tdm_ray.extract.candidates import CELL, PLACES, TEXT, candidates_of
 from tdm_ray.extract.extractor import Extractor, row_around
 from tdm_ray.extract.features import FeatureBuilder
-from tdm_ray.extract.matcher import FORM, Matcher, _Claims, best_rows, confidence_features
+from tdm_ray.extract.matcher import FORM, Matcher, _Claims, _ruled_out, best_rows, confidence_features
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Cell, Paper, PaperTable, Section
@@ -374,6 +375,16 @@ def test_numbers_without_a_word_around_them_have_features():
         Lexicon(taxonomy, {}, 1), taxonomy.labels, Associations.of(Counts.none()), line_kinds()
     )
     assert len(builder.of(builder.context_of(paper), 0)) == 2
+
+
+def test_a_number_outside_the_range_of_a_label_is_ruled_out():
+    grid = [["Model", "Rating"], ["Ours", "0.91"], ["Other", "91"], ["Third", "910"], ["Last", "-3"]]
+    lexicon = Lexicon(Taxonomy.of([Label(TDM("T", "Bench", "Rating"))]), {}, 1)
+    builder = FeatureBuilder(lexicon, (), Associations.of(Counts.none()), line_kinds())
+    context = builder.context_of(Paper("1", "T", "A", tables=[table_of_grid("Bench", grid)]))
+    for low, high, kept in ((0, 1, [0.91, 91]), (0, 10, [0.91]), (-math.inf, math.inf, [0.91, 91, 910, -3])):
+        label = Label(TDM("T", "Bench", "Rating"), low=low, high=high)
+        assert context.candidates.values[~_ruled_out(label, context)].tolist() == kept
 
 
 def test_a_cell_that_a_surer_label_takes_is_lost_to_the_others():

@@ -4,6 +4,7 @@ import ast
 import csv
 import gzip
 import json
+import math
 import shlex
 from importlib import resources
 from pathlib import Path
@@ -21,6 +22,7 @@ from tdm_ray.gold.annotations import fold_of, read_gold
 from tdm_ray.records import TAXONOMY, TDM
 from tdm_ray.storage import write_table
 from tdm_ray.taxonomy.direction import direction_of, direction_over_time
+from tdm_ray.taxonomy.join import own_tsv
 from tdm_ray.taxonomy.labels import Label, Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
@@ -105,6 +107,8 @@ TASK = '[{"task": "T", "datasets": [{"dataset": "D", "sota": {"rows": [%s]}}]}]'
         ("t.tsv", f"{OWN}\nA\tB\t{'C' * 131_073}\n", r"t\.tsv, line 3: a field of 131,073 characters.*; put"),
         ("t.tsv", f"{OWN}A\tB\tC\nA\tB\t\n", r"t\.tsv, line 3: task, dataset and metric must .*; mend"),
         ("t.tsv", f"{OWN}\nA\tB\tC\tup\n", r"t\.tsv, line 3: direction must be one of .*'up'; mend"),
+        ("t.tsv", "task\tdataset\tmetric\trange\nA\tB\tC\t9", r"t\.tsv, line 2: range must .*'9'; mend"),
+        ("t.tsv", "task\tdataset\tmetric\trange\nA\tB\tC\t9..1", r"t\.tsv, line 2: range must .*; mend"),
         ("t.tsv", OWN, r"t\.tsv: no label in it; see docs/inputs\.md"),
         ("t.tsv", "", r"t\.tsv: the file is empty; see docs/inputs\.md"),
         ("t.json", "\ufeff \n", r"t\.json: the file is empty; see docs/inputs\.md"),
@@ -158,10 +162,26 @@ def test_only_a_line_break_ends_a_line(tmp_path, end):
 
 def test_a_table_and_back(tmp_path):
     taxonomy = Taxonomy.of(
-        [Label(TDM("A", "B", "C"), 3, "lower", ("dataset: X",)), Label(TDM("A", "A", "C"))]
+        [
+            Label(TDM("A", "B", "C"), 3, "lower", ("dataset: X",), "vision", 0, 100),
+            Label(TDM("A", "A", "C"), low=0),
+        ]
     )
     write_table(taxonomy.table(), str(tmp_path / "t.parquet"))
     assert read_taxonomy(str(tmp_path / "t.parquet")) == taxonomy
+
+
+def test_ranges_and_areas_are_read_and_written_again(tmp_path):
+    rows = ["area\ttask\tdataset\tmetric\trange", "speech\tA\tB\tC\t-1..1", "\tA\tB\tD\t0..", "\tA\tB\tE"]
+    path = tmp_path / "t.tsv"
+    path.write_text("\n".join(rows))
+    taxonomy = read_taxonomy(str(path))
+    known = [(label.area, label.low, label.high) for label in taxonomy.labels]
+    assert known == [("speech", -1, 1), ("", 0, math.inf), ("", -math.inf, math.inf)]
+    assert taxonomy.labels[0].printed_range == (-100, 100)
+    path.write_text("\n".join(own_tsv(taxonomy)))
+    assert read_taxonomy(str(path)) == taxonomy
+    assert Taxonomy.of([Label(TDM("A", "B", "C"), high=1)]).taxonomy_id != taxonomy.taxonomy_id
 
 
 def test_the_id_is_that_of_names_and_aliases():

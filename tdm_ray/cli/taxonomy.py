@@ -42,14 +42,15 @@ def list_labels(
     path: Annotated[str, typer.Argument(metavar="[FILE]", help="A taxonomy file, or `default`.")] = "default",
     min_count: MinCount = 0,
     find: Annotated[str | None, typer.Option("--find", help="Only labels that contain these words.")] = None,
+    area: Annotated[bool, typer.Option("--area", help="Count labels by area instead.")] = False,
     strict: Strict = False,
     json: Json = False,
 ) -> None:
-    """Check a taxonomy and print its labels with direction and aliases.
+    """Check a taxonomy and print its labels with direction, range and aliases.
 
     Example: `tdm-ray taxonomy --find imagenet`
     """
-    from tdm_ray.taxonomy.show import as_lines, as_table, matching
+    from tdm_ray.taxonomy.show import areas_table, as_lines, as_table, matching
     from tdm_ray.taxonomy.sources import read_taxonomy
 
     read = read_taxonomy(path, min_count=min_count, strict=strict)
@@ -59,7 +60,7 @@ def list_labels(
     if json:
         typer.echo(as_lines(labels), nl=False)
     else:
-        Console().print(as_table(labels))
+        Console().print(areas_table(labels) if area else as_table(labels))
 
 
 @app.command()

@@ -30,6 +30,7 @@ from tdm_ray.extract.rerank_features import RERANK_FEATURES, ScoreMatrix
 from tdm_ray.records import TDM
 from tdm_ray.storage import digest, exists, join, read_json, write_json
 from tdm_ray.taxonomy.equivalent import proven_together
+from tdm_ray.taxonomy.labels import Label
 
 # Of the features that the trees were taught, in their order: trees of another form would read the wrong
 # columns.
@@ -112,8 +113,7 @@ class Matcher:
         ranked = np.asarray(self.trees.reranker.predict(every, num_threads=self.threads), np.float32)
         ranked = rank_possible(every, ranked)
         ruled_out = [
-            context.metrics.contradicted(builder.labels[label].tdm, context.candidates)[top]
-            for label, top in zip(labels, tops, strict=True)
+            _ruled_out(builder.labels[label], context)[top] for label, top in zip(labels, tops, strict=True)
         ]
         ranked[np.concatenate(ruled_out)] = _LAST
         sizes = [len(top) for top in tops]
@@ -161,6 +161,14 @@ class Matcher:
             return cls(trees, associations, LineKinds.load(place), facts["least_confidence"])
         except (OSError, KeyError, TypeError, ValueError, InputError, lightgbm.basic.LightGBMError) as error:
             raise CheckpointError(f"{place}: the matcher is damaged ({error!r}); make it again") from None
+
+
+def _ruled_out(label: Label, context: PaperContext) -> Bools:
+    """Which candidates the label's metric cannot have, or stand at headers that name another metric."""
+    low, high = label.printed_range
+    values = context.candidates.values
+    contradicted = context.metrics.contradicted(label.tdm, context.candidates)
+    return np.asarray(contradicted | (values < low) | (values > high))
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
@@ -35,16 +36,24 @@ def own_tsv(taxonomy: Taxonomy) -> Iterator[str]:
     """The lines of a taxonomy in our own TSV; `read_taxonomy` reads them.
 
     Raises `TaxonomyError` for a name that the form cannot hold: one with a tab, a line break or " | "."""
-    yield "\t".join((*TDM_COLUMNS, "direction", "papers", "dataset_aliases", "metric_aliases"))
+    yield "\t".join(
+        ("area", *TDM_COLUMNS, "direction", "range", "papers", "dataset_aliases", "metric_aliases")
+    )
     for label in taxonomy.labels:
         aliases = [_aliases(label, part) for part in ("dataset", "metric")]
         names = [getattr(label.tdm, part) for part in TDM_COLUMNS]
-        fields = (*names, label.direction, str(label.papers), *aliases)
+        fields = (label.area, *names, label.direction, _range(label), str(label.papers), *aliases)
         if any(sign in field for field in fields for sign in "\t\n\r"):
             raise TaxonomyError(
                 f"{str(label.tdm)!r}: a name or alias holds a tab or a line break; take it out"
             )
         yield "\t".join(fields)
+
+
+def _range(label: Label) -> str:
+    """The range of a label in one field, as it is read again."""
+    low, high = (f"{bound:g}" if math.isfinite(bound) else "" for bound in (label.low, label.high))
+    return f"{low}..{high}" if low or high else ""
 
 
 def _aliases(label: Label, part: str) -> str:

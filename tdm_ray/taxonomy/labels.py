@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,12 +17,22 @@ DIRECTIONS = ("higher", "lower", "unknown")
 
 @dataclass(frozen=True)
 class Label:
-    """A TDM with what the taxonomy knows of it; aliases read `dataset: ILSVRC 2012` or `metric: top-1`."""
+    """A TDM with what the taxonomy knows of it; aliases read `dataset: ILSVRC 2012` or `metric: top-1`.
+
+    low, high: the least and the largest value that the metric can have, both included."""
 
     tdm: TDM
     papers: int = 0
     direction: str = "unknown"
     aliases: tuple[str, ...] = ()
+    area: str = ""
+    low: float = -math.inf
+    high: float = math.inf
+
+    @property
+    def printed_range(self) -> tuple[float, float]:
+        """The least and the largest number that a paper may print: a share of 1 may be printed as 100 %."""
+        return (self.low * 100, 100.0) if self.high == 1 and self.low in (-1, 0) else (self.low, self.high)
 
     def names(self, part: str) -> list[str]:
         """The name of `part` ("task", "dataset", "metric") and its aliases."""
@@ -49,8 +60,8 @@ class Taxonomy:
 
     @cached_property
     def taxonomy_id(self) -> str:
-        """The digest of all names and aliases: what can change a decision, and nothing else."""
-        return digest(f"{label.tdm}\t{'|'.join(label.aliases)}\n".encode() for label in self.labels)
+        """The digest of all names, aliases and ranges: what can change a decision, and nothing else."""
+        return digest(_decisive(label).encode() for label in self.labels)
 
     def directed(self, learnt: Mapping[int, str]) -> Taxonomy:
         """The taxonomy with the direction of labels that have none taken from `learnt`, by position."""
@@ -74,6 +85,9 @@ class Taxonomy:
                 "papers": label.papers,
                 "direction": label.direction,
                 "aliases": label.aliases,
+                "area": label.area or None,
+                "low": label.low if math.isfinite(label.low) else None,
+                "high": label.high if math.isfinite(label.high) else None,
             }
             for label in self.labels
         ]
@@ -98,12 +112,29 @@ class Taxonomy:
                     r["papers"] or 0,
                     r["direction"] or "unknown",
                     tuple(r["aliases"] or ()),
+                    r["area"] or "",
+                    -math.inf if r["low"] is None else r["low"],
+                    math.inf if r["high"] is None else r["high"],
                 )
                 for r in table.to_pylist()
             ]
         )
 
 
+def _decisive(label: Label) -> str:
+    """What of a label can change a decision, as a line."""
+    bounds = (bound for bound in (label.low, label.high) if math.isfinite(bound))
+    return "\t".join([str(label.tdm), "|".join(label.aliases), *map(str, bounds)]) + "\n"
+
+
 def _merge(a: Label, b: Label) -> Label:
-    direction = a.direction if a.direction != "unknown" else b.direction
-    return Label(a.tdm, a.papers + b.papers, direction, tuple(dict.fromkeys(a.aliases + b.aliases)))
+    """One label of two with the same TDM; the range is the narrower one."""
+    return replace(
+        a,
+        papers=a.papers + b.papers,
+        direction=a.direction if a.direction != "unknown" else b.direction,
+        aliases=tuple(dict.fromkeys(a.aliases + b.aliases)),
+        area=a.area or b.area,
+        low=max(a.low, b.low),
+        high=min(a.high, b.high),
+    )

@@ -1,7 +1,7 @@
 """Read taxonomy files, four formats of labels, and their aliases; our own is `default.tsv`.
 
-- our own TSV: a header with task, dataset, metric, direction and, optionally, area, papers, dataset_aliases,
-  metric_aliases (aliases separated by " | ")
+- our own TSV: a header with task, dataset, metric, direction and, optionally, area, papers, range ("0..100",
+  "0.."), dataset_aliases, metric_aliases (aliases separated by " | ")
 - our own table: Parquet of schema `TAXONOMY`
 - the TSV of the field: `task#dataset#metric<TAB>count`, no header; the count is of result rows
 - `evaluation-tables.json` of Papers with Code, or the same as JSON lines or Parquet (see
@@ -152,7 +152,20 @@ def _own_label(where: str, columns: Sequence[str], line: str) -> Label:
         for alias in map(clean, row.get(f"{part}_aliases", "").split(" | "))
         if alias
     ]
-    return Label(tdm, int(papers), direction, tuple(aliases))
+    bounds = _range(where, clean(row.get("range")))
+    return Label(tdm, int(papers), direction, tuple(aliases), clean(row.get("area")), *bounds)
+
+
+def _range(where: str, text: str) -> tuple[float, float]:
+    """The least and the largest value of "0..100"; "0.." and an empty text have no end."""
+    low, dots, high = text.partition("..")
+    try:
+        bounds = (float(low or "-inf"), float(high or "inf"))
+    except ValueError:
+        bounds = (1.0, 0.0)
+    if (text and not dots) or not bounds[0] < bounds[1]:
+        raise TaxonomyError(f"{where}: range must read 0..100 or 0..; found {text[:120]!r}; mend or empty it")
+    return bounds
 
 
 def _is_count(text: str) -> bool:
