@@ -41,6 +41,19 @@ def test_a_result_is_read_with_the_names_in_its_headers():
     assert result.confidence > 0.8
 
 
+def test_a_header_that_names_data_set_and_metric():
+    grid = [
+        ["Method", "FooBar-7 Accuracy (%)", "BazQux F1"],
+        ["Net-5", "91.2", "3.1"],
+        ["Ours", "93.4", "2.0"],
+    ]
+    found = results_of(a_paper(grid))
+    assert [(one.dataset_text, one.metric_text, one.metric_family, one.value) for one in found] == [
+        ("FooBar-7", "Accuracy (%)", "accuracy", 93.4),
+        ("BazQux", "F1", "f-score", 2.0),
+    ]
+
+
 def test_a_data_set_in_the_caption_and_the_usual_metric_of_the_text():
     grid = [["Method", "small", "large"], ["Net-5", "31.2", "33.1"], ["Ours", "33.4", "32.0"]]
     text = "We report BLEU. BLEU is computed on the FooBar-7 dataset. BLEU is higher."

@@ -154,8 +154,8 @@ def test_labels_added_to_a_store_are_a_file_that_a_person_can_edit(tmp_path):
     assert add_labels(root, [one, one]) == [one]
     assert add_labels(root, [one]) == []
     with (tmp_path / "labels.tsv").open("a") as file:
-        file.write("Parsing\tBar\tError\tlower\t0\t\t\n")
-    assert added_labels(root).labels == (Label(TDM("Parsing", "Bar", "Error"), 0, "lower"), one)
+        file.write("\tParsing\tBar\tError\tlower\t0..\t0\t\t\n")
+    assert added_labels(root).labels == (Label(TDM("Parsing", "Bar", "Error"), 0, "lower", low=0), one)
 
 
 def test_tasks_that_a_title_names():

@@ -17,7 +17,7 @@ from tdm_ray.extract.candidates import CELL, Candidates
 from tdm_ray.extract.line_kinds import KINDS, METHODS_IN_ROWS, CellKinds
 from tdm_ray.extract.methods import method_name
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.metrics import families_in
+from tdm_ray.taxonomy.metrics import families_in, without_metrics
 from tdm_ray.text.clean import clean
 
 _LEAST_OWN = 0.4  # probability that a number is the paper's own method's, or a variant's of it
@@ -99,7 +99,7 @@ def open_results(
                 method=method_name(cells, at, int(kinds.axis[place]), own_names),
                 dataset_text=dataset,
                 is_called_dataset=names.is_called_dataset(dataset),
-                metric_text=metric_text,
+                metric_text=clean(metric_text.replace(dataset, " ")),
                 metric_family=metric,
                 confidence=own,
             )
@@ -149,8 +149,7 @@ class _Names:
 
     def in_headers(self, headers: Sequence[str]) -> list[str]:
         """The names in headers, but those of metrics and of the paper's own methods."""
-        named = (h for h in headers if not (families_in(h) and len(h.split()) <= 2))
-        found = (_without_split(_REMARK.sub(" ", header)) for header in named)
+        found = (_without_split(without_metrics(_REMARK.sub(" ", header))) for header in headers)
         return [name for name in dict.fromkeys(found) if self._may_be(name)]
 
     def in_caption(self, caption: str) -> list[str]:

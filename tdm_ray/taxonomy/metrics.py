@@ -167,6 +167,10 @@ _ANY = (-math.inf, math.inf)
 _UNBOUND = re.compile(
     r"relative|gain|improve|ratio|score on|normali[sz]ed score|human-norm|\bx ?100\b|sum\b|delta"
 )
+# What is left of a metric's name without the word that tells its family.
+_METRIC_WORDS = re.compile(
+    r"@ ?\d+|\b(?:scores?|rates?|mean|avg\.?|average|macro|micro|weighted)\b", re.IGNORECASE
+)
 # Families whose cut-offs are overlaps: 50 is 0.5 there.
 _OVERLAPS = ("ap", "iou")
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
@@ -187,6 +191,13 @@ def family_of(metric: str) -> str | None:
 def families_in(text: str) -> frozenset[str]:
     """All families that a header or caption names."""
     return frozenset(name for name, pattern in _COMPILED if pattern.search(text))
+
+
+def without_metrics(text: str) -> str:
+    """A header without the words that name metrics: "CIFAR-10" of "CIFAR-10 Top-1 Error"."""
+    for _, pattern in _COMPILED:
+        text = pattern.sub(" ", text)
+    return _METRIC_WORDS.sub(" ", text)
 
 
 def may_be_one(a: str, b: str) -> bool:
