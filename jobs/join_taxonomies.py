@@ -1,13 +1,13 @@
 """Join two taxonomies: one's labels, and those of the other that mean none of them, with both's names.
 
-How the labels of `tdm_ray/taxonomy/default.tsv` were made of our own 608 and the field's 1,850:
+How the first 2,023 labels of `tdm_ray/taxonomy/default.tsv` were made of our own 608 and the field's 1,850:
 
     python jobs/join_taxonomies.py --own own.tsv --other DATA/annotations/TDM_taxonomy.tsv --min-count 5 \\
         --out default.tsv
 
-The file that ships has in addition the column `area`, which nothing reads, and our own labels first; this
-writes all in the order of their names. Three labels differ: in that file CoLA's Matthews Correlation lacks
-the alias "Accuracy" and its 23 papers, and the two of CNN / Daily Mail under Question Answering a direction.
+The file that ships has our own labels first; this writes all in the order of their names. Three labels
+differ: in that file CoLA's Matthews Correlation lacks the alias "Accuracy" and its 23 papers, and the two of
+CNN / Daily Mail under Question Answering a direction.
 """
 
 import argparse

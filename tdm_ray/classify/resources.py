@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from tdm_ray.arrays import Bools, Floats
 from tdm_ray.classify.calibration import Calibration, Calibrator
 from tdm_ray.classify.checkpoint import Checkpoint, checkpoint_digest, embedded_cells, open_checkpoint
 from tdm_ray.classify.features import LEXICAL, MIN_NAME_COVERAGE
@@ -23,7 +23,7 @@ from tdm_ray.taxonomy.labels import Taxonomy
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 # Raised when the code decides otherwise with the same files: then a store's papers are scored anew.
-_RULES = 2
+_RULES = 3
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,14 @@ def labels_of(config: ScoreConfig) -> Taxonomy:
         return taxonomy
     added = read_taxonomy(config.added_labels)
     return replace(Taxonomy.of([*taxonomy.labels, *added.labels]), broken=taxonomy.broken + added.broken)
+
+
+def learnt_labels(taxonomy: Taxonomy, counts: Floats) -> Bools:
+    """Which labels labelled papers speak of, shape (labels,): those that some report, and their relatives.
+
+    counts: how many papers report each label, shape (labels,)."""
+    reported = with_relatives(taxonomy.labels[at].tdm for at in np.flatnonzero(counts))
+    return np.array([label.tdm in reported for label in taxonomy.labels], bool)
 
 
 @dataclass(frozen=True)
@@ -129,15 +137,17 @@ class Resources:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """What decides each label: the index's calibrator where its papers report it, its other name or its
-        opposite, and all labels where the checkpoint brings no prior."""
-        by_names = self.checkpoint.calibrator
-        learnt = np.ones(len(self.taxonomy), bool)
-        if self.index is not None and by_names.booster is not None:
-            labels = self.taxonomy.labels
-            reported = with_relatives(labels[at].tdm for at in np.flatnonzero(self.index.counts))
-            learnt = np.array([label.tdm in reported for label in labels], bool)
-        return Calibration(self.calibrator, by_names, learnt, len(LEXICAL))
+        """What decides each label: the index's calibrator those that are learnt, the checkpoint's the
+        others."""
+        return Calibration(self.calibrator, self.checkpoint.calibrator, self.learnt, len(LEXICAL))
+
+    @cached_property
+    def learnt(self) -> Bools:
+        """Which labels papers of the index report, under this name, another one or as its opposite; all where
+        there is no index or the checkpoint brings no prior. Shape (labels,)."""
+        if self.index is None or self.checkpoint.calibrator.booster is None:
+            return np.ones(len(self._labels), bool)
+        return learnt_labels(self._labels, self.index.counts)
 
     @property
     def threshold(self) -> float:
@@ -161,5 +171,6 @@ class Resources:
     def shortlister(self) -> Shortlister:
         """The shortlist over this taxonomy, with neighbours where there is an index."""
         lexicon = Lexicon(self.taxonomy, self.checkpoint.document_frequency, self.checkpoint.documents)
-        learnt: Sequence[object] = (self.index.neighbours, self.index.vectorizer) if self.index else ()
-        return Shortlister(lexicon, *learnt)  # type: ignore[arg-type]
+        if self.index is None:
+            return Shortlister(lexicon)
+        return Shortlister(lexicon, self.index.neighbours, self.index.vectorizer, self.learnt)

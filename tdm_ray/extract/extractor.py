@@ -46,7 +46,8 @@ class Extractor:
             labels,
             self.matcher.associations,
             self.matcher.line_kinds,
-            quotes=quotes,
+            np.flatnonzero(resources.learnt).tolist(),
+            quotes,
         )
         self.known = index.scores if index else {}
         self.no_methods = frozenset(

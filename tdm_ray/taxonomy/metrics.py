@@ -165,7 +165,7 @@ _LIMITS = {
 _ANY = (-math.inf, math.inf)
 # "Score", "gain" and what else turns a share into something larger than 100.
 _UNBOUND = re.compile(
-    r"relative|gain|improve|ratio|score on|normali[sz]ed score|human-norm|\bx ?100\b|sum\b|delta"
+    r"relative|gain|improve|decay|ratio|score on|normali[sz]ed score|human-norm|\bx ?100\b|sum\b|delta"
 )
 # What is left of a metric's name without the word that tells its family.
 _METRIC_WORDS = re.compile(

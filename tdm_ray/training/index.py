@@ -24,7 +24,7 @@ from tdm_ray.classify.checkpoint import open_checkpoint
 from tdm_ray.classify.index import save_index
 from tdm_ray.classify.lexicon import Lexicon
 from tdm_ray.classify.precision import fastest_precision
-from tdm_ray.classify.resources import Resources
+from tdm_ray.classify.resources import Resources, learnt_labels
 from tdm_ray.classify.scorer import Decider, prepare
 from tdm_ray.classify.shortlist import Shortlist, Shortlister
 from tdm_ray.config import NONE, ScoreConfig
@@ -113,7 +113,8 @@ def build_index(
         )
     neighbours, vectorizer = labelled_neighbours(papers, gold, taxonomy, COMPACT_WORDS if compact else None)
     lexicon = Lexicon(taxonomy, checkpoint.document_frequency, checkpoint.documents)
-    lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer))
+    learnt = learnt_labels(taxonomy, neighbours.counts)
+    lesson = study(gathered, Shortlister(lexicon, neighbours, vectorizer, learnt))
     quotes = None if compact else Quotes.of(papers, dataset_words(taxonomy.labels, lexicon))
     calibrator, figures = fit_calibrator(
         lesson, Resources.of(replace(config, index=NONE), fastest_precision()[0])
