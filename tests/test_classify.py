@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +43,7 @@ from tdm_ray.classify.neighbours import Neighbours, new_vectorizer, telling_word
 from tdm_ray.classify.pairs import PairBuilder, Pairs, Ragged, hypothesis
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.scorer import Decider, Prepared, Preparer
-from tdm_ray.classify.shortlist import Shortlister
+from tdm_ray.classify.shortlist import NEW, Shortlister
 from tdm_ray.classify.tokenizer import WordPiece
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
@@ -448,6 +449,22 @@ def test_what_a_neighbour_reports_is_worth_asking_about(papers):
         assert lister.reported(papers[0], np.array([at])) == worth
     others = np.setdiff1d(np.arange(len(taxonomy)), at)
     assert not among.reported(papers[0], others)
+
+
+def test_labels_that_are_not_learnt_change_nothing_for_those_that_are(papers):
+    every = [replace(label, aliases=()) for label in read_taxonomy().labels]
+    known = Taxonomy.of(every[:200])
+    both = Taxonomy.of(every[:600])
+    learnt = np.array([label.tdm in known.index for label in both.labels])
+    alone = Shortlister(Lexicon(known, {}, 1)).shortlist(papers[0])
+    among = Shortlister(Lexicon(both, {}, 1), learnt=learnt).shortlist(papers[0])
+    size = len(alone.labels)
+    assert len(among.labels) == size + NEW
+    assert [both.labels[at].tdm for at in among.labels[:size]] == [
+        known.labels[at].tdm for at in alone.labels
+    ]
+    assert np.array_equal(among.features[:size], alone.features)
+    assert not learnt[among.labels[size:]].any()
 
 
 def test_a_paper_that_names_no_dataset_is_asked_nothing(papers):
