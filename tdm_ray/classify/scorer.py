@@ -97,8 +97,12 @@ class Preparer:
 
 
 def likeliest_rows(shortlist: Shortlist, prior: Floats, max_labels: int) -> Ints:
-    """The rows of the `max_labels` labels of the highest prior, less those not worth scoring."""
-    rows = largest(prior, max_labels)
+    """The rows of the `max_labels` labels of the highest prior, and of half as many that are not learnt, less
+    those not worth scoring; in the order of their prior."""
+    learnt, new = (np.flatnonzero(group) for group in (shortlist.learnt, ~shortlist.learnt))
+    best = [learnt[largest(prior[learnt], max_labels)], new[largest(prior[new], max_labels // 2)]]
+    rows = np.concatenate(best)
+    rows = rows[np.argsort(-prior[rows], kind="stable")]
     return rows[worth_asking(shortlist.features[rows])]
 
 

@@ -31,10 +31,12 @@ class Shortlist:
     labels: Ints
     features: Floats
     windows: Ints  # (labels, WINDOWS): passages, -1 for none
+    learnt: Bools  # (labels,): see `Shortlister`
 
     def keep(self, rows: NDArray[np.bool_]) -> Shortlist:
         """The shortlist with the given rows only."""
-        return Shortlist(self.passages, self.labels[rows], self.features[rows], self.windows[rows])
+        columns = (self.labels[rows], self.features[rows], self.windows[rows], self.learnt[rows])
+        return Shortlist(self.passages, *columns)
 
     def premises(self, rows: Sequence[int] | Ints) -> list[str]:
         """The premise text for each of the given rows."""
@@ -67,9 +69,9 @@ class Shortlister:
         self.lexicon = lexicon
         self.neighbours = neighbours
         self.vectorizer = vectorizer
-        learnt = np.ones(len(lexicon.label_elements), bool) if learnt is None else learnt
-        self._learnt = np.flatnonzero(learnt)
-        self._new = np.flatnonzero(~learnt)
+        self.learnt = np.ones(len(lexicon.label_elements), bool) if learnt is None else learnt
+        self._learnt = np.flatnonzero(self.learnt)
+        self._new = np.flatnonzero(~self.learnt)
 
     def view(self, paper: Paper) -> View:
         """The view of a paper that the shortlist is made from; half of its time."""
@@ -113,7 +115,8 @@ class Shortlister:
         features = features_of(first)
         if len(new):
             features = np.concatenate([features, features_of(both)[len(first) :]])
-        return Shortlist(view.passages, both, features, self.windows(both, view.coverage))
+        windows = self.windows(both, view.coverage)
+        return Shortlist(view.passages, both, features, windows, self.learnt[both])
 
     def _votes(self, view: View, leave_out: Sequence[int]) -> tuple[Floats, Floats]:
         """`Neighbours.votes` of a paper; zeros without labelled papers."""
