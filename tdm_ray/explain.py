@@ -119,10 +119,17 @@ def explain(trace: Trace) -> RenderableType:
         _shortlist(resources, labels, trace.prepared.prior, trace.log_odds, trace.probability),
         Rule(f"4. the best label's pair, as {trace.model} reads it"),
         *(_best_pair(trace) if labels else [Text("none: no label is named, or reported by neighbours")]),
-        Rule(f"5. decisions: probability at least {resources.threshold:.2f}, model {resources.model_id}"),
+        Rule(f"5. decisions: {_least(resources)}, model {resources.model_id}"),
         *map(_decision, trace.decisions),
         *([] if trace.decisions else [Text("unknown: no label passes")]),
     )
+
+
+def _least(resources: Resources) -> str:
+    """The least probability, in words; another one for labels that are not learnt, where there are any."""
+    least, new = resources.threshold, float(resources.thresholds.max())
+    more = f" ({new:.2f} for labels that the index has not learnt)" if new > least else ""
+    return f"probability at least {least:.2f}{more}"
 
 
 def _labelled(name: str, value: str) -> Text:
@@ -157,7 +164,7 @@ def _shortlist(
     for name in ("prior", "entailment", "probability"):
         shown.add_column(name, justify="right")
     for i in np.argsort(-probability, kind="stable")[:_SHOWN]:
-        style = "bold green" if probability[i] >= resources.threshold else ""
+        style = "bold green" if probability[i] >= resources.thresholds[labels[i]] else ""
         name = escape(hypothesis(resources.taxonomy.labels[labels[i]].tdm))
         shown.add_row(name, f"{prior[i]:+.2f}", f"{log_odds[i]:+.2f}", f"{probability[i]:.3f}", style=style)
     return shown

@@ -47,7 +47,7 @@ def test_figures_by_hand():
 
 
 def test_scores_by_hand():
-    """Four decisions: a right score, a wrong one, a right label without one, and one below the threshold."""
+    """Three decisions: a right score, a wrong one, and a right label without one."""
     tdms = [TDM("T", "D", metric) for metric in ("A", "B", "C")]
     taxonomy = Taxonomy.of([Label(tdm) for tdm in tdms])
     cells = [Cell("91.2 ± 0.3"), Cell("80.0"), Cell("70.5")]
@@ -71,9 +71,8 @@ def test_scores_by_hand():
         row(tdms[0], 0.9, "91.2 ± 0.3"),
         row(tdms[1], 0.8, "80.0"),
         row(tdms[2], 0.7),
-        row(tdms[2], 0.1, "12.3"),
     ]
-    found = score_figures(pa.Table.from_pylist(rows, schema=PREDICTIONS), 0.5, [paper], gold, taxonomy)
+    found = score_figures(pa.Table.from_pylist(rows, schema=PREDICTIONS), [paper], gold, taxonomy)
     assert (found["predictions"], found["with_score"], found["right"]) == (3, 2, 1)
     assert found["tdms"] == {"precision": 1 / 2, "recall": 1 / 3, "micro_f1": pytest.approx(2 / 5)}
     assert found["right_tdms_with_score_in_a_table"] == 2  # 12.3 stands nowhere

@@ -83,9 +83,40 @@ ROWS = [
 ]
 
 
+PROPOSAL = {
+    "proposal_id": "1f2e3d4c",
+    "task": "Image Classification",
+    "dataset": NASTY,
+    "metric": "Accuracy",
+    "direction": "higher",
+    "papers": 4,
+    "names": [NASTY],
+    "nearest": ["Image Classification#ImageNet#Top-1"],
+    "evidence": [
+        {"paper_id": name, "table": 0, "value_text": "91.5", "method": NASTY, "dataset_text": NASTY}
+        for name in ("2001.00001", "1912.00001")
+    ],
+    "dataset_key": "x",
+}
+
+
 @pytest.fixture
 def folder(tmp_path):
-    return write_store(tmp_path, leaderboards=ROWS)
+    return write_store(tmp_path, leaderboards=ROWS, proposals=[PROPOSAL])
+
+
+def test_proposals_have_a_page(site):
+    page = pages(site)[site / "proposals.html"]
+    (row,) = page.xpath("//tbody/tr")
+    assert NASTY in row.text_content()
+    assert row.xpath(".//td[@class='number']/text()") == ["4"]
+    assert row.xpath(".//a/@href") == [paper_url("2001.00001")]  # the other paper has no page
+    assert row.xpath(".//code/text()") == ["1f2e3d4c"]
+
+
+def test_a_store_without_proposals_says_so(tmp_path):
+    build_site(write_store(tmp_path, leaderboards=ROWS), f"{tmp_path}/site")
+    assert "None: no data set" in (tmp_path / "site/proposals.html").read_text()
 
 
 @pytest.fixture

@@ -141,10 +141,14 @@ class Calibration:
         both = (self.main.probability(prior, model), self.by_names.probability(prior, model))
         return np.where(self.learnt[labels], *both)
 
-    def least_prior(self, threshold: float) -> Floats:
-        """`Calibrator.least_prior` for each label of the taxonomy; shape (labels,)."""
-        least = (self.main.least_prior(threshold), self.by_names.least_prior(threshold))
-        return np.where(self.learnt, *least).astype(np.float32)
+    def least_prior(self, thresholds: Floats) -> Floats:
+        """`Calibrator.least_prior` for each label of the taxonomy, by its threshold; both of shape
+        (labels,)."""
+        least = np.empty(len(thresholds), np.float32)
+        for calibrator, labels in ((self.main, self.learnt), (self.by_names, ~self.learnt)):
+            for threshold in np.unique(thresholds[labels]):
+                least[labels & (thresholds == threshold)] = calibrator.least_prior(float(threshold))
+        return least
 
 
 def write_trees(trees: lightgbm.Booster, path: str) -> None:

@@ -66,7 +66,7 @@ class Preparer:
             if len(self.only) <= _FEW:
                 lexicon = resources.shortlister.lexicon
                 self._filter = lexicon.name_filter(lexicon.label_elements[self.only, 1], MIN_NAME_COVERAGE)
-        self.least_prior = resources.calibration.least_prior(resources.threshold)
+        self.least_prior = resources.calibration.least_prior(resources.thresholds)
         self.pairs = PairBuilder(load_tokenizer(resources.checkpoint.folder), 0)
 
     def shortlist(self, paper: Paper) -> tuple[Shortlist, Floats]:
@@ -181,6 +181,7 @@ class Decider:
         neither."""
         probability = self.probabilities(prepared, log_odds)
         labels = [self.resources.taxonomy.labels[position] for position in prepared.labels]
+        least = self.resources.thresholds[prepared.labels[: len(probability)]]
         return [
             {
                 **asdict(labels[i].tdm),
@@ -188,5 +189,5 @@ class Decider:
                 **(extractions[i] if extractions else {}),
             }
             for i in np.argsort(-probability, kind="stable")
-            if probability[i] >= self.resources.threshold
+            if probability[i] >= least[i]
         ]

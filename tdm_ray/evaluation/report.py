@@ -63,6 +63,9 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     rows = [("all labels", facts["figures"]), ("with `unknown`", facts["with_unknown"])]
     if "one_board" in facts:
         rows += [(f"labels that are one board as one ({facts['one_board']['boards']:,})", facts["one_board"])]
+    if "learnt_labels" in facts:
+        learnt = facts["learnt_labels"]
+        rows += [(f"{learnt['labels']:,} labels that papers of the index report", learnt)]
     if "held_out_labels" in facts:
         held_out = facts["held_out_labels"]
         other = facts["other_labels"]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import TDM, Paper
@@ -15,18 +14,17 @@ from tdm_ray.text.numbers import in_header_unit, numbers, same_number
 
 
 def score_figures(
-    predictions: pa.Table, threshold: float, papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy
+    decided: pa.Table, papers: Sequence[Paper], gold: Gold, taxonomy: Taxonomy
 ) -> dict[str, Any]:
-    """Figures of the decided predictions of `papers`.
+    """Figures of the `decided` predictions of `papers`.
 
     tdms: precision, recall and F1 of (paper, task, dataset, metric, score), predictions without a score left
     out, gold without a prediction of its score missed. right_in_tables: of the right TDMs whose gold score
     stands in a table, the share with the right score. with_evidence: the share of scores that are a number of
     their evidence's text, or that number in the unit of its header."""
-    decided = predictions.filter(pc.greater_equal(predictions["probability"], threshold)).to_pylist()
     by_id = {paper.paper_id: paper for paper in papers}
     wanted = {p: {t: s for t, s in gold.results[p].items() if t in taxonomy.index} for p in by_id}
-    rows = [r for r in decided if r["paper_id"] in by_id]
+    rows = [r for r in decided.to_pylist() if r["paper_id"] in by_id]
     with_score = [r for r in rows if r["score"] is not None]
     right = sum(_is_right(r, wanted) for r in with_score)
     pairs = sum(map(len, wanted.values()))

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import scipy.sparse as sp
 
 from tdm_ray.classify.resources import Resources
@@ -69,10 +70,9 @@ def evaluate_whole(
         "scoring": str(summary),
         "model_id": resources.model_id,
         "threshold": resources.threshold,
-        **decision_figures(probability, truth, resources.threshold, resources.taxonomy, unseen),
+        **decision_figures(probability, truth, resources, unseen),
         "scores": score_figures(
-            predictions,
-            resources.threshold,
+            _decided(predictions, resources),
             [labelled.paper for labelled in gathered.papers],
             gold,
             resources.taxonomy,
@@ -97,12 +97,22 @@ def probabilities(predictions: pa.Table, paper_ids: Sequence[str], taxonomy: Tax
     return sp.csr_matrix((values.astype(np.float32), (rows.astype(int), columns.astype(int))), shape)
 
 
+def _decided(predictions: pa.Table, resources: Resources) -> pa.Table:
+    """The predictions that reach their label's threshold."""
+    tdms = map(TDM, *(predictions[part].to_pylist() for part in TDM_COLUMNS))
+    least = resources.thresholds[[resources.taxonomy.index[tdm] for tdm in tdms]]
+    return predictions.filter(pc.greater_equal(predictions["probability"], pa.array(least, pa.float64())))
+
+
 def decision_figures(
-    probability: sp.csr_matrix, truth: sp.csr_matrix, threshold: float, taxonomy: Taxonomy, unseen: set[TDM]
+    probability: sp.csr_matrix, truth: sp.csr_matrix, resources: Resources, unseen: set[TDM]
 ) -> dict[str, Any]:
     """All figures that need nothing but probabilities and gold."""
-    decided = (probability >= threshold).astype(np.float32)
+    taxonomy = resources.taxonomy
     scored = probability.tocoo()
+    passes = (scored.data >= resources.thresholds[scored.col]).astype(np.float32)
+    decided = sp.csr_matrix((passes, (scored.row, scored.col)), probability.shape)
+    decided.eliminate_zeros()
     right = np.asarray(truth[scored.row, scored.col]).ravel() > 0
     figures: dict[str, Any] = {
         "figures": f1_figures(decided, truth),
@@ -117,6 +127,12 @@ def decision_figures(
         figures["one_board"] = {
             "boards": len(set(shown)),
             **f1_figures(joined(decided, shown), joined(truth, shown)),
+        }
+    if not resources.learnt.all():
+        learnt = resources.learnt
+        figures["learnt_labels"] = {
+            "labels": int(learnt.sum()),
+            **f1_figures(decided[:, learnt], truth[:, learnt]),
         }
     if unseen:
         apart = np.array([label.tdm in unseen for label in taxonomy.labels])

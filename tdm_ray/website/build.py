@@ -1,6 +1,6 @@
 """Build a site, on one screen: all pages in order, and only changed files are written.
 
-leaderboards -> home, areas, boards (page, CSV, JSON), papers, runs, the search's index -> files that changed
+leaderboards -> home, areas, boards (page, CSV, JSON), papers, runs, proposals, search -> files that changed
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tdm_ray.storage import exists, join, list_files, read_json, write_json
 from tdm_ray.website.boards import board_pages
 from tdm_ray.website.content import Content, packed, paper_keys, unpacked
 from tdm_ray.website.files import Files
-from tdm_ray.website.overview import area_pages, home_page, run_pages, search_index
+from tdm_ray.website.overview import area_pages, home_page, proposals_page, run_pages, search_index
 from tdm_ray.website.papers import paper_pages
 from tdm_ray.website.source import read_source
 
@@ -62,9 +62,8 @@ def build_site(folder: str, out: str) -> SiteSummary:
     source = read_source(folder)
     content = Content.of(source)
     files = Files(out)
-    few = chain(
-        _static(), [home_page(content), search_index(content)], area_pages(content), run_pages(content)
-    )
+    single = [home_page(content), search_index(content), proposals_page(content)]
+    few = chain(_static(), single, area_pages(content), run_pages(content))
     write_json(join(out, _MARK), {"files": sorted(held), "whole": False})
     names = files.write(list(few))
     names += over_chunks(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -38,11 +38,13 @@ class Line:
 
 @dataclass(frozen=True)
 class Content:
-    """Leaderboards together by label, entries in order of rank; and the runs, the newest first."""
+    """Leaderboards together by label, entries in order of rank; the runs, the newest first; and the proposals
+    (see `Source`)."""
 
     table: pa.Table
     runs: Sequence[RunFacts]
     left_out: str | None
+    proposals: Sequence[Mapping[str, Any]]
 
     @classmethod
     def of(cls, source: Source) -> Content:
@@ -50,7 +52,7 @@ class Content:
         leaderboard."""
         order = [*((part, "ascending") for part in TDM_COLUMNS), ("rank", "ascending")]
         table = source.boards.sort_by(order).combine_chunks()
-        return cls(table, source.runs, source.left_out)
+        return cls(table, source.runs, source.left_out, source.proposals)
 
     @cached_property
     def boards(self) -> list[pa.Table]:

@@ -14,6 +14,7 @@ from tdm_ray.website.render import render
 from tdm_ray.website.urls import area_url, board_url, paper_url, run_url
 
 _TASKS = 8
+_PROPOSALS = 200  # that are shown; a store may have thousands
 
 
 def home_page(content: Content) -> tuple[str, str]:
@@ -66,6 +67,22 @@ def run_pages(content: Content) -> Iterator[tuple[str, str]]:
         ]
         changes = run.changes and {"count": run.changes.count, "entries": entries}
         yield run_url(run.row["run_id"]), render("run.html", root="../", run=run.row, changes=changes)
+
+
+def proposals_page(content: Content) -> tuple[str, str]:
+    """Boards that the taxonomy may lack, those of most papers first, with some of their results."""
+    papers = {base_id(paper): paper for paper in content.paper_ids}
+
+    def page_of(paper_id: str) -> str | None:
+        known = papers.get(base_id(paper_id))
+        return None if known is None else paper_url(known)
+
+    rows = [
+        {**row, "evidence": [{**one, "page": page_of(one["paper_id"])} for one in row["evidence"]]}
+        for row in content.proposals[:_PROPOSALS]
+    ]
+    page = render("proposals.html", root="", proposals=rows, count=len(content.proposals))
+    return "proposals.html", page
 
 
 def search_index(content: Content) -> tuple[str, str]:

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake.exceptions import DeltaError
 
+from tdm_ray.discover.accept import proposals_of_store
 from tdm_ray.keys import entry_keys
 from tdm_ray.leaderboard.read import confirmed, left_out, read_leaderboards
 from tdm_ray.records import TDM_COLUMNS
@@ -51,17 +52,20 @@ class RunFacts:
 @dataclass(frozen=True)
 class Source:
     """`boards` has schema `LEADERBOARDS`, each label's entries together in order of rank; `runs` the newest
-    first."""
+    first; `proposals` are rows of schema `PROPOSALS`, those of most papers first."""
 
     boards: pa.Table
     runs: Sequence[RunFacts] = field(default=())
     left_out: str | None = None
+    proposals: Sequence[Mapping[str, Any]] = ()
 
 
 def read_source(folder: str) -> Source:
     """The source of a site in a store. Raises `InputError` where there are no leaderboards in `folder`."""
     boards = read_leaderboards(folder, tentative=True)
-    return Source(boards, list(_runs(Store(folder))), left_out(folder, boards))
+    store = Store(folder)
+    proposals = proposals_of_store(folder) if "proposals" in store.snapshot().versions else []
+    return Source(boards, list(_runs(store)), left_out(folder, boards), proposals)
 
 
 def _runs(store: Store) -> Iterator[RunFacts]:
