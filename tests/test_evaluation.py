@@ -16,6 +16,7 @@ from tdm_ray.errors import InputError
 from tdm_ray.evaluation.figures import best_f1, by_group, calibration, f1_figures, with_unknown
 from tdm_ray.evaluation.report import evaluate, markdown
 from tdm_ray.evaluation.scores import score_figures
+from tdm_ray.evaluation.whole import by_year
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.records import PREDICTIONS, TDM, Cell, Paper, PaperTable
 from tdm_ray.taxonomy.labels import Label, Taxonomy
@@ -139,6 +140,17 @@ def test_the_whole_taxonomy(files, tiny_model, tmp_path):
     assert sorted(facts["shortlist"]["recall_at"].values()) == list(facts["shortlist"]["recall_at"].values())
     assert facts["calibration"]["reliability"][0]["pairs"] > 100
     assert sum(task["gold"] for task in facts["tasks"]) == facts["gold_pairs"]
+    assert sum(year["gold"] for year in facts["years"]) == facts["gold_pairs"]
+
+
+def test_figures_by_year():
+    gold = sp.csr_matrix(np.array([[1, 1], [0, 1], [1, 0]], np.float32))
+    decided = sp.csr_matrix(np.array([[1, 1], [1, 0], [0, 0]], np.float32))
+    learnt = np.array([True, False])
+    first, second = by_year(decided, gold, ["1901.00001", "2003.00001v2", "1912.00001"], learnt)
+    assert (first["group"], first["papers"], first["gold"], first["micro_f1"]) == ("2019", 2, 3, 4 / 5)
+    assert (second["group"], second["micro_f1"], second["learnt_gold"]) == ("2020", 0.0, 0)
+    assert (first["learnt_gold"], first["learnt_f1"]) == (2, 2 / 3)
 
 
 def test_the_fields_protocol(files, tiny_model, tmp_path):

@@ -15,10 +15,11 @@ from tdm_ray.classify.scorer import Decider, Preparer
 from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import ScoreConfig
 from tdm_ray.demo import demo_papers
-from tdm_ray.errors import CheckpointError, OutputError, TaxonomyError
+from tdm_ray.errors import CheckpointError, InputError, OutputError, TaxonomyError
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold
 from tdm_ray.gold.labelled_papers import gather
+from tdm_ray.papers.read import read_papers
 from tdm_ray.records import TDM, Reading
 from tdm_ray.taxonomy.sources import read_taxonomy
 from tdm_ray.training.index import build_index, index_corpus, study
@@ -97,6 +98,16 @@ def test_an_index_never_overwrites(tmp_path):
     (tmp_path / "x").touch()
     with pytest.raises(OutputError, match="not empty"):
         index_corpus([demo_papers()], ["gold.tsv"], ScoreConfig(), str(tmp_path))
+
+
+def test_an_index_of_a_past_day(tmp_path):
+    (tmp_path / "gold.tsv").write_text("1512.03385.pdf\tA#B#C#1\n")
+    gold = [str(tmp_path / "gold.tsv")]
+    with pytest.raises(InputError, match="--before 19: not a month; write it as 2019-01"):
+        index_corpus([demo_papers()], gold, ScoreConfig(), str(tmp_path / "out"), before="19")
+    earlier = sum(r.paper is not None and r.paper.paper_id < "1706" for r in read_papers(demo_papers()))
+    with pytest.raises(TaxonomyError, match=f"only 0 of {earlier} papers"):
+        index_corpus([demo_papers()], gold, ScoreConfig(), str(tmp_path / "out"), before="2017-06")
 
 
 def test_results_under_foreign_names_teach_nothing_false(labelled):

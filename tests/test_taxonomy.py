@@ -252,8 +252,10 @@ def test_direction_from_a_metrics_name():
     silent = {m for m in judged if direction_of(m) == "unknown"}
     assert wrong == set()
     assert len(silent) <= 0.05 * len(judged)  # names of datasets in the place of a metric: "SemEval 2013"
-    own = [label for label in read_taxonomy().labels if direction_of(label.tdm.metric) == label.direction]
-    assert len(own) >= 0.99 * len(read_taxonomy())
+    written = [(direction_of(label.tdm.metric), label.direction) for label in read_taxonomy().labels]
+    agree = [found == direction for found, direction in written if found != "unknown"]
+    assert np.mean(agree) >= 0.99
+    assert len(agree) >= 0.85 * len(written)
     higher = (
         "Frames per second",
         "Reward per episode",

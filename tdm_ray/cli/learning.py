@@ -45,6 +45,14 @@ def index(
             help="A taxonomy file of further labels: papers that report only these teach `unknown`.",
         ),
     ] = None,
+    before: Annotated[
+        str | None,
+        typer.Option(
+            "--before",
+            metavar="YYYY-MM",
+            help="Learn only from papers whose arXiv id is earlier.",
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Learn from your own labelled papers: neighbours for the shortlist, and a calibrator. Takes minutes;
@@ -55,7 +63,9 @@ def index(
     from tdm_ray.training.index import index_corpus
 
     config = score_config(locals())
-    facts = index_corpus(papers, annotations, config, out, compact=compact, other_labels=other_labels)
+    facts = index_corpus(
+        papers, annotations, config, out, compact=compact, other_labels=other_labels, before=before
+    )
     show_facts(facts, json)
 
 

@@ -90,6 +90,10 @@ def _whole_taxonomy(facts: Mapping[str, Any]) -> Iterable[str]:
     recall = facts["shortlist"]["recall_at"]
     yield f"## Shortlist\n\n{facts['shortlist']['milliseconds_a_paper']:.0f} ms a paper (median, one core)."
     yield _table([f"recall at {cut}" for cut in recall], [list(recall.values())])
+    yield "## Years"
+    columns = ("papers", "gold", "decided", "precision", "recall", "micro_f1", "learnt_gold", "learnt_f1")
+    heads = ["year", *columns[:-2], "gold of labels that papers of the index report", "their micro_f1"]
+    yield _table(heads, [[row[name] for name in ("group", *columns)] for row in facts["years"]])
     yield f"## Tasks\n\nThe {_TASKS} with the most gold."
     names = ("group", "gold", "decided", "precision", "recall", "micro_f1")
     yield _table(["task", *names[1:]], [[task[name] for name in names] for task in facts["tasks"][:_TASKS]])

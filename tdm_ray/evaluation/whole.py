@@ -12,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from tdm_ray.arrays import Bools
+from tdm_ray.arxiv_ids import month_number
 from tdm_ray.classify.resources import Resources
 from tdm_ray.classify.shortlist import Shortlister
 from tdm_ray.config import ScoreConfig
@@ -70,7 +72,7 @@ def evaluate_whole(
         "scoring": str(summary),
         "model_id": resources.model_id,
         "threshold": resources.threshold,
-        **decision_figures(probability, truth, resources, unseen),
+        **decision_figures(probability, truth, resources, unseen, ids),
         "scores": score_figures(
             _decided(predictions, resources),
             [labelled.paper for labelled in gathered.papers],
@@ -105,9 +107,13 @@ def _decided(predictions: pa.Table, resources: Resources) -> pa.Table:
 
 
 def decision_figures(
-    probability: sp.csr_matrix, truth: sp.csr_matrix, resources: Resources, unseen: set[TDM]
+    probability: sp.csr_matrix,
+    truth: sp.csr_matrix,
+    resources: Resources,
+    unseen: set[TDM],
+    paper_ids: Sequence[str],
 ) -> dict[str, Any]:
-    """All figures that need nothing but probabilities and gold."""
+    """All figures that need nothing but probabilities and gold; the rows are those of `paper_ids`."""
     taxonomy = resources.taxonomy
     scored = probability.tocoo()
     passes = (scored.data >= resources.thresholds[scored.col]).astype(np.float32)
@@ -120,6 +126,7 @@ def decision_figures(
         "best_single_threshold": best_f1(probability, truth),
         "calibration": calibration(scored.data, right),
         "tasks": by_group(decided, truth, [label.tdm.task for label in taxonomy.labels]),
+        "years": by_year(decided, truth, paper_ids, resources.learnt),
     }
     boards = boards_of(taxonomy)
     if boards:
@@ -145,6 +152,31 @@ def decision_figures(
             **f1_figures(decided[:, ~apart], truth[:, ~apart]),
         }
     return figures
+
+
+def by_year(
+    decided: sp.csr_matrix, truth: sp.csr_matrix, paper_ids: Sequence[str], learnt: Bools
+) -> list[dict[str, Any]]:
+    """Micro figures by the year of the papers' arXiv ids, in order; `learnt_f1` and `learnt_gold` count the
+    labels that papers of the index report only. An index that knows only papers before a date shows so what
+    it still finds later."""
+    years = [_year(paper_id) for paper_id in paper_ids]
+    of_learnt = {row["group"]: row for row in by_group(decided[:, learnt].T, truth[:, learnt].T, years)}
+    rows = sorted(by_group(decided.T, truth.T, years), key=lambda row: str(row["group"]))
+    return [
+        {
+            **row,
+            "papers": years.count(row["group"]),
+            "learnt_gold": of_learnt.get(row["group"], {"gold": 0})["gold"],
+            "learnt_f1": of_learnt.get(row["group"], {"micro_f1": 0.0})["micro_f1"],
+        }
+        for row in rows
+    ]
+
+
+def _year(paper_id: str) -> str:
+    month = month_number(paper_id)
+    return str((month - 1) // 12) if month else "no date"
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
 import numpy as np
 
 from tdm_ray.arrays import Floats
-from tdm_ray.arxiv_ids import base_id
+from tdm_ray.arxiv_ids import base_id, first_of_month
 from tdm_ray.classify.calibration import (
     Calibrator,
     Joint,
@@ -28,7 +29,7 @@ from tdm_ray.classify.resources import Resources, learnt_labels
 from tdm_ray.classify.scorer import Decider, prepare
 from tdm_ray.classify.shortlist import Shortlist, Shortlister
 from tdm_ray.config import NONE, ScoreConfig
-from tdm_ray.errors import OutputError, TaxonomyError
+from tdm_ray.errors import InputError, OutputError, TaxonomyError
 from tdm_ray.extract.quotes import Quotes, dataset_words
 from tdm_ray.gold.annotations import Gold, fold_of, read_gold
 from tdm_ray.gold.labelled_papers import Gathered, Labelled, gather, read_all, versions
@@ -68,13 +69,30 @@ def index_corpus(
     *,
     compact: bool = False,
     other_labels: str | None = None,
+    before: str | None = None,
 ) -> dict[str, Any]:
-    """Read papers and annotations from files, then `build_index`. Raises `OutputError` where `out` is not
-    empty."""
+    """Read papers and annotations from files, then `build_index`.
+
+    before: leave out papers of this month ("2019-01") and later, and those without an arXiv id: the index is
+    that of a past day. Raises `OutputError` where `out` is not empty, `InputError` for what is no month."""
     if exists(out) and list_files(out):
         raise OutputError(f"{out}: not empty; choose another --out, or delete it")
+    end = None if before is None else _month(before)
     gold = read_gold(*annotations)
-    return build_index(read_all(papers), gold, config, out, compact=compact, other_labels=other_labels)
+    readings = [reading for reading in read_all(papers) if end is None or _is_before(reading, end)]
+    return build_index(readings, gold, config, out, compact=compact, other_labels=other_labels)
+
+
+def _month(text: str) -> date:
+    try:
+        return date.fromisoformat(f"{text}-01")
+    except ValueError:
+        raise InputError(f"--before {text}: not a month; write it as 2019-01") from None
+
+
+def _is_before(reading: Reading, end: date) -> bool:
+    month = first_of_month(reading.paper.paper_id) if reading.paper else None
+    return month is not None and month < end
 
 
 def build_index(
