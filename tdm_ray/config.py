@@ -43,10 +43,10 @@ class ScoreConfig:
     made by `tdm-ray index`; `embedded`, the one that ships; `none`; or `auto`: the one that ships, for
     the model and the taxonomy that ship. matcher: a folder made by `tdm-ray matcher`, which finds scores;
     None takes the one that ships. max_labels: how many labels of a paper's shortlist of 64 become
-    hypotheses at most; half as many more may, of those that no paper of the index reports. Labels whose dataset neither the paper names nor its neighbours report do not, nor
-    do those whose prior is too low for the model to lift them above the threshold. threshold: the least
-    probability of a prediction; None takes the calibrator's own. precision: `float32`, `bfloat16`, or
-    `auto`: the faster one by a trial."""
+    hypotheses at most; half as many more may, of those that no paper of the index reports. Labels whose
+    dataset neither the paper names nor its neighbours report do not, nor do those whose prior is too low
+    for the model to lift them above the threshold. threshold: the least probability of a prediction; None
+    takes the calibrator's own. precision: `float32`, `bfloat16`, or `auto`: the faster one by a trial."""
 
     model: str = EMBEDDED
     taxonomy: str = DEFAULT

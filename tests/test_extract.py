@@ -387,6 +387,21 @@ def test_a_number_outside_the_range_of_a_label_is_ruled_out():
         assert context.candidates.values[~_ruled_out(label, context)].tolist() == kept
 
 
+def test_a_caption_that_names_another_direction_of_retrieval_rules_its_numbers_out():
+    label = Label(TDM("Video Retrieval", "Bench", "video-to-text R@1"))
+    builder = FeatureBuilder(
+        Lexicon(Taxonomy.of([label]), {}, 1), (), Associations.of(Counts.none()), line_kinds()
+    )
+    for caption, heads, ruled_out in (
+        ("Text-to-video retrieval on Bench.", ["R@1"], [True]),
+        ("Retrieval on Bench.", ["R@1"], [False]),
+        ("Retrieval on Bench.", ["T2V R@1", "V2T R@1"], [True, False]),
+    ):
+        grid = [["Model", *heads], ["Ours", *("41.0" for _ in heads)]]
+        context = builder.context_of(Paper("1", "T", "A", tables=[table_of_grid(caption, grid)]))
+        assert _ruled_out(label, context).tolist() == ruled_out
+
+
 def test_a_cell_that_a_surer_label_takes_is_lost_to_the_others():
     tdms = [TDM("Parsing", "PTB", metric) for metric in ("LAS", "UAS")]
     twins = [

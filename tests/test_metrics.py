@@ -9,7 +9,16 @@ from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.metric_features import FEATURES, MetricFeatures
 from tdm_ray.papers.grid import table_of_grid
 from tdm_ray.records import TDM, Paper
-from tdm_ray.taxonomy.metrics import contradicts, cut_off, families_in, family_of, limits, may_be_one, stance
+from tdm_ray.taxonomy.metrics import (
+    contradicts,
+    cut_off,
+    families_in,
+    family_of,
+    leads,
+    limits,
+    may_be_one,
+    stance,
+)
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 
@@ -75,6 +84,12 @@ def test_cut_offs(metric, number):
 def test_cut_offs_contradict_only_where_none_agrees(metric, header, other):
     assert contradicts(metric, header) is other
     assert stance(metric, header) == (-1 if other else 1)
+
+
+def test_directions_of_retrieval():
+    assert leads("text-to-video R@1") == leads("T2V") == leads("Text → Video (R@1)") == {"tv"}
+    assert leads("I2T / T2I") == {"it", "ti"}
+    assert not leads("from A to B, a to t")
 
 
 @pytest.mark.parametrize(

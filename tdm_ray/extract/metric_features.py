@@ -12,7 +12,7 @@ import numpy as np
 from tdm_ray.arrays import Bools, Floats
 from tdm_ray.extract.candidates import Candidates
 from tdm_ray.records import TDM
-from tdm_ray.taxonomy.metrics import cut_off, families_in, family_of, limits, may_be_one, stance
+from tdm_ray.taxonomy.metrics import cut_off, families_in, family_of, leads, limits, may_be_one, stance
 
 _PLACES = ("beside", "above", "about")
 FEATURES = (
@@ -32,13 +32,27 @@ class MetricFeatures:
         self._cuts = [cut_off(text) for text in contexts]
 
     def contradicted(self, tdm: TDM, candidates: Candidates) -> Bools:
-        """Which candidates stand at headers that name another metric (see `taxonomy.metrics.contradicts`)."""
+        """Which candidates stand at headers that name another metric (see `taxonomy.metrics.contradicts`), or
+        at headers or a caption that name only another direction of retrieval."""
         stances = np.array([stance(tdm.metric, text) for text in self._contexts], np.int64)
         headers = np.stack([stances[candidates.beside], stances[candidates.above]])
         other = (headers < 0).any(axis=0) | (
             self._by_caption(tdm, candidates) & (stances[candidates.about] < 0)
         )
-        return np.asarray(other & ~(headers > 0).any(axis=0) & (candidates.tables >= 0))
+        contradicted = other & ~(headers > 0).any(axis=0) | self._leads_elsewhere(tdm, candidates)
+        return np.asarray(contradicted & (candidates.tables >= 0))
+
+    def _leads_elsewhere(self, tdm: TDM, candidates: Candidates) -> Bools:
+        """Where headers and caption name directions of retrieval, but not the metric's."""
+        wanted = leads(tdm.metric)
+        if not wanted:
+            return np.zeros(len(candidates), bool)
+        named = [leads(text) for text in self._contexts]
+        others = np.array([bool(directions) for directions in named], bool)
+        own = np.array([not wanted.isdisjoint(directions) for directions in named], bool)
+        places = (candidates.beside, candidates.above, candidates.about)
+        some, mine = (np.any([column[place] for place in places], axis=0) for column in (others, own))
+        return np.asarray(some & ~mine)
 
     def _by_caption(self, tdm: TDM, candidates: Candidates) -> Bools:
         """Where the caption counts, since the headers name no metric: one of errors rules out an accuracy,

@@ -171,6 +171,13 @@ _UNBOUND = re.compile(
 _METRIC_WORDS = re.compile(
     r"@ ?\d+|\b(?:scores?|rates?|mean|avg\.?|average|macro|micro|weighted)\b", re.IGNORECASE
 )
+# From what to what a metric of retrieval leads: "text-to-video", "T2V", "video → text".
+_MODALITY = "(text|image|video|audio)"
+_ARROW = "(?:2|→|⇒|->)"
+_LEADS = re.compile(
+    rf"\b{_MODALITY}(?:[- ]?to[- ]?| ?{_ARROW} ?){_MODALITY}\b|\b([tiva]) ?{_ARROW} ?([tiva])\b",
+    re.IGNORECASE,
+)
 # Families whose cut-offs are overlaps: 50 is 0.5 there.
 _OVERLAPS = ("ap", "iou")
 _NUMBER = r"(?:\d+(?:\.\d+)?|\.\d+)"
@@ -215,6 +222,13 @@ def contradicts(metric: str, header: str) -> bool:
         cuts, others = (cut_offs(text, overlaps=family in _OVERLAPS) for text in (metric, header))
         return bool(cuts and others) and cuts.isdisjoint(others)
     return any(family in group and named & group for group in _EXCLUSIVE)
+
+
+@lru_cache(maxsize=65536)
+def leads(text: str) -> frozenset[str]:
+    """The directions of retrieval that a text names, by first letters: "tv" of "Text-to-video R@1"."""
+    named = ((m[1] or m[3], m[2] or m[4]) for m in _LEADS.finditer(text))
+    return frozenset(f"{start[0]}{end[0]}".lower() for start, end in named)
 
 
 @lru_cache(maxsize=65536)
