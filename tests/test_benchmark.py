@@ -52,10 +52,10 @@ def test_copies_have_ids_of_their_own(material):
 def test_taxonomies_of_any_size(material):
     """The most reported labels first; beyond all, new ones of known names."""
     small = taxonomy_of(material, 50)
-    large = taxonomy_of(material, 3000)
+    large = taxonomy_of(material, 20_000)
     least = min(label.papers for label in small.labels)
     assert sum(label.papers > least for label in material.whole.labels) <= 50
-    assert (len(small), len(large)) == (50, 3000)
+    assert (len(small), len(large)) == (50, 20_000)
     assert set(material.whole.index) <= set(large.index)
     tasks = {label.tdm.task for label in material.whole.labels}
     assert {label.tdm.task for label in large.labels} == tasks
