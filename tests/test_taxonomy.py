@@ -378,3 +378,8 @@ def test_broken_lines_are_passed_over_and_named_unless_strict(tmp_path, capsys):
     assert "t.tsv, line 2: expected task#dataset#metric" in broken
     with pytest.raises(TaxonomyError, match="line 2"):
         read_taxonomy(str(path), strict=True)
+
+
+def test_the_bundled_taxonomy_has_no_broken_line():
+    path = resources.files("tdm_ray.taxonomy") / "default.tsv"
+    assert read_taxonomy(str(path), strict=True) == read_taxonomy()

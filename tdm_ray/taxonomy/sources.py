@@ -13,8 +13,9 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from importlib import resources
 from typing import Any
 
@@ -45,7 +46,7 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0, strict: bool = Fal
     and the cure, where they are as many as the labels, or `strict` and there is one."""
     broken: list[str] = []
     try:
-        labels = [_with_direction(label) for label in _labels(path, broken)]
+        labels = list(_bundled()) if path == DEFAULT else _directed(_labels(path, broken))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, pa.ArrowException) as error:
         raise TaxonomyError(f"{path}: cannot be read as a taxonomy ({error})") from None
     if broken and (strict or len(broken) >= len(labels)):
@@ -59,16 +60,24 @@ def read_taxonomy(path: str = DEFAULT, *, min_count: int = 0, strict: bool = Fal
     return Taxonomy(tuple(kept), tuple(broken))
 
 
-def _with_direction(label: Label) -> Label:
-    return label if label.direction != "unknown" else replace(label, direction=direction_of(label.tdm.metric))
+@cache
+def _bundled() -> tuple[Label, ...]:
+    """The labels that ship with tdm_ray, read once a process."""
+    text = resources.files("tdm_ray.taxonomy").joinpath("default.tsv").read_text(encoding="utf-8")
+    return tuple(_directed(_tsv("default.tsv", text, [])))
+
+
+def _directed(labels: Iterable[Label]) -> list[Label]:
+    """Labels with the direction of their metric's name where none is given."""
+    return [
+        label if label.direction != "unknown" else replace(label, direction=direction_of(label.tdm.metric))
+        for label in labels
+    ]
 
 
 def _labels(path: str, broken: list[str]) -> Iterator[Label]:
     """The labels of a file; rows that are none are added to `broken`, in words."""
-    if path == DEFAULT:
-        text = resources.files("tdm_ray.taxonomy").joinpath("default.tsv").read_text(encoding="utf-8")
-        yield from _tsv("default.tsv", text, broken)
-    elif path.endswith(".parquet"):
+    if path.endswith(".parquet"):
         yield from _parquet(path, broken)
     else:
         with open_file(path) as file:
