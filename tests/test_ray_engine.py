@@ -37,10 +37,10 @@ TIMES = ("scored_at", "seen_at")
 
 
 @pytest.fixture
-def config(tiny_model):
+def config(tiny_model, own_taxonomy):
     # A random model is sure of nothing: a threshold in the middle of its probabilities gives decisions of
     # both kinds.
-    return ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5)
+    return ScoreConfig(model=tiny_model, taxonomy=own_taxonomy, max_labels=8, threshold=0.5)
 
 
 def score(papers, out, config, engine):
@@ -184,7 +184,7 @@ KILLED = """
 import sys
 from tdm_ray.config import RayConfig, ScoreConfig
 from tdm_ray.run.run import score_corpus
-config = ScoreConfig(model=sys.argv[3], max_labels=8, threshold=0.5)
+config = ScoreConfig(model=sys.argv[3], taxonomy=sys.argv[4], max_labels=8, threshold=0.5)
 print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8), engine="ray"))
 """
 
@@ -192,10 +192,10 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed
     run."""
-    many = [replace(paper, paper_id=f"{paper.paper_id}-{i}") for i in range(14) for paper in papers]
+    many = [replace(paper, paper_id=f"{paper.paper_id}-{i}") for i in range(6) for paper in papers]
     corpus = write_papers(many, str(tmp_path / "corpus.parquet"), rows_a_group=40)
     store = tmp_path / "killed"
-    command = [sys.executable, "-c", KILLED, corpus, str(store), config.model]
+    command = [sys.executable, "-c", KILLED, corpus, str(store), config.model, config.taxonomy]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})
     deadline = time.monotonic() + 300
     while len(staged(store)) < 3 and driver.poll() is None and time.monotonic() < deadline:

@@ -128,8 +128,8 @@ def test_what_is_no_mark_is_told(text, told, tmp_path):
         marks_of(tmp_path, text)
 
 
-def test_marks_are_applied_where_a_finished_run_is_scored_again(jsonl, tiny_model, tmp_path):
-    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
+def test_marks_are_applied_where_a_finished_run_is_scored_again(jsonl, tiny_model, own_taxonomy, tmp_path):
+    config = ScoreConfig(model=tiny_model, taxonomy=own_taxonomy, max_labels=4, threshold=0.5)
     store = str(tmp_path)
     score_corpus(str(jsonl), store, config, engine="local")
     before = read_leaderboards(store, tentative=True).to_pylist()
@@ -142,8 +142,10 @@ def test_marks_are_applied_where_a_finished_run_is_scored_again(jsonl, tiny_mode
     assert score_corpus(str(jsonl), store, config, engine="local").already_done
 
 
-def test_a_night_ranks_what_was_marked_and_nothing_else(jsonl, tiny_model, tmp_path, monkeypatch):
-    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
+def test_a_night_ranks_what_was_marked_and_nothing_else(
+    jsonl, tiny_model, own_taxonomy, tmp_path, monkeypatch
+):
+    config = ScoreConfig(model=tiny_model, taxonomy=own_taxonomy, max_labels=4, threshold=0.5)
     store = str(tmp_path / "store")
     run_night(str(jsonl), store, config, engine="local")
     rows = Store(store).snapshot().read("leaderboards").to_pylist()
@@ -218,8 +220,10 @@ def test_training_pairs_hold_what_was_marked_wrong_and_of_a_paper_of_marks_nothi
     assert other == {"T; G; M": True, "T; D; M": False}
 
 
-def test_marks_of_a_killed_night_are_honoured_by_the_next(jsonl, tiny_model, tmp_path, monkeypatch):
-    config = ScoreConfig(model=tiny_model, max_labels=4, threshold=0.5)
+def test_marks_of_a_killed_night_are_honoured_by_the_next(
+    jsonl, tiny_model, own_taxonomy, tmp_path, monkeypatch
+):
+    config = ScoreConfig(model=tiny_model, taxonomy=own_taxonomy, max_labels=4, threshold=0.5)
     store = str(tmp_path / "store")
     run_night(str(jsonl), store, config, engine="local")
     rows = Store(store).snapshot().read("leaderboards").to_pylist()

@@ -82,8 +82,9 @@ def assert_same(one, other, drop=()):
 
 
 @pytest.fixture
-def nights(tmp_path, tiny_model, papers, monkeypatch):
-    found = Nights(tmp_path, ScoreConfig(model=tiny_model, max_labels=8, threshold=0.5))
+def nights(tmp_path, tiny_model, own_taxonomy, papers, monkeypatch):
+    config = ScoreConfig(model=tiny_model, taxonomy=own_taxonomy, max_labels=8, threshold=0.5)
+    found = Nights(tmp_path, config)
     found.add(*papers[:5])
     monkeypatch.setattr(retry, "WAIT_S", 0.01)
     return found
@@ -141,7 +142,7 @@ def write(taxonomy, path):
 
 
 def test_labels_come_and_go(nights, tmp_path, tiny_model):
-    whole = read_taxonomy()
+    whole = read_taxonomy(nights.config.taxonomy)
     nights.run()
     predicted = Store(nights.store).read("predictions").to_pylist()
     found = [TDM(r["task"], r["dataset"], r["metric"]) for r in predicted]
@@ -188,7 +189,7 @@ def test_a_turned_direction_ranks_anew_and_scores_nothing(nights, tmp_path, monk
     turned = Taxonomy.of(
         [
             Label(x.tdm, x.papers, turn[x.direction] if x.tdm == tdm else x.direction, x.aliases)
-            for x in read_taxonomy().labels
+            for x in read_taxonomy(nights.config.taxonomy).labels
         ]
     )
     config = dataclasses.replace(nights.config, taxonomy=write(turned, tmp_path / "turned.parquet"))
@@ -331,7 +332,7 @@ def test_a_paper_that_is_away_when_a_label_changes(nights, papers, tmp_path):
             Label(
                 x.tdm, x.papers, x.direction, (*x.aliases, "another spelling") if x.tdm == tdm else x.aliases
             )
-            for x in read_taxonomy().labels
+            for x in read_taxonomy(nights.config.taxonomy).labels
         ]
     )
     config = dataclasses.replace(nights.config, taxonomy=write(respelt, tmp_path / "respelt.parquet"))
@@ -363,7 +364,7 @@ def test_rejects_are_tried_again_under_another_taxonomy(nights, papers, tmp_path
         night = nights.run()
         assert (night["papers"], night["scored"], night["rejected"]) == (6, 5, {"no_text": 1})
         assert nights.run()["outcome"] == "nothing new"
-        whole = read_taxonomy()
+        whole = read_taxonomy(nights.config.taxonomy)
         fewer = Taxonomy.of(labels_of(whole, {whole.labels[0].tdm}))
         config = dataclasses.replace(nights.config, taxonomy=write(fewer, tmp_path / "fewer.parquet"))
         assert nights.run(config)["rejected"] == {"no_text": 1}
