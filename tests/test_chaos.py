@@ -21,9 +21,10 @@ def test_runs_that_are_killed_end_as_if_they_were_not(command, tiny_model, tmp_p
     assert (found["lost"], found["duplicated"], found["identical"]) == (0, 0, True)
 
 
-def test_of_two_nights_at_once_one_works(jsonl, tiny_model, tmp_path):
+def test_of_two_nights_at_once_one_works(jsonl, tiny_model, own_taxonomy, tmp_path):
     """The first stands still while it holds the lease, so that the second always meets it."""
-    options = ["--model", tiny_model, "--threshold", "0.5", "--max-labels", "4", "--engine", "local"]
+    options = ["--model", tiny_model, "--taxonomy", own_taxonomy, "--threshold", "0.5", "--max-labels", "4"]
+    options += ["--engine", "local"]
     first = Driver([str(jsonl), "--store", str(tmp_path), *options], "")
     assert first.wait_for(lambda event: event["event"] == "started", 120), first.said
     first.signal(signal.SIGSTOP)

@@ -332,7 +332,7 @@ def test_what_is_not_asked_changes_no_decision():
     resources = Resources.of(ScoreConfig())
     preparer = Preparer(resources)
     decider = Decider(resources)
-    papers = [r.paper for r in read_papers(demo_papers())][::3]
+    papers = [r.paper for r in read_papers(demo_papers())][::4]
     few = [preparer(paper) for paper in papers]
     preparer.least_prior = np.full_like(preparer.least_prior, -np.inf)
     every = [preparer(paper) for paper in papers]
@@ -410,7 +410,7 @@ def test_a_quick_look_never_misses_a_label_that_is_asked(papers):
     lexicon = resources.shortlister.lexicon
     asked = 0
     looked = [whole(paper) for paper in papers]
-    every = range(0, len(resources.taxonomy), 31)
+    every = range(0, len(resources.taxonomy), 61)
     for n in every:
         alone = Preparer(resources, frozenset({resources.taxonomy.labels[n].tdm}))
         for paper, all_labels in zip(papers, looked, strict=True):

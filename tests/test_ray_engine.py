@@ -192,8 +192,8 @@ print(score_corpus(sys.argv[1], sys.argv[2], config, RayConfig(papers_a_block=8)
 def test_a_killed_run_goes_on(ray_session, papers, config, tmp_path):
     """SIGKILL of the driver with some blocks done: the same call ends with the tables of an undisturbed
     run."""
-    many = [replace(paper, paper_id=f"{paper.paper_id}-{i}") for i in range(6) for paper in papers]
-    corpus = write_papers(many, str(tmp_path / "corpus.parquet"), rows_a_group=40)
+    many = [replace(paper, paper_id=f"{paper.paper_id}-{i}") for i in range(4) for paper in papers]
+    corpus = write_papers(many, str(tmp_path / "corpus.parquet"), rows_a_group=16)
     store = tmp_path / "killed"
     command = [sys.executable, "-c", KILLED, corpus, str(store), config.model, config.taxonomy]
     driver = subprocess.Popen(command, start_new_session=True, env={**os.environ, "RAY_ADDRESS": ""})

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import fsspec
@@ -250,8 +251,8 @@ def test_a_training_goes_to_the_store_and_scores_from_there(direct, tiny_model, 
     assert Resources.of(ScoreConfig(model=f"{direct}/ck")).checkpoint.learnt_from
 
 
-def test_nights_in_the_store_are_those_of_a_folder(direct, jsonl, tiny_model, tmp_path):
-    config = config_of(tiny_model)
+def test_nights_in_the_store_are_those_of_a_folder(direct, jsonl, tiny_model, own_taxonomy, tmp_path):
+    config = replace(config_of(tiny_model), taxonomy=own_taxonomy)
     here, there = (
         run_night(str(jsonl), place, config, engine="local").run
         for place in (str(tmp_path), f"{direct}/nights")
