@@ -79,7 +79,7 @@ def test_what_several_papers_report_is_proposed_once_with_task_and_direction():
     tasks = {"1801.00001": {"Image Classification"}, "1802.00001": {"Image Classification", "Parsing"}}
     proposals = propose(found, KNOWN, tasks)
     assert [(str(one.tdm), one.direction, one.papers) for one in proposals] == [
-        ("Image Classification#FooBar-7#Acc.", "higher", 3),
+        ("Image Classification#FooBar-7#Accuracy", "higher", 3),
         ("Image Classification#foobar7 dataset#WER", "lower", 3),
     ]
     assert len(proposals[0].evidence) == 3
@@ -94,6 +94,21 @@ def test_no_method_no_common_word_and_no_part_of_an_f1_is_proposed():
     found = propose([*networks, *words, *f_scores], KNOWN, {})
     assert [one.tdm.dataset for one in found] == ["FooBar-7", "BazQux"]
     assert found[1].tdm.metric == "F1"
+
+
+def test_a_name_that_papers_give_methods_too_or_that_several_tasks_share_is_no_data_set():
+    # Seven results "on CLIP", three of papers that say "the CLIP data set", beside four methods of that name.
+    models = rows(3, "CLIP") + rows(7, "CLIP", called=False)[3:] + rows(4, "FooBar-7", method="CLIP")
+    shared = rows(3, "Pose") + rows(3, "POSE") + rows(3, "Zero-Shot")
+    tasks = ("Human Pose Estimation", "6D Pose Estimation", "Zero-Shot Learning", "Zero-shot Retrieval")
+    known = Taxonomy.of([Label(TDM(task, "D", "M")) for task in tasks])
+    assert {one.tdm.dataset for one in propose(models + shared, known, {})} == {"FooBar-7"}
+
+
+def test_an_accuracy_without_a_cut_off_is_the_top_1_accuracy():
+    both = rows(2, "FooBar-7") + rows(4, "FooBar-7", "top", "Top-1")[2:] + rows(3, "FooBar-7", "top", "Top-5")
+    found = propose(both, KNOWN, {})
+    assert sorted((one.tdm.metric, one.papers) for one in found) == [("Accuracy", 4), ("Top-5", 3)]
 
 
 def test_cut_offs_are_boards_of_their_own():

@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence, Sized
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.discover.names import plain
@@ -22,18 +23,23 @@ _SHOWN = 5  # results that are shown as evidence
 _LEAST_CALLED = 2  # papers whose text calls a name a data set
 _LEAST_SHARE = 0.15  # of the papers that report on it
 _LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pose", "Breakfast"
+_TASKS_OF_WORD = 2  # tasks that share a word which is no data set
+_WORD = re.compile(r"\w+")
 _FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
 _METRIC_WORDS = 3
 _SHORT = 30  # characters of a metric's name; longer is a header of several things
 Board = tuple[str, str, str | None]  # a data set's plain name, a family of metrics, its cut-off
 _NAMES = {
-    "top": "Top-1 Accuracy",
     "ap": "mAP",
     "iou": "mIoU",
     "f-score": "F1",
     "exact match": "EM",
     "bleu": "BLEU",
     "auc": "AUC",
+}
+_ACCURACIES = {
+    **dict.fromkeys(("acc", "accuracy", "accuracies"), "Accuracy"),
+    **dict.fromkeys(("top1", "top1acc", "top1accuracy"), "Top-1 Accuracy"),
 }
 
 
@@ -68,17 +74,17 @@ def propose(
 
     rows: results of any papers; those on a data set that the taxonomy names with such a metric are left out.
     tasks: by paper the tasks of its labels, which a new label takes its task from. methods: by plain name how
-    many papers call a method so (None: it is counted in `rows`); a name of more methods than data sets is
-    none."""
+    many papers call a method so (None: it is counted in `rows`); a name that as many papers give a method as
+    call a data set is none, and neither is a word of several tasks ("Pose")."""
     known = _known(taxonomy)
-    names = _datasets(rows, _method_counts(rows) if methods is None else methods)
+    names = _datasets(rows, _method_counts(rows) if methods is None else methods) - _words_of_tasks(taxonomy)
     named = [(plain(label.tdm.dataset), label.tdm) for label in taxonomy.labels]
     with_family = _tasks_by_family(taxonomy)
     boards: dict[Board, dict[str, OpenResult]] = defaultdict(dict)
     for row in rows:
         key = plain(row.dataset_text)
         if key in names and not any(may_be_one(row.metric_family, family) for family in known.get(key, ())):
-            papers = boards[key, row.metric_family, cut_off(row.metric_text)]
+            papers = boards[key, *_measured(row)]
             before = papers.get(base_id(row.paper_id))
             if before is None or before.confidence < row.confidence:
                 papers[base_id(row.paper_id)] = row
@@ -92,6 +98,14 @@ def propose(
     return sorted(found, key=lambda one: (-one.papers, one.tdm))
 
 
+def _measured(row: OpenResult) -> tuple[str, str | None]:
+    """The family of a result's metric and its cut-off; an accuracy without one is the top-1 accuracy."""
+    cut = cut_off(row.metric_text)
+    if row.metric_family in ("accuracy", "top") and cut in (None, "1"):
+        return "accuracy", None
+    return row.metric_family, cut
+
+
 def _method_counts(rows: Iterable[OpenResult]) -> Counter[str]:
     return Counter(name for name, _ in {(plain(row.method), row.paper_id) for row in rows if row.method})
 
@@ -99,13 +113,13 @@ def _method_counts(rows: Iterable[OpenResult]) -> Counter[str]:
 def _datasets(rows: Iterable[OpenResult], methods: Mapping[str, int]) -> set[str]:
     """The plain names that are data sets: some papers call them so, and fewer have methods of that name."""
     papers: dict[str, set[str]] = defaultdict(set)
-    with_form: set[str] = set()
+    with_form: dict[str, set[str]] = defaultdict(set)
     called: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         key = plain(row.dataset_text)
         papers[key].add(row.paper_id)
         if _FORM.search(row.dataset_text):
-            with_form.add(key)
+            with_form[key].add(row.paper_id)
         if row.is_called_dataset:
             called[key].add(row.paper_id)
     return {
@@ -113,9 +127,21 @@ def _datasets(rows: Iterable[OpenResult], methods: Mapping[str, int]) -> set[str
         for key, of in papers.items()
         if key
         and len(called[key])
-        >= max(_LEAST_CALLED, (_LEAST_SHARE if key in with_form else _LEAST_SHARE_OF_WORD) * len(of))
-        and methods.get(key, 0) < len(of)
+        >= max(
+            _LEAST_CALLED,
+            (_LEAST_SHARE if 2 * len(with_form[key]) > len(of) else _LEAST_SHARE_OF_WORD) * len(of),
+        )
+        and methods.get(key, 0) < len(called[key])
     }
+
+
+def _words_of_tasks(taxonomy: Taxonomy) -> set[str]:
+    """Plain names that are a word, or two beside each other, of several tasks: "pose", "zeroshot"."""
+    counts: Counter[str] = Counter()
+    for task in {label.tdm.task for label in taxonomy.labels}:
+        words = [plain(word) for word in _WORD.findall(task)]
+        counts.update({*words, *map("".join, pairwise(words))})
+    return {word for word, count in counts.items() if count >= _TASKS_OF_WORD}
 
 
 def _is_part(board: Board, boards: Mapping[Board, Sized], least: int) -> bool:
@@ -157,7 +183,8 @@ def _proposal(
     dataset = min(names, key=lambda name: (-names[name], name))
     texts = [row.metric_text for row in rows if 0 < len(row.metric_text) <= _SHORT]
     cut = cut_off(texts[0]) if texts else None
-    name = (_NAMES.get(metric) if not cut else None) or _usual(texts, metric)
+    usual = _usual(texts, metric)
+    name = _ACCURACIES.get(plain(usual)) or (_NAMES.get(metric) if not cut else None) or usual
     task = _task(rows, tasks, fitting)
     direction = direction_of(name)
     if direction == "unknown":
