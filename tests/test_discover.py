@@ -111,6 +111,13 @@ def test_an_accuracy_without_a_cut_off_is_the_top_1_accuracy():
     assert sorted((one.tdm.metric, one.papers) for one in found) == [("Accuracy", 4), ("Top-5", 3)]
 
 
+def test_a_metric_that_tables_seldom_name_and_a_pair_of_languages_are_no_board():
+    guessed = rows(2, "FooBar-7", "ap", "mAP") + rows(6, "FooBar-7", "ap", "")[2:]
+    unnamed = rows(5, "BazQux", "accuracy", "")
+    found = propose(guessed + unnamed + rows(5, "En-De", "bleu", "BLEU"), KNOWN, {})
+    assert [str(one.tdm) for one in found] == ["unknown#BazQux#Accuracy"]
+
+
 def test_cut_offs_are_boards_of_their_own():
     found = propose(rows(3, "FooBar-7", "recall", "R@1") + rows(3, "FooBar-7", "recall", "R@5"), KNOWN, {})
     assert sorted(one.tdm.metric for one in found) == ["R@1", "R@5"]
@@ -119,3 +126,5 @@ def test_cut_offs_are_boards_of_their_own():
 def test_plain_names():
     names = ("The CUB-200 dataset", "CUB 200 test", "cub200", "test set", "")
     assert [plain(name) for name in names] == ["cub200", "cub200", "cub200", "", ""]
+    assert plain("Duke to MSMT") == plain("Duke→MSMT") == "dukemsmt"
+    assert plain("DukeMTMC-reID") == "dukemtmc"

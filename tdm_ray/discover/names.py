@@ -8,7 +8,7 @@ from tdm_ray.text.tokens import fold
 
 _FILLER = re.compile(
     r"\b(?:the|data ?sets?|corpus|benchmarks?|challenge|database|test|val(?:idation)?|dev|train(?:ing)?"
-    r"|sets?)\b"
+    r"|sets?|to|re-?id)\b"
 )
 
 

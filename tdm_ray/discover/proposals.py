@@ -23,6 +23,8 @@ _SHOWN = 5  # results that are shown as evidence
 _LEAST_CALLED = 2  # papers whose text calls a name a data set
 _LEAST_SHARE = 0.15  # of the papers that report on it
 _LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pose", "Breakfast"
+_LEAST_SHARE_NAMED = 0.4  # of a board's numbers those whose metric the table names
+_LANGUAGES = re.compile(r"(?i)(?:cs|de|en|es|et|fi|fr|hi|it|ja|lv|pt|ro|ru|tr|vi|zh){2}")  # a pair, plain
 _TASKS_OF_WORD = 2  # tasks that share a word which is no data set
 _WORD = re.compile(r"\w+")
 _FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
@@ -93,7 +95,9 @@ def propose(
             board, list(papers.values()), tasks, with_family.get(board[1], set()), _near(board[0], named)
         )
         for board, papers in boards.items()
-        if len(papers) >= least_papers and not _is_part(board, boards, least_papers)
+        if len(papers) >= least_papers
+        and _is_named(board, papers.values())
+        and not _is_part(board, boards, least_papers)
     ]
     return sorted(found, key=lambda one: (-one.papers, one.tdm))
 
@@ -126,6 +130,7 @@ def _datasets(rows: Iterable[OpenResult], methods: Mapping[str, int]) -> set[str
         key
         for key, of in papers.items()
         if key
+        and not _LANGUAGES.fullmatch(key)
         and len(called[key])
         >= max(
             _LEAST_CALLED,
@@ -142,6 +147,13 @@ def _words_of_tasks(taxonomy: Taxonomy) -> set[str]:
         words = [plain(word) for word in _WORD.findall(task)]
         counts.update({*words, *map("".join, pairwise(words))})
     return {word for word, count in counts.items() if count >= _TASKS_OF_WORD}
+
+
+def _is_named(board: Board, rows: Collection[OpenResult]) -> bool:
+    """Whether enough of the numbers stand under the metric's name, or in a table whose caption gives it; of
+    the others it is the usual metric of the paper's text. Accuracies are often named nowhere."""
+    named = sum(bool(row.metric_text) for row in rows)
+    return board[1] == "accuracy" or named >= _LEAST_SHARE_NAMED * len(rows)
 
 
 def _is_part(board: Board, boards: Mapping[Board, Sized], least: int) -> bool:
@@ -183,8 +195,7 @@ def _proposal(
     dataset = min(names, key=lambda name: (-names[name], name))
     texts = [row.metric_text for row in rows if 0 < len(row.metric_text) <= _SHORT]
     cut = cut_off(texts[0]) if texts else None
-    usual = _usual(texts, metric)
-    name = _ACCURACIES.get(plain(usual)) or (_NAMES.get(metric) if not cut else None) or usual
+    name = (_NAMES.get(metric) if not cut else None) or _usual(texts, metric, len(rows))
     task = _task(rows, tasks, fitting)
     direction = direction_of(name)
     if direction == "unknown":
@@ -193,10 +204,13 @@ def _proposal(
     return Proposal(board, TDM(task, dataset, name), direction, len(rows), best, sorted(names), near)
 
 
-def _usual(texts: Sequence[str], metric: str) -> str:
-    """The most usual name of a metric that says nothing else."""
-    counts = Counter(text for text in texts if len(text.split()) <= _METRIC_WORDS)
-    return min(counts, key=lambda text: (-counts[text], text)) if counts else metric
+def _usual(texts: Sequence[str], metric: str, rows: int) -> str:
+    """The most usual name of a metric that says nothing else; of an accuracy that few of the rows call alike
+    "Accuracy"."""
+    short = [text for text in texts if len(text.split()) <= _METRIC_WORDS]
+    counts = Counter(_ACCURACIES.get(plain(text), text) for text in short)
+    usual = min(counts, key=lambda text: (-counts[text], text)) if counts else metric
+    return "Accuracy" if metric == "accuracy" and counts[usual] < _LEAST_SHARE * rows else usual
 
 
 def _task(rows: Sequence[OpenResult], tasks: Mapping[str, Collection[str]], fitting: Collection[str]) -> str:
