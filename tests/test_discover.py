@@ -62,6 +62,26 @@ def test_a_data_set_in_the_caption_and_the_usual_metric_of_the_text():
     assert not results_of(a_paper(grid, "Table 1: Results of Net-5.", text))
 
 
+def test_metrics_whose_names_mean_other_things_too():
+    grid = [
+        ["Method", "FooBar-7", "BazQux"],
+        ["", "MR", "H@10"],
+        ["Net-5", "91", "0.31"],
+        ["Ours", "93", "0.32"],
+    ]
+    found = results_of(a_paper(grid))
+    assert [(one.dataset_text, one.metric_family) for one in found] == [
+        ("FooBar-7", "mean rank"),
+        ("BazQux", "hits"),
+    ]
+    # A caption of several metrics names none for certain, and no score either.
+    grid = [["Method", "FooBar-7"], ["Net-5", "31.2"], ["Ours", "33.4"]]
+    caption = "Table 1: Accuracy and BLEU scores on the FooBar-7 test set, of three runs each."
+    assert {one.metric_family for one in results_of(a_paper(grid, caption, "The BLEU of it."))} <= {"bleu"}
+    (one,) = results_of(a_paper(grid, "Table 1: Raw scores of 30 games.", "The accuracy is not measured."))
+    assert one.metric_family == "score"
+
+
 def rows(count, dataset, metric="accuracy", text="Acc.", called=True, method=None):
     return [
         OpenResult(f"18{n:02}.00001", 0, 1, 1, 90 + n, f"9{n}.1", method, dataset, called, text, metric, 1.0)

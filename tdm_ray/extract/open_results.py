@@ -26,6 +26,19 @@ _LONGEST = 50  # characters of a name
 _MOST_WORDS = 6
 # No result that a leaderboard ranks.
 _NO_METRICS = frozenset(("parameters", "flops", "time", "speed"))
+_OTHER_METRICS = tuple(
+    (name, re.compile(pattern))
+    for name, pattern in (
+        ("success rate", r"(?i)\bsuccess rates?\b|(?-i:\bSR(?:_?0?\.\d+)?\b)"),
+        ("average overlap", r"(?i)\baverage overlap\b|(?-i:\bAO\b)"),
+        ("mean rank", r"(?i)\bmean rank\b|(?-i:\bMR\b)"),
+        ("sdr", r"\bSI-?SDRi?\b|\bSDRi?\b"),
+        ("edit", r"(?i)^edit(?: score| distance)?$"),
+        ("clicks", r"(?i)\bnumber of clicks\b|\bNoC\b"),
+        ("return", r"(?i)\b(?:returns?|rewards?)\b"),
+        ("score", r"(?i)\bscores?\b"),
+    )
+)
 _OWN = KINDS.index("own")
 _VARIANT = KINDS.index("variant")
 _REMARK = re.compile(r"\([^()]*\)|\[[^\[\]]*\]|[↑↓⬆⬇▲▼%]|\$[^$]*\$")
@@ -119,7 +132,10 @@ def _read(
     found = names.in_headers((*others, *methods))
     if not any(map(names.is_called_dataset, found)):
         found += names.in_caption(caption)
-    metric_text, metric = _metric((*reversed(others), *methods, caption)) if found else ("", "")
+    texts = (*reversed(others), *methods, caption)
+    metric_text, metric = _metric(texts) if found else ("", "")
+    if found and not metric:
+        metric_text, metric = _other_metric(texts)
     if found and not metric:
         metric = names.usual_metric
     return metric_text, metric, found if metric else ()
@@ -134,6 +150,15 @@ def _metric(texts: Iterable[str]) -> tuple[str, str]:
             return text[:_LONGEST], next(iter(families))
         if families:
             return text[:_LONGEST], sorted(families)[0] if len(text) <= _LONGEST else ""
+    return "", ""
+
+
+def _other_metric(texts: Iterable[str]) -> tuple[str, str]:
+    """The same of metrics that `taxonomy.metrics` does not know, since their names mean other things too."""
+    for text in texts:
+        for name, pattern in _OTHER_METRICS:
+            if pattern.search(text) and not families_in(text):
+                return text[:_LONGEST], name
     return "", ""
 
 
