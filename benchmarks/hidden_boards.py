@@ -26,11 +26,11 @@ from tdm_ray.discover.names import plain
 from tdm_ray.discover.proposals import LEAST_PAPERS, propose
 from tdm_ray.extract.candidates import candidates_of
 from tdm_ray.extract.line_kinds import LineKinds
-from tdm_ray.extract.open_results import OpenResult, open_results
+from tdm_ray.extract.open_results import OpenResult, open_family, open_results
 from tdm_ray.gold.annotations import read_gold
 from tdm_ray.records import TDM, Paper
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.taxonomy.metrics import family_of, may_be_one
+from tdm_ray.taxonomy.metrics import may_be_one
 from tdm_ray.taxonomy.sources import read_taxonomy
 
 
@@ -84,15 +84,12 @@ def main() -> None:
     families: dict[str, set[str]] = defaultdict(set)
     for proposal in found:
         for name in proposal.names:
-            families[plain(name)].add(family_of(proposal.tdm.metric) or proposal.tdm.metric)
+            families[plain(name)].add(open_family(proposal.tdm.metric))
     wanted = [t for t in taxonomy.index if _is_hidden(t) and len(reported[t]) >= LEAST_PAPERS]
     back = [
         tdm
         for tdm in wanted
-        if any(
-            may_be_one(family_of(tdm.metric) or tdm.metric, family)
-            for family in families.get(plain(tdm.dataset), ())
-        )
+        if any(may_be_one(open_family(tdm.metric), family) for family in families.get(plain(tdm.dataset), ()))
     ]
     print(f"{len(by_paper):,} papers, {len(found):,} proposals in {seconds:.1f} s")
     print(f"{len(back)} of {len(wanted)} hidden labels are proposed")

@@ -82,6 +82,14 @@ def test_metrics_whose_names_mean_other_things_too():
     assert one.metric_family == "score"
 
 
+def test_a_label_of_such_a_metric_is_known():
+    known = Taxonomy.of([Label(TDM("Link Prediction", "FooBar-7", "MR"))])
+    found = propose(
+        rows(3, "FooBar-7", "mean rank", "Mean Rank") + rows(3, "BazQux", "mean rank", "MR"), known, {}
+    )
+    assert [str(one.tdm) for one in found] == ["unknown#BazQux#MR"]
+
+
 def rows(count, dataset, metric="accuracy", text="Acc.", called=True, method=None):
     return [
         OpenResult(f"18{n:02}.00001", 0, 1, 1, 90 + n, f"9{n}.1", method, dataset, called, text, metric, 1.0)

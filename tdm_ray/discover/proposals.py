@@ -10,12 +10,12 @@ from itertools import pairwise
 
 from tdm_ray.arxiv_ids import base_id
 from tdm_ray.discover.names import plain
-from tdm_ray.extract.open_results import OpenResult
+from tdm_ray.extract.open_results import OpenResult, open_family
 from tdm_ray.records import TDM
 from tdm_ray.storage import digest
 from tdm_ray.taxonomy.direction import direction_of
 from tdm_ray.taxonomy.labels import Taxonomy
-from tdm_ray.taxonomy.metrics import cut_off, family_of, may_be_one
+from tdm_ray.taxonomy.metrics import cut_off, may_be_one
 
 LEAST_PAPERS = 3
 UNKNOWN_TASK = "unknown"
@@ -38,6 +38,12 @@ _NAMES = {
     "exact match": "EM",
     "bleu": "BLEU",
     "auc": "AUC",
+    "mean rank": "MR",
+    "score": "Score",
+    "return": "Return",
+    "sdr": "SDR",
+    "clicks": "NoC",
+    "average overlap": "Average Overlap",
 }
 _ACCURACIES = {
     **dict.fromkeys(("acc", "accuracy", "accuracies"), "Accuracy"),
@@ -165,7 +171,7 @@ def _is_part(board: Board, boards: Mapping[Board, Sized], least: int) -> bool:
 def _tasks_by_family(taxonomy: Taxonomy) -> dict[str, set[str]]:
     tasks: dict[str, set[str]] = defaultdict(set)
     for label in taxonomy.labels:
-        tasks[family_of(label.tdm.metric) or ""].add(label.tdm.task)
+        tasks[open_family(label.tdm.metric)].add(label.tdm.task)
     return tasks
 
 
@@ -174,7 +180,7 @@ def _known(taxonomy: Taxonomy) -> dict[str, set[str]]:
     known: dict[str, set[str]] = defaultdict(set)
     for label in taxonomy.labels:
         for name in label.names("dataset"):
-            known[plain(name)].add(family_of(label.tdm.metric) or label.tdm.metric)
+            known[plain(name)].add(open_family(label.tdm.metric))
     return known
 
 

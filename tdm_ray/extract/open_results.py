@@ -17,7 +17,7 @@ from tdm_ray.extract.candidates import CELL, Candidates
 from tdm_ray.extract.line_kinds import KINDS, METHODS_IN_ROWS, CellKinds
 from tdm_ray.extract.methods import method_name
 from tdm_ray.records import Paper
-from tdm_ray.taxonomy.metrics import families_in, without_metrics
+from tdm_ray.taxonomy.metrics import families_in, family_of, without_metrics
 from tdm_ray.text.clean import clean
 
 _LEAST_OWN = 0.4  # probability that a number is the paper's own method's, or a variant's of it
@@ -151,6 +151,11 @@ def _metric(texts: Iterable[str]) -> tuple[str, str]:
         if families:
             return text[:_LONGEST], sorted(families)[0] if len(text) <= _LONGEST else ""
     return "", ""
+
+
+def open_family(metric: str) -> str:
+    """The family by which a result of this metric is known; the name itself where there is none."""
+    return family_of(metric) or _other_metric((metric,))[1] or metric
 
 
 def _other_metric(texts: Iterable[str]) -> tuple[str, str]:
