@@ -24,7 +24,7 @@ _LEAST_CALLED = 2  # papers whose text calls a name a data set
 _LEAST_SHARE = 0.15  # of the papers that report on it
 _LEAST_SHARE_OF_WORD = 0.5  # the same of a name that may be a common word: "Pose", "Breakfast"
 _LEAST_SHARE_NAMED = 0.4  # of a board's numbers those whose metric the table names
-_LANGUAGES = re.compile(r"(?i)(?:cs|de|en|es|et|fi|fr|hi|it|ja|lv|pt|ro|ru|tr|vi|zh){2}")  # a pair, plain
+_LANGUAGES = re.compile(r"(?:cs|de|en|es|et|fi|fr|hi|it|ja|lv|pt|ro|ru|tr|vi|zh){2}")  # a pair, plain
 _TASKS_OF_WORD = 2  # tasks that share a word which is no data set
 _WORD = re.compile(r"\w+")
 _FORM = re.compile(r"\d|[A-Z].*[A-Z]|[a-z][A-Z]")
@@ -132,18 +132,13 @@ def _datasets(rows: Iterable[OpenResult], methods: Mapping[str, int]) -> set[str
             with_form[key].add(row.paper_id)
         if row.is_called_dataset:
             called[key].add(row.paper_id)
-    return {
-        key
-        for key, of in papers.items()
-        if key
-        and not _LANGUAGES.fullmatch(key)
-        and len(called[key])
-        >= max(
-            _LEAST_CALLED,
-            (_LEAST_SHARE if 2 * len(with_form[key]) > len(of) else _LEAST_SHARE_OF_WORD) * len(of),
-        )
-        and methods.get(key, 0) < len(called[key])
-    }
+    datasets = set()
+    for key, of in papers.items():
+        is_name = 2 * len(with_form[key]) > len(of)
+        least = max(_LEAST_CALLED, (_LEAST_SHARE if is_name else _LEAST_SHARE_OF_WORD) * len(of))
+        if len(called[key]) >= least and len(called[key]) > methods.get(key, 0):
+            datasets.add(key)
+    return {key for key in datasets if key and not _LANGUAGES.fullmatch(key)}
 
 
 def _words_of_tasks(taxonomy: Taxonomy) -> set[str]:
@@ -179,8 +174,9 @@ def _known(taxonomy: Taxonomy) -> dict[str, set[str]]:
     """By the plain names of data sets the families of their metrics."""
     known: dict[str, set[str]] = defaultdict(set)
     for label in taxonomy.labels:
+        family = open_family(label.tdm.metric)
         for name in label.names("dataset"):
-            known[plain(name)].add(open_family(label.tdm.metric))
+            known[plain(name)].add(family)
     return known
 
 

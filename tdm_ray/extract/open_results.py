@@ -26,12 +26,13 @@ _LONGEST = 50  # characters of a name
 _MOST_WORDS = 6
 # No result that a leaderboard ranks.
 _NO_METRICS = frozenset(("parameters", "flops", "time", "speed"))
+# Names that `taxonomy.metrics` does not know, since they mean other things too.
 _OTHER_METRICS = tuple(
     (name, re.compile(pattern))
     for name, pattern in (
         ("success rate", r"(?i)\bsuccess rates?\b|(?-i:\bSR(?:_?0?\.\d+)?\b)"),
         ("average overlap", r"(?i)\baverage overlap\b|(?-i:\bAO\b)"),
-        ("mean rank", r"(?i)\bmean rank\b|(?-i:\bMR\b)"),
+        ("mean rank", r"\bMR\b"),
         ("sdr", r"\bSI-?SDRi?\b|\bSDRi?\b"),
         ("edit", r"(?i)^edit(?: score| distance)?$"),
         ("clicks", r"(?i)\bnumber of clicks\b|\bNoC\b"),
@@ -159,11 +160,11 @@ def open_family(metric: str) -> str:
 
 
 def _other_metric(texts: Iterable[str]) -> tuple[str, str]:
-    """The same of metrics that `taxonomy.metrics` does not know, since their names mean other things too."""
+    """The first text that names one of `_OTHER_METRICS` and no metric of a family, and that metric."""
     for text in texts:
-        for name, pattern in _OTHER_METRICS:
-            if pattern.search(text) and not families_in(text):
-                return text[:_LONGEST], name
+        name = next((name for name, pattern in _OTHER_METRICS if pattern.search(text)), "")
+        if name and not families_in(text):
+            return text[:_LONGEST], name
     return "", ""
 
 
